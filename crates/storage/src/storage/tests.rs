@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::error::Error as _;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Instant;
+use std::{fs, thread};
+
+use super::*;
+use crate::Secret;
+
+fn options(endpoint: &str) -> S3Options {
+    S3Options {
+        endpoint: Some(endpoint.to_owned()),
+        access_key: Some("key".to_owned()),
+        secret_key: Some(Secret::from("swordfish")),
+        ..S3Options::default()
+    }
+}
+
+fn s3(endpoint: &str, prefix: &str) -> Storage {
+    Storage::s3_in("bucket", prefix, &options(endpoint), Environment::default()).unwrap()
+}
+
+/// Answers every request with one status and body, and returns the endpoint.
+fn server(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _read = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    endpoint
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn s3_paths_have_no_leading_slash_whatever_the_prefix() {
+    for prefix in ["dump", "/dump", "dump/", "/dump/"] {
+        let storage = s3("host:1", prefix);
+        let path = storage.child("/c/p/1/id.npy");
+        assert_eq!(storage.import_path(&path), "dump/c/p/1/id.npy");
+        assert_eq!(storage.display(&path), "s3://bucket/dump/c/p/1/id.npy");
+        assert_eq!(storage.base_url().as_str(), "s3://bucket/");
+        assert!(!storage.is_local());
+    }
+    let root = s3("host:1", "");
+    assert_eq!(root.import_path(&root.child("id.npy")), "id.npy");
+}
+
+#[test]
+fn local_paths_are_absolute() {
+    let storage = Storage::local(FsPath::new("/data/dump/")).unwrap();
+    let path = storage.child("c/p/1/id.npy");
+    assert_eq!(path.as_ref(), "data/dump/c/p/1/id.npy");
+    assert_eq!(storage.import_path(&path), "/data/dump/c/p/1/id.npy");
+    assert_eq!(storage.display(&path), "/data/dump/c/p/1/id.npy");
+    assert_eq!(storage.base_url().as_str(), "file:///");
+    assert_eq!(format!("{storage:?}"), "Storage(/data/dump)");
+}
+
+#[test]
+fn relative_folder_is_taken_from_the_working_directory() {
+    let here = std::env::current_dir().unwrap();
+    let storage = Storage::local(FsPath::new("./out/x")).unwrap();
+    assert_eq!(storage.display(storage.prefix()), here.join("out/x").display().to_string());
+    let parent = Storage::local(FsPath::new("src/../out")).unwrap();
+    assert_eq!(
+        parent.display(parent.prefix()),
+        here.canonicalize().unwrap().join("out").display().to_string()
+    );
+}
+
+#[test]
+fn parent_of_a_symbolic_link_is_the_parent_of_its_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = dir.path().canonicalize().unwrap();
+    fs::create_dir_all(real.join("a/b")).unwrap();
+    std::os::unix::fs::symlink(real.join("a/b"), real.join("link")).unwrap();
+    let storage = Storage::local(&real.join("link/../out")).unwrap();
+    assert_eq!(storage.display(storage.prefix()), real.join("a/out").display().to_string());
+    assert!(Storage::local(&real.join("missing/../out")).is_err());
+}
+
+#[test]
+fn odd_characters_of_a_folder_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("50% & ünï #1~");
+    fs::create_dir(&odd).unwrap();
+    let storage = Storage::local(&odd).unwrap();
+    let file = storage.child("id.npy");
+    assert_eq!(storage.import_path(&file), odd.join("id.npy").display().to_string());
+}
+
+#[test]
+fn child_never_leaves_the_root() {
+    let storage = Storage::local(FsPath::new("/data")).unwrap();
+    assert_eq!(storage.child("../etc/passwd").as_ref(), "data/%2E%2E/etc/passwd");
+    assert_eq!(storage.child("a//b").as_ref(), "data/a/b");
+    assert_eq!(storage.child("").as_ref(), "data");
+}
+
+#[test]
+fn open_tells_urls_from_paths() {
+    let options = options("host:1");
+    let open = |text: &str| Storage::open(text, &options).map(|s| s.display(s.prefix()));
+    assert_eq!(open("s3://bucket/a/b/").unwrap(), "s3://bucket/a/b");
+    assert_eq!(open("S3://bucket").unwrap(), "s3://bucket/");
+    assert_eq!(open("file:///tmp/a%20b").unwrap(), "/tmp/a b");
+    assert_eq!(open("/tmp/a:b").unwrap(), "/tmp/a:b");
+    for text in ["", "gs://bucket/x", "s3://", "s3:///x", "s3://b//x/../y", "file://host/x", "http://host/x"]
+    {
+        let error = open(text).unwrap_err();
+        assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn local_file_is_written_whole_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::local(&dir.path().join("new/folder")).unwrap();
+    let path = storage.child("manifest.json");
+    assert!(!storage.exists(&path).await.unwrap());
+    assert!(storage.get(&path).await.unwrap_err().is_not_found());
+    storage.put_atomic(&path, Bytes::from_static(b"one")).await.unwrap();
+    storage.put_atomic(&path, Bytes::from_static(b"two")).await.unwrap();
+    assert!(storage.exists(&path).await.unwrap());
+    assert_eq!(storage.get(&path).await.unwrap(), "two");
+    assert_eq!(fs::read_dir(dir.path().join("new/folder")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn check_of_a_folder_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::local(&dir.path().join("new/folder")).unwrap();
+    storage.check_bucket().await.unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn file_in_the_place_of_a_folder_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let storage = Storage::local(&file.join("out")).unwrap();
+    let error = storage.check_bucket().await.unwrap_err();
+    assert!(error.to_string().contains(&format!("`{}`", file.display())), "{error}");
+}
+
+#[tokio::test]
+async fn closed_port_ends_in_time_and_names_endpoint_and_bucket() {
+    // A port below 1024 is never handed out to another test's server.
+    let endpoint = "127.0.0.1:1";
+    let storage = s3(endpoint, "dump");
+    let start = Instant::now();
+    let error = storage.check_bucket().await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+    let text = chain(&error);
+    assert!(matches!(error, Error::Unreachable { .. }), "{text}");
+    assert!(
+        text.starts_with(&format!("cannot reach `http://{endpoint}` for bucket `bucket`; check its host")),
+        "{text}"
+    );
+    assert!(text.ends_with("Connection refused (os error 111)"), "{text}");
+}
+
+#[tokio::test]
+async fn silent_server_ends_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let storage = s3(&listener.local_addr().unwrap().to_string(), "");
+    let start = Instant::now();
+    let error = storage.get(&storage.child("manifest.json")).await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+    assert!(matches!(error, Error::Unreachable { .. }), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn refused_key_is_reported_at_once_without_the_secret() {
+    let endpoint = server(
+        "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 107\r\n\r\n<Error><Code>InvalidAccessKeyId</Code><Message>The key you provided does not exist here.</Message></Error>  ",
+    );
+    let start = Instant::now();
+    let error = s3(&endpoint, "").check_bucket().await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(3));
+    let text = chain(&error);
+    assert!(matches!(error, Error::Denied { .. }), "{text}");
+    assert!(text.ends_with("InvalidAccessKeyId: The key you provided does not exist here"), "{text}");
+    assert!(!format!("{text} {error:?}").contains("swordfish"));
+}
+
+#[tokio::test]
+async fn missing_bucket_is_told_from_a_missing_file() {
+    let endpoint = server(
+        "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 90\r\n\r\n<Error><Code>NoSuchBucket</Code><Message>The bucket does not exist</Message></Error>      ",
+    );
+    let storage = s3(&endpoint, "dump");
+    let error = storage.check_bucket().await.unwrap_err();
+    assert!(matches!(error, Error::NoSuchBucket { .. }), "{}", chain(&error));
+    let error = storage.put_atomic(&storage.child("x"), Bytes::new()).await.unwrap_err();
+    assert!(matches!(error, Error::NoSuchBucket { .. }), "{}", chain(&error));
+    assert!(!storage.exists(&storage.child("x")).await.unwrap());
+}
+
+#[tokio::test]
+async fn server_that_is_not_s3_is_reported_by_its_answer() {
+    let endpoint =
+        server("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 8\r\n\r\nwhat is?");
+    let error = s3(&endpoint, "dump").check_bucket().await.unwrap_err();
+    let text = chain(&error);
+    assert!(text.starts_with("cannot list `s3://bucket/dump`: "), "{text}");
+    assert!(text.ends_with("what is?"), "{text}");
+}
