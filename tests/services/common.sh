@@ -23,8 +23,9 @@ note() { echo "[services] $*" >&2; }
 # Field 22 of /proc/PID/stat. The command name before it may hold spaces and brackets.
 start_ticks() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | awk '{print $20}'; }
 
-record() { # record NAME PID
+record() { # record NAME PID: PID is a job of this shell that shall outlive it
   mkdir -p "$RUN_DIR"
+  disown "$2"
   echo "$2 $(start_ticks "$2")" >"$RUN_DIR/$1.pid"
 }
 

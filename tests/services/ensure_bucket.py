@@ -11,6 +11,7 @@ import time
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 PROBE = ".m2m-probe"
 
@@ -23,10 +24,16 @@ def main():
     while True:
         try:
             return prove(s3, bucket)
-        except Exception:
-            if time.time() > end:
-                raise
+        except Exception as error:
+            if time.time() > end or is_final(error):
+                sys.exit(f"error: {error}")
             time.sleep(0.3)
+
+
+def is_final(error):
+    """What a server that is still starting does not say."""
+    codes = ["InvalidBucketName", "InvalidAccessKeyId", "SignatureDoesNotMatch"]
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in codes
 
 
 def prove(s3, bucket):

@@ -24,10 +24,15 @@ for pair in ${MILVUS_SET:-}; do set -- "$@" --set "$pair"; done
 trap 'stop_one "$NAME" 2; exit 130' INT TERM
 setsid "$PYTHON" "$HERE/launch_milvus.py" "$@" >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
 record "$NAME" $!
-if ! wait_http_ok "$NAME" $((BASE + 9)) /healthz "$START_TIMEOUT"; then
+wait_http_ok "$NAME" $((BASE + 9)) /healthz "$START_TIMEOUT"
+case $? in
+1) WHY="is not healthy after ${START_TIMEOUT} s" ;;
+2) WHY="ended at its start" ;;
+esac
+if [ "${WHY:-}" ]; then
   tail -n 20 "$RUN_DIR/$NAME.log" >&2
   stop_one "$NAME" 2
-  die "Milvus is not healthy after ${START_TIMEOUT} s: see $RUN_DIR/$NAME.log"
+  die "Milvus $WHY: see $RUN_DIR/$NAME.log"
 fi
 # The health check passes a moment before calls are answered.
 timeout 60 "$PYTHON" -W ignore - "$BASE" "${AUTH:-0}" <<'PY' >&2 || { stop_one "$NAME" 2; die "Milvus does not answer calls"; }

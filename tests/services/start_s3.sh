@@ -26,8 +26,9 @@ if ! is_running "$NAME"; then
       "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >"$RUN_DIR/$NAME.json"
   )
   trap 'stop_one "$NAME" 2; exit 130' INT TERM
+  # The server would make an administrator of AWS_* variables that it finds in its environment.
   # Every port is named, because the defaults (8181, 9101, +10000 and others) meet those of other programs.
-  setsid "$TARGET_HOME/seaweedfs/bin/weed" -logtostderr=true server -dir="$DATA" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
+  setsid env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$TARGET_HOME/seaweedfs/bin/weed" -logtostderr=true server -dir="$DATA" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.telemetry=false -master.port=$((PORT + 1)) -master.port.grpc=$((PORT + 2)) \
     -master.volumeSizeLimitMB=1024 -volume.max=0 -volume.port=$((PORT + 3)) -volume.port.grpc=$((PORT + 4)) \
     -filer -filer.port=$((PORT + 5)) -filer.port.grpc=$((PORT + 6)) \
@@ -37,8 +38,7 @@ if ! is_running "$NAME"; then
   STARTED=1
 fi
 if ! timeout "$START_TIMEOUT" "$TARGET_HOME/seaweedfs/bin/python" "$HERE/ensure_bucket.py" "http://127.0.0.1:$PORT" "$BUCKET" >&2; then
-  tail -n 20 "$RUN_DIR/$NAME.log" >&2
-  [ $STARTED = 1 ] && stop_one "$NAME" 3
+  [ $STARTED = 1 ] && tail -n 20 "$RUN_DIR/$NAME.log" >&2 && stop_one "$NAME" 3
   die "the S3 server on port $PORT does not serve bucket $BUCKET: see $RUN_DIR/$NAME.log"
 fi
 note "S3 on 127.0.0.1:$PORT, bucket $BUCKET"

@@ -12,8 +12,7 @@ PURGE=0
 NAMES=("$@")
 [ $# -gt 0 ] || for file in "$RUN_DIR"/*.pid; do [ -e "$file" ] && NAMES+=("$(basename "$file" .pid)"); done
 
-# Milvus does not end on SIGTERM while a collection is loaded, but within two seconds after a release. Data that
-# is used again wants a clean end: after a kill, flush fails until the old session's lease of 30 s is over.
+# Milvus does not end on SIGTERM while a collection is loaded, but within two seconds after a release.
 release_collections() { # release_collections PORT
   timeout 20 "$TARGET_HOME/milvus/bin/python" -W ignore - "$1" >/dev/null 2>&1 <<'PY'
 import sys
