@@ -1,1 +1,126 @@
-//! m2m-sink
+// SPDX-License-Identifier: Apache-2.0
+
+//! NumPy import files for Milvus 2.x, written by a query plan.
+//!
+//! A dump is a plan that ends in two nodes. [`NpyWriteExec`] runs once for each
+//! scan partition and turns its rows into files; [`NpyCommitExec`] runs once and
+//! checks that everything planned was written. Which rows go into which files
+//! is decided before, by [`plan_file_sets`]: the plan, not a partition's number,
+//! gives a file its name, so that work done twice overwrites itself.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray};
+//! use datafusion::physical_plan::collect;
+//! use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+//! use datafusion::prelude::SessionContext;
+//! use m2m_segment::deleted_docs::DeletedDocs;
+//! use m2m_sink::{NpyCommitExec, NpyWriteExec, NpyWriteOptions, SegmentRows, WrittenFile, plan_file_sets};
+//! use m2m_storage::Storage;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! // One segment of two rows with binary vectors of 16 bits.
+//! let segment = SegmentRows { segment_id: "1606".into(), rows: 2, deleted: Arc::new(DeletedDocs::none()) };
+//! let groups = plan_file_sets("colours/_default", &[segment], 2, 1 << 30, 1)?;
+//! let sets: Vec<_> = groups.concat().into_iter().map(|planned| planned.set).collect();
+//!
+//! let rows = RecordBatch::try_from_iter([
+//!     ("id", Arc::new(Int64Array::from(vec![10, 11])) as ArrayRef),
+//!     ("vector", Arc::new(FixedSizeBinaryArray::try_from_iter([[1u8, 2], [3, 4]].iter())?)),
+//!     ("segment_id", Arc::new(StringArray::from(vec!["1606", "1606"]))),
+//!     ("segment_offset", Arc::new(Int64Array::from(vec![0, 1]))),
+//! ])?;
+//! let ctx = SessionContext::new();
+//! let scan = ctx.read_batch(rows)?.create_physical_plan().await?;
+//!
+//! let target = Storage::local(folder)?;
+//! ctx.register_object_store(target.base_url(), Arc::clone(target.store()));
+//! let options = NpyWriteOptions {
+//!     base_url: target.base_url().clone(),
+//!     prefix: target.prefix().clone(),
+//!     collection: "colours".into(),
+//!     fields: vec!["id".into(), "vector".into()],
+//!     field_names: vec!["id".into(), "vector".into()],
+//!     sets: sets.clone(),
+//!     check_finite: true,
+//!     part_bytes: 8 << 20,
+//! };
+//! let write = Arc::new(NpyWriteExec::try_new(scan, options)?);
+//! let commit = NpyCommitExec::try_new(Arc::new(CoalescePartitionsExec::new(write)), sets)?;
+//!
+//! let files = WrittenFile::from_batches(&collect(Arc::new(commit), ctx.task_ctx()).await?)?;
+//! assert_eq!(files[1].path, "colours/_default/1606/vector.npy");
+//! let bytes = std::fs::read(folder.join(&files[1].path))?;
+//! assert_eq!(bytes[128..], [1, 2, 3, 4]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # An import file
+//!
+//! What `numpy.save` writes, byte for byte: format version 1.0, rows in C order.
+//! Milvus 2.x finds its field by the file's name.
+//!
+//! ```text
+//!   0  magic       93 'N' 'U' 'M' 'P' 'Y'
+//!   6  version     01 00
+//!   8  length      76 00                     bytes that follow before the rows
+//!  10  text        {'descr': '<f4', 'fortran_order': False, 'shape': (1000, 128), }
+//!      padding     spaces up to offset 127, then a line feed
+//! 128  rows        little-endian, without gaps
+//! ```
+//!
+//! | column | file |
+//! |---|---|
+//! | `Int64` and the other scalars | `<i8` (`|b1`, `|i1`, `<i2`, `<i4`, `<f4`, `<f8`), shape `(N,)` |
+//! | fixed-size list of `Float32`, the vectors | `<f4`, shape `(N, dimension)` |
+//! | fixed-size binary, the binary vectors | `|u1`, shape `(N, dimension / 8)` |
+//!
+//! The header says how many rows follow, and it goes first. So a set that gets
+//! fewer rows than it promises, or more, is an error that aborts the upload.
+//!
+//! # What it costs
+//!
+//! Arrays are sent from the memory they stand in; the checksum and the search
+//! for NaN and infinity share one pass over it. A file in the making holds three
+//! parts at most. Parts of a file are of equal length, other than the last.
+//!
+//! # What is left when writing stops
+//!
+//! A file appears under its name when it is complete. A file set whose writing
+//! fails, or whose stream is dropped, leaves no file; finished sets stay, and
+//! without a [`manifest`] they are not a dump. A process that is killed can leave
+//! unfinished uploads: local ones are named like `id.npy#1`, those of a server
+//! need its own clean-up rule.
+//!
+//! # What it does not do
+//!
+//! It reads no Milvus 1.x file, asks no server but the object store, and casts
+//! nothing: a column of a type that Milvus does not import is refused when the
+//! plan is made.
+
+mod cleanup;
+mod column;
+mod commit_exec;
+mod error;
+mod file_sets;
+pub mod manifest;
+pub mod npy;
+mod origin;
+mod partition_writer;
+mod set_writer;
+mod upload;
+mod write_exec;
+mod write_options;
+mod written_file;
+
+pub use commit_exec::NpyCommitExec;
+pub use error::{Error, Result};
+pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
+pub use write_exec::NpyWriteExec;
+pub use write_options::NpyWriteOptions;
+pub use written_file::{WrittenFile, written_files_schema};

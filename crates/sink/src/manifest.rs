@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The record of what a dump wrote.
+//!
+//! `manifest.json` stands in the root of a dump and is written last: files
+//! without it are not a dump. Paths are relative to the root.
+//!
+//! ```text
+//! {"version": 1, "m2m": "0.1.0", "created_on": "2026-11-21T05:11:55Z",
+//!  "source": {"meta": "/old/db/meta.sqlite", "tables": ["/old/db/tables"]},
+//!  "collections": [{
+//!    "name": "colours", "target_name": "colours", "metric": "L2", "engine": "FLAT", "index_params": "{}",
+//!    "vector": "float32", "dimension": 128, "rows": 1000, "id_field": "id", "vector_field": "vector",
+//!    "partitions": [{
+//!      "tag": "dark red", "name": "dark_red_5f1d", "rows": 1000,
+//!      "sets": [{
+//!        "name": "colours/dark_red_5f1d/1606", "rows": 1000, "segments": ["1606", "1607"],
+//!        "files": [{"path": "colours/dark_red_5f1d/1606/id.npy", "field": "id", "rows": 1000,
+//!                   "bytes": 8128, "crc32c": 3735928559, "dtype": "<i8"}]}]}]}]}
+//! ```
+
+use std::time::SystemTime;
+
+use m2m_storage::Storage;
+use serde::{Deserialize, Serialize};
+
+use crate::written_file::WrittenFile;
+use crate::{Error, Result};
+
+/// Name of the manifest in the root of a dump.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// The version that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// What a dump wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the manifest's shape, [`VERSION`].
+    pub version: u32,
+    /// Version of m2m that wrote it.
+    pub m2m: String,
+    /// When it was written, UTC, as RFC 3339.
+    pub created_on: String,
+    /// What was dumped.
+    pub source: SourceEntry,
+    /// The collections, by name.
+    pub collections: Vec<CollectionEntry>,
+}
+
+/// Where the rows came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// The metadata file.
+    pub meta: String,
+    /// The folders of segments.
+    pub tables: Vec<String>,
+}
+
+/// A collection in a dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionEntry {
+    /// Name in Milvus 1.x.
+    pub name: String,
+    /// Name in Milvus 2.x.
+    pub target_name: String,
+    /// Metric in Milvus 1.x, such as `L2`.
+    pub metric: String,
+    /// Index type in Milvus 1.x, such as `IVF_FLAT`.
+    pub engine: String,
+    /// Parameters of the index in Milvus 1.x, JSON.
+    pub index_params: String,
+    /// `float32` or `binary`.
+    pub vector: String,
+    /// Components, or bits, of a vector.
+    pub dimension: u32,
+    /// Live rows.
+    pub rows: u64,
+    /// Field of the ids in Milvus 2.x.
+    pub id_field: String,
+    /// Field of the vectors in Milvus 2.x.
+    pub vector_field: String,
+    /// The partitions, those without rows too.
+    pub partitions: Vec<PartitionEntry>,
+}
+
+/// A partition in a dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionEntry {
+    /// Tag in Milvus 1.x.
+    pub tag: String,
+    /// Name in Milvus 2.x.
+    pub name: String,
+    /// Live rows.
+    pub rows: u64,
+    /// The file sets, in the order of their segments.
+    pub sets: Vec<SetEntry>,
+}
+
+/// A file set in a dump: the files of one import job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetEntry {
+    /// Folder of the files.
+    pub name: String,
+    /// Rows of each file.
+    pub rows: u64,
+    /// The segments that the rows came from.
+    pub segments: Vec<String>,
+    /// One file for each field.
+    pub files: Vec<FileEntry>,
+}
+
+/// An import file in a dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// The file.
+    pub path: String,
+    /// The field in Milvus 2.x.
+    pub field: String,
+    /// Rows.
+    pub rows: u64,
+    /// Length with the header.
+    pub bytes: u64,
+    /// CRC-32C (Castagnoli) of the whole file.
+    pub crc32c: u32,
+    /// Element type in NumPy's notation.
+    pub dtype: String,
+}
+
+impl From<WrittenFile> for FileEntry {
+    fn from(file: WrittenFile) -> Self {
+        let WrittenFile { path, field, rows, bytes, crc32c, dtype, .. } = file;
+        Self { path, field, rows, bytes, crc32c, dtype }
+    }
+}
+
+impl Manifest {
+    /// Returns the manifest of a dump that was written just now.
+    pub fn new(source: SourceEntry, collections: Vec<CollectionEntry>) -> Self {
+        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        Self {
+            version: VERSION,
+            m2m: env!("CARGO_PKG_VERSION").to_owned(),
+            created_on: rfc_3339(seconds),
+            source,
+            collections,
+        }
+    }
+
+    /// Returns the files of all collections.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let partitions = self.collections.iter().flat_map(|collection| &collection.partitions);
+        partitions.flat_map(|partition| &partition.sets).flat_map(|set| &set.files)
+    }
+
+    /// Writes the manifest into the root of a dump, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ManifestRows`] when its numbers contradict each other,
+    /// [`Error::Storage`] when it cannot be written.
+    pub async fn write(&self, dump: &Storage) -> Result<()> {
+        let path = dump.child(MANIFEST_FILE);
+        let location = dump.display(&path);
+        self.check(&location)?;
+        let encoded = serde_json::to_vec_pretty(self);
+        let mut json = encoded.map_err(|source| Error::EncodeManifest { location, source })?;
+        json.push(b'\n');
+        Ok(dump.put_atomic(&path, json.into()).await?)
+    }
+
+    /// Reads the manifest in the root of a dump.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] when there is none or it cannot be read,
+    /// [`Error::Manifest`] when it cannot be decoded, [`Error::ManifestVersion`]
+    /// when it is of another version, [`Error::ManifestRows`] when its numbers
+    /// contradict each other.
+    pub async fn read(dump: &Storage) -> Result<Self> {
+        let path = dump.child(MANIFEST_FILE);
+        let json = dump.get(&path).await?;
+        Self::decode(&json, &dump.display(&path))
+    }
+
+    fn decode(json: &[u8], location: &str) -> Result<Self> {
+        /// The one field that every version has.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let fault = |source| Error::Manifest { location: location.to_owned(), source };
+        let Versioned { version: found } = serde_json::from_slice(json).map_err(fault)?;
+        if found != u64::from(VERSION) {
+            let location = location.to_owned();
+            return Err(Error::ManifestVersion { location, expected: VERSION, found });
+        }
+        let manifest: Self = serde_json::from_slice(json).map_err(fault)?;
+        manifest.check(location)?;
+        Ok(manifest)
+    }
+
+    /// Every number of rows is the sum of its parts; files repeat their set's.
+    fn check(&self, location: &str) -> Result<()> {
+        let equal = |subject: String, found: u64, parts: &mut dyn Iterator<Item = u64>| {
+            let expected = parts.fold(0, u64::saturating_add);
+            let location = location.to_owned();
+            if expected == found {
+                Ok(())
+            } else {
+                Err(Error::ManifestRows { location, subject, expected, found })
+            }
+        };
+        for collection in &self.collections {
+            let subject = format!("collection `{}`", collection.name);
+            equal(
+                subject,
+                collection.rows,
+                &mut collection.partitions.iter().map(|partition| partition.rows),
+            )?;
+            for partition in &collection.partitions {
+                let subject = format!("partition `{}` of collection `{}`", partition.tag, collection.name);
+                equal(subject, partition.rows, &mut partition.sets.iter().map(|set| set.rows))?;
+                for set in &partition.sets {
+                    for file in &set.files {
+                        equal(format!("file set `{}`", set.name), set.rows, &mut std::iter::once(file.rows))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Formats seconds since 1970 as a date of the Gregorian calendar.
+fn rfc_3339(seconds: u64) -> String {
+    let (mut day, second) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
+    let mut year = 1970;
+    while day >= days_of_year(year) {
+        day -= days_of_year(year);
+        year += 1;
+    }
+    let february = days_of_year(year) - 337;
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{:02}Z", day + 1, second % 60)
+}
+
+fn days_of_year(year: u64) -> u64 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    if leap { 366 } else { 365 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let field = |name: &str, data_type| Field::new(name, data_type, false);
+    Arc::new(Schema::new(vec![
+        field("set", DataType::Utf8),
+        field("path", DataType::Utf8),
+        field("field", DataType::Utf8),
+        field("rows", DataType::UInt64),
+        field("bytes", DataType::UInt64),
+        field("crc32c", DataType::UInt32),
+        field("dtype", DataType::Utf8),
+        Field::new("width", DataType::UInt64, true),
+    ]))
+});
+
+/// Returns the schema of the rows that say which files were written.
+pub fn written_files_schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// A file that was written, complete and visible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// The file set, a folder relative to the root of the dump.
+    pub set: String,
+    /// The file, relative to the root of the dump.
+    pub path: String,
+    /// The field in Milvus 2.x.
+    pub field: String,
+    /// Rows.
+    pub rows: u64,
+    /// Length with the header.
+    pub bytes: u64,
+    /// CRC-32C (Castagnoli) of the whole file.
+    pub crc32c: u32,
+    /// Element type in NumPy's notation.
+    pub dtype: String,
+    /// Values in a row; none when the array has one axis.
+    pub width: Option<u64>,
+}
+
+impl WrittenFile {
+    /// Turns the rows of plan nodes into files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotWrittenFiles`] when a batch has another schema.
+    pub fn from_batches(batches: &[RecordBatch]) -> Result<Vec<Self>> {
+        let mut files = Vec::new();
+        for batch in batches {
+            files.extend(Self::from_batch(batch)?);
+        }
+        Ok(files)
+    }
+
+    /// Turns files into the rows of plan nodes.
+    pub(crate) fn to_batch(files: &[Self]) -> Result<RecordBatch, ArrowError> {
+        let text = |value: fn(&Self) -> &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(files.iter().map(value)))
+        };
+        let number = |value: fn(&Self) -> u64| -> ArrayRef {
+            Arc::new(UInt64Array::from_iter_values(files.iter().map(value)))
+        };
+        let columns = vec![
+            text(|file| &file.set),
+            text(|file| &file.path),
+            text(|file| &file.field),
+            number(|file| file.rows),
+            number(|file| file.bytes),
+            Arc::new(UInt32Array::from_iter_values(files.iter().map(|file| file.crc32c))),
+            text(|file| &file.dtype),
+            Arc::new(UInt64Array::from_iter(files.iter().map(|file| file.width))),
+        ];
+        RecordBatch::try_new(written_files_schema(), columns)
+    }
+
+    fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>> {
+        let (set, path, field) = (text(batch, "set")?, text(batch, "path")?, text(batch, "field")?);
+        let rows = number::<UInt64Type>(batch, "rows")?;
+        let bytes = number::<UInt64Type>(batch, "bytes")?;
+        let crc32c = number::<UInt32Type>(batch, "crc32c")?;
+        let dtype = text(batch, "dtype")?;
+        let width = number::<UInt64Type>(batch, "width")?;
+        let file = |row| Self {
+            set: set.value(row).to_owned(),
+            path: path.value(row).to_owned(),
+            field: field.value(row).to_owned(),
+            rows: rows.value(row),
+            bytes: bytes.value(row),
+            crc32c: crc32c.value(row),
+            dtype: dtype.value(row).to_owned(),
+            width: width.iter().nth(row).flatten(),
+        };
+        Ok((0..batch.num_rows()).map(file).collect())
+    }
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    batch.column_by_name(name).ok_or_else(|| not_written_files(batch))
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
+    column(batch, name)?.as_string_opt().ok_or_else(|| not_written_files(batch))
+}
+
+fn number<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
+    column(batch, name)?.as_primitive_opt().ok_or_else(|| not_written_files(batch))
+}
+
+fn not_written_files(batch: &RecordBatch) -> Error {
+    let describe = |schema: &Schema| {
+        let fields = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+        fields.collect::<Vec<_>>().join(", ")
+    };
+    let (expected, found) = (describe(&SCHEMA), describe(batch.schema_ref()));
+    Error::NotWrittenFiles { reason: format!("expected columns {expected}, found {found}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, width: Option<u64>) -> WrittenFile {
+        WrittenFile {
+            set: "colours/red/1".into(),
+            path: path.into(),
+            field: "id".into(),
+            rows: 3,
+            bytes: 152,
+            crc32c: 0xdead_beef,
+            dtype: "<i8".into(),
+            width,
+        }
+    }
+
+    #[test]
+    fn rows_become_the_same_files_again() {
+        let files = [file("a", None), file("b", Some(128))];
+        let batch = WrittenFile::to_batch(&files).unwrap();
+        assert_eq!(batch.schema(), written_files_schema());
+        assert_eq!(WrittenFile::from_batches(&[batch.slice(0, 1), batch.slice(1, 1)]).unwrap(), files);
+    }
+
+    #[test]
+    fn batch_of_something_else_is_refused_with_its_columns() {
+        let batch = WrittenFile::to_batch(&[file("a", None)]).unwrap().project(&[0, 1]).unwrap();
+        let error = WrittenFile::from_batches(&[batch]).unwrap_err().to_string();
+        assert!(error.ends_with("found set Utf8, path Utf8"), "{error}");
+    }
+}
