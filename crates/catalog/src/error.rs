@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can be wrong with the metadata of an installation.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the metadata of an installation cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder is no installation.
+    #[error(
+        "`{}` is no Milvus 1.x installation: expected `db/meta.sqlite` and `db/tables`, or `meta.json` and `tables`", path.display()
+    )]
+    NotAnInstall {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read {what} `{}`", path.display())]
+    Read {
+        /// What it is.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The metadata is neither SQLite nor JSON.
+    #[error("metadata `{}` is neither a SQLite database nor JSON: it begins with {found}", path.display())]
+    UnknownMetadata {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, as text.
+        found: String,
+    },
+    /// SQLite found the database damaged.
+    #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or try `sqlite3 {} .recover`", path.display(), path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's own words.
+        reason: String,
+    },
+    /// The installation is one of Milvus 0.11.
+    #[error("metadata `{}` is of Milvus 0.11, whose files have another format that m2m does not read", path.display())]
+    Milvus011 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database holds something else.
+    #[error("metadata `{}` is not of Milvus 1.x: expected the tables `Tables` and `TableFiles`, found {found}", path.display())]
+    OtherDatabase {
+        /// The file.
+        path: PathBuf,
+        /// The tables it has.
+        found: String,
+    },
+    /// SQLite refused a query.
+    #[error("cannot query metadata `{}`", path.display())]
+    Sql {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The `meta.json` is not what it should be.
+    #[error("cannot decode metadata `{}`", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why, with line and column.
+        source: serde_json::Error,
+    },
+    /// The `meta.json` cannot be encoded.
+    #[error("cannot encode `meta.json`")]
+    Encode {
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The `meta.json` was written by a newer m2m.
+    #[error("metadata `{}` has version {found}, this m2m reads up to 2: use a newer one", path.display())]
+    JsonVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+    /// A row that matters has a value it cannot have.
+    #[error("metadata `{}`, {place}: expected {expected}, found {found}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The row and column.
+        place: String,
+        /// What can stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// A record of the write-ahead log is damaged.
+    #[error("cannot read write-ahead log `{}`; whether rows stand only there cannot be told", path.display())]
+    Wal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: m2m_segment::Error,
+    },
+    /// The write-ahead log ends before the position that the server had reached.
+    #[error(
+        "write-ahead log `{}` ends at {found}, before position {expected} that the server had reached; whether rows stand only there cannot be told", path.display()
+    )]
+    WalShort {
+        /// The file.
+        path: PathBuf,
+        /// The position that was reached.
+        expected: u64,
+        /// Where the log ends.
+        found: u64,
+    },
+}
+
+impl Error {
+    pub(crate) fn read(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Read { what, path, source }
+    }
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `meta.json`: the inventory as one file.
+//!
+//! The form of milvus-migration has collections with their segments and nothing
+//! else. Ours, `"version": 2`, is a superset: the same keys with the same
+//! meaning, the segments of the default partition where that tool expects
+//! segments, and the other partitions beside them.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use m2m_segment::names::is_safe_component;
+use serde::{Deserialize, Serialize};
+
+use crate::codes::{Engine, FileType, Metric};
+use crate::error::{Error, Result};
+use crate::inventory::{Collection, DEFAULT_PARTITION, Inventory, Partition, Segment, layout};
+
+/// The version that is written.
+const VERSION: u64 = 2;
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Meta {
+    #[serde(default = "first_version")]
+    version: u64,
+    collections: Vec<CollectionJson>,
+    #[serde(default)]
+    rows: i64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct CollectionJson {
+    collection: String,
+    metric: i64,
+    #[serde(default)]
+    rows: i64,
+    dim: i64,
+    #[serde(default)]
+    segments: Vec<SegmentJson>,
+    #[serde(default)]
+    engine: Option<i64>,
+    #[serde(default)]
+    index_params: Option<String>,
+    #[serde(default)]
+    index_file_size: i64,
+    #[serde(default)]
+    flag: i64,
+    #[serde(default)]
+    created_on: i64,
+    #[serde(default)]
+    server_version: String,
+    #[serde(default)]
+    partitions: Vec<PartitionJson>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct PartitionJson {
+    tag: String,
+    table_id: String,
+    #[serde(default)]
+    segments: Vec<SegmentJson>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SegmentJson {
+    #[serde(default)]
+    collection: String,
+    segment: String,
+    #[serde(default)]
+    dim: i64,
+    #[serde(default)]
+    rows: Option<i64>,
+    #[serde(default)]
+    file_size: i64,
+    #[serde(default)]
+    file_types: Vec<String>,
+}
+
+fn first_version() -> u64 {
+    1
+}
+
+/// Reads a `meta.json`, of milvus-migration or of m2m.
+///
+/// # Errors
+///
+/// When the file cannot be read, is of a newer version, or holds a value that
+/// cannot be.
+pub fn read(path: &Path) -> Result<Inventory> {
+    let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
+    let meta: Meta =
+        serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.into(), source })?;
+    if meta.version > VERSION {
+        return Err(Error::JsonVersion { path: path.into(), found: meta.version });
+    }
+    let mut names = HashSet::new();
+    let mut collections = Vec::with_capacity(meta.collections.len());
+    for collection in meta.collections {
+        if !names.insert(collection.collection.clone()) {
+            return Err(wrong(
+                path,
+                &collection.collection,
+                "collection",
+                "a name that comes once",
+                "a second one",
+            ));
+        }
+        collections.push(of_json(path, collection)?);
+    }
+    collections.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Inventory { collections, ..Inventory::default() })
+}
+
+/// Returns the inventory as the text of a `meta.json`.
+///
+/// # Errors
+///
+/// When it cannot be encoded.
+pub fn write(inventory: &Inventory) -> Result<String> {
+    let collections: Vec<CollectionJson> = inventory.collections.iter().map(to_json).collect();
+    let meta = Meta { version: VERSION, rows: collections.iter().map(|one| one.rows).sum(), collections };
+    serde_json::to_string_pretty(&meta).map_err(|source| Error::Encode { source })
+}
+
+fn of_json(path: &Path, json: CollectionJson) -> Result<Collection> {
+    let name = json.collection;
+    let metric = Metric::from_code(json.metric)
+        .ok_or_else(|| wrong(path, &name, "metric", "1 to 7", &json.metric.to_string()))?;
+    let expected = "1 to 32768, for binary vectors a multiple of 8";
+    let layout =
+        layout(metric, json.dim).map_err(|_| wrong(path, &name, "dim", expected, &json.dim.to_string()))?;
+    let mut partitions = vec![partition(path, &name, DEFAULT_PARTITION, &name, json.segments)?];
+    for more in json.partitions {
+        if partitions.iter().any(|known| known.tag == more.tag || known.table_id == more.table_id) {
+            return Err(wrong(path, &name, "partitions", "tags and table ids that come once", &more.tag));
+        }
+        partitions.push(partition(path, &name, &more.tag, &more.table_id, more.segments)?);
+    }
+    let default_engine = if metric.is_binary() { Engine::BinFlat } else { Engine::Flat };
+    Ok(Collection {
+        layout,
+        metric,
+        engine: json.engine.map_or(default_engine, Engine::from_code),
+        index_params: json.index_params.unwrap_or_else(|| "{}".into()),
+        index_file_size: json.index_file_size,
+        flag: json.flag,
+        created_on: json.created_on,
+        version: json.server_version,
+        partitions,
+        name,
+    })
+}
+
+fn partition(
+    path: &Path,
+    collection: &str,
+    tag: &str,
+    table_id: &str,
+    json: Vec<SegmentJson>,
+) -> Result<Partition> {
+    if !is_safe_component(table_id) {
+        return Err(wrong(path, collection, "table_id", "a name without a path", table_id));
+    }
+    let mut ids = HashSet::new();
+    let mut segments = Vec::with_capacity(json.len());
+    for one in json {
+        if !is_safe_component(&one.segment) {
+            return Err(wrong(path, collection, "segment", "a name without a path", &one.segment));
+        }
+        if !ids.insert(one.segment.clone()) {
+            return Err(wrong(path, collection, "segment", "a segment that comes once", &one.segment));
+        }
+        segments.push(segment(path, collection, one)?);
+    }
+    Ok(Partition { tag: tag.into(), table_id: table_id.into(), segments })
+}
+
+fn segment(path: &Path, collection: &str, json: SegmentJson) -> Result<Segment> {
+    let kind = |name: &String| {
+        let found = FileType::from_name(name);
+        found.ok_or_else(|| wrong(path, collection, "fileTypes", "names such as `RAW`", name))
+    };
+    let mut file_types = json.file_types.iter().map(kind).collect::<Result<Vec<_>>>()?;
+    if file_types.is_empty() {
+        // milvus-migration names live raw segments and nothing else.
+        file_types.push(FileType::Raw);
+    }
+    Ok(Segment {
+        segment_id: json.segment,
+        has_raw_row: file_types.iter().any(|kind| kind.is_raw()),
+        file_types,
+        row_count: json.rows,
+        file_size: json.file_size,
+    })
+}
+
+fn to_json(collection: &Collection) -> CollectionJson {
+    let segments = |partition: &Partition| -> Vec<SegmentJson> {
+        partition
+            .segments
+            .iter()
+            .map(|segment| SegmentJson {
+                collection: partition.table_id.clone(),
+                segment: segment.segment_id.clone(),
+                dim: i64::from(collection.dimension()),
+                rows: segment.row_count,
+                file_size: segment.file_size,
+                file_types: segment.file_types.iter().map(|kind| kind.name().into()).collect(),
+            })
+            .collect()
+    };
+    let (default, others) = match collection.partitions.split_first() {
+        Some((default, others)) => (segments(default), others),
+        None => (Vec::new(), &[][..]),
+    };
+    CollectionJson {
+        collection: collection.name.clone(),
+        metric: collection.metric.code(),
+        rows: collection.segments().filter_map(|(_, segment)| segment.row_count).fold(0, i64::saturating_add),
+        dim: i64::from(collection.dimension()),
+        segments: default,
+        engine: Some(collection.engine.code()),
+        index_params: Some(collection.index_params.clone()),
+        index_file_size: collection.index_file_size,
+        flag: collection.flag,
+        created_on: collection.created_on,
+        server_version: collection.version.clone(),
+        partitions: others
+            .iter()
+            .map(|partition| PartitionJson {
+                tag: partition.tag.clone(),
+                table_id: partition.table_id.clone(),
+                segments: segments(partition),
+            })
+            .collect(),
+    }
+}
+
+fn wrong(path: &Path, collection: &str, key: &str, expected: &'static str, found: &str) -> Error {
+    Error::Value {
+        path: path.into(),
+        place: format!("collection `{collection}`, key `{key}`"),
+        expected,
+        found: format!("`{found}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Inventory> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meta.json");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    const OLD: &str = r#"{"collections":[{"collection":"test1w","metric":1,"rows":10000,"dim":256,"segments":[
+        {"collection":"test1w","segment":"1678354366132931000","dim":256,"rows":10000,"fileSize":10320000}]}],"rows":10000}"#;
+
+    #[test]
+    fn the_form_of_milvus_migration_is_read() {
+        let inventory = parse(OLD).unwrap();
+        let collection = &inventory.collections[0];
+        assert_eq!((collection.name.as_str(), collection.dimension()), ("test1w", 256));
+        assert_eq!(collection.partitions.len(), 1);
+        let segment = &collection.partitions[0].segments[0];
+        assert_eq!((segment.row_count, segment.has_raw_row), (Some(10_000), true));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut inventory = parse(OLD).unwrap();
+        let collection = &mut inventory.collections[0];
+        collection.engine = Engine::Hnsw;
+        collection.index_params = r#"{"M":16}"#.into();
+        let mut partition = collection.partitions[0].clone();
+        (partition.tag, partition.table_id) = ("2020-Q1 报表/x".into(), "33".into());
+        partition.segments[0].row_count = None;
+        partition.segments[0].file_types = vec![FileType::Backup, FileType::Index];
+        collection.partitions.push(partition);
+        assert_eq!(parse(&write(&inventory).unwrap()).unwrap(), inventory);
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_refused() {
+        for (from, to, word) in [
+            ("\"metric\":1", "\"metric\":9", "metric"),
+            ("\"dim\":256,\"segments\"", "\"dim\":0,\"segments\"", "dim"),
+            ("\"segment\":\"1678354366132931000\"", "\"segment\":\"../x\"", "segment"),
+            ("\"collection\":\"test1w\",\"metric\"", "\"collection\":\"a/b\",\"metric\"", "table_id"),
+            ("{\"collections\"", "{\"version\":3,\"collections\"", "version 3"),
+        ] {
+            let text = OLD.replace(from, to);
+            assert_ne!(text, OLD);
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        assert!(parse("{").is_err());
+        assert!(parse("{}").is_err());
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From rows of `Tables` and `TableFiles` to live collections.
+//!
+//! * A collection is a row of `Tables` with state 0 and no owner; a partition
+//!   one with state 0 whose owner is such a collection (`SqliteMetaImpl.cpp`, v1.1.1).
+//! * A segment is live when a row of type RAW, TO_INDEX, INDEX or BACKUP names
+//!   it. Rows of other types neither add it nor take it away.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use m2m_segment::names::is_safe_component;
+
+use crate::codes::{Engine, FileType, Metric};
+use crate::error::{Error, Result};
+use crate::inventory::{Collection, DEFAULT_PARTITION, FileRow, Partition, Segment, TableRow, layout};
+
+/// State of a row of `Tables` that is not dropped.
+const NORMAL: i64 = 0;
+
+/// Returns the live collections, by name. `path` is for messages.
+pub(crate) fn collections(path: &Path, tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
+    let resolver = Resolver { path, files: by_table(files) };
+    let mut collections = Vec::new();
+    for table in tables {
+        if resolver.is_normal(table)? && table.owner_table.is_empty() {
+            collections.push(resolver.collection(table, tables)?);
+        }
+    }
+    collections.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(collections)
+}
+
+fn by_table(files: &[FileRow]) -> HashMap<&str, Vec<&FileRow>> {
+    let mut of_table: HashMap<&str, Vec<&FileRow>> = HashMap::new();
+    for file in files {
+        of_table.entry(&file.table_id).or_default().push(file);
+    }
+    of_table
+}
+
+struct Resolver<'a> {
+    path: &'a Path,
+    files: HashMap<&'a str, Vec<&'a FileRow>>,
+}
+
+impl Resolver<'_> {
+    fn is_normal(&self, table: &TableRow) -> Result<bool> {
+        match table.state {
+            Some(NORMAL) => Ok(true),
+            Some(1) => Ok(false),
+            other => Err(self.wrong(table, "state", "0 or 1", other)),
+        }
+    }
+
+    fn collection(&self, table: &TableRow, tables: &[TableRow]) -> Result<Collection> {
+        let metric = table.metric_type.and_then(Metric::from_code);
+        let metric = metric.ok_or_else(|| self.wrong(table, "metric_type", "1 to 7", table.metric_type))?;
+        let dimension = table.dimension.unwrap_or(0);
+        let expected = "1 to 32768, for binary vectors a multiple of 8";
+        let layout = layout(metric, dimension)
+            .map_err(|_| self.wrong(table, "dimension", expected, table.dimension))?;
+        Ok(Collection {
+            name: table.table_id.clone(),
+            layout,
+            metric,
+            engine: Engine::from_code(table.engine_type.unwrap_or(0)),
+            index_params: table.index_params.clone(),
+            index_file_size: table.index_file_size.unwrap_or(0),
+            flag: table.flag.unwrap_or(0),
+            created_on: table.created_on.unwrap_or(0),
+            version: table.version.clone(),
+            partitions: self.partitions(table, tables)?,
+        })
+    }
+
+    fn partitions(&self, collection: &TableRow, tables: &[TableRow]) -> Result<Vec<Partition>> {
+        let mut partitions = vec![self.partition(collection, DEFAULT_PARTITION)?];
+        let mut tags = HashSet::from([DEFAULT_PARTITION]);
+        for table in tables {
+            if table.owner_table != collection.table_id || !self.is_normal(table)? {
+                continue;
+            }
+            if !tags.insert(&table.partition_tag) {
+                let found = Some(&table.partition_tag);
+                return Err(self.wrong(table, "partition_tag", "a tag that no other partition has", found));
+            }
+            if table.dimension != collection.dimension || table.metric_type != collection.metric_type {
+                let found = table.dimension.zip(table.metric_type).map(|both| format!("{both:?}"));
+                return Err(self.wrong(table, "dimension and metric_type", "those of its collection", found));
+            }
+            partitions.push(self.partition(table, &table.partition_tag)?);
+        }
+        Ok(partitions)
+    }
+
+    fn partition(&self, table: &TableRow, tag: &str) -> Result<Partition> {
+        if !is_safe_component(&table.table_id) {
+            return Err(self.wrong(table, "table_id", "a name without a path", Some(&table.table_id)));
+        }
+        let files = self.files.get(table.table_id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        Ok(Partition { tag: tag.into(), table_id: table.table_id.clone(), segments: self.segments(files)? })
+    }
+
+    fn segments(&self, files: &[&FileRow]) -> Result<Vec<Segment>> {
+        let mut of_segment: BTreeMap<&str, Vec<(&FileRow, FileType)>> = BTreeMap::new();
+        for file in files {
+            let kind = file.file_type.and_then(FileType::from_code);
+            let kind = kind.ok_or_else(|| self.wrong_file(file, "file_type", "0 to 7", file.file_type))?;
+            if kind.is_live() {
+                if !is_safe_component(&file.segment_id) {
+                    let found = Some(&file.segment_id);
+                    return Err(self.wrong_file(file, "segment_id", "a name without a path", found));
+                }
+                of_segment.entry(&file.segment_id).or_default().push((file, kind));
+            }
+        }
+        let mut segments: Vec<(i64, Segment)> =
+            of_segment.into_values().filter_map(|rows| segment(&rows)).collect();
+        segments.sort_by_key(|(id, _)| *id);
+        Ok(segments.into_iter().map(|(_, segment)| segment).collect())
+    }
+
+    fn wrong(
+        &self,
+        table: &TableRow,
+        column: &str,
+        expected: &'static str,
+        found: Option<impl ToString>,
+    ) -> Error {
+        let place = format!("table `Tables`, row {} (`{}`), column `{column}`", table.id, table.table_id);
+        self.value(place, expected, found)
+    }
+
+    fn wrong_file(
+        &self,
+        file: &FileRow,
+        column: &str,
+        expected: &'static str,
+        found: Option<impl ToString>,
+    ) -> Error {
+        let place = format!("table `TableFiles`, row {} (`{}`), column `{column}`", file.id, file.file_id);
+        self.value(place, expected, found)
+    }
+
+    fn value(&self, place: String, expected: &'static str, found: Option<impl ToString>) -> Error {
+        let found =
+            found.map_or_else(|| "no usable value".into(), |found| format!("`{}`", found.to_string()));
+        Error::Value { path: self.path.into(), place, expected, found }
+    }
+}
+
+/// The segment of its live rows, with the id of the first. The counts are those
+/// of the raw row, where there is one.
+fn segment(rows: &[(&FileRow, FileType)]) -> Option<(i64, Segment)> {
+    let (first, _) = rows.iter().min_by_key(|(file, _)| file.id)?;
+    let raw = rows.iter().find(|(_, kind)| kind.is_raw());
+    let (counted, kind) = raw.or_else(|| rows.first())?;
+    let mut kinds: Vec<(i64, FileType)> = rows.iter().map(|(file, kind)| (file.id, *kind)).collect();
+    kinds.sort_by_key(|(id, _)| *id);
+    let file_size = if kind.is_raw() { counted.file_size.unwrap_or(0) } else { 0 };
+    let segment = Segment {
+        segment_id: first.segment_id.clone(),
+        file_types: kinds.into_iter().map(|(_, kind)| kind).collect(),
+        row_count: counted.row_count,
+        file_size,
+        has_raw_row: raw.is_some(),
+    };
+    Some((first.id, segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(id: i64, table_id: &str) -> TableRow {
+        TableRow {
+            id,
+            table_id: table_id.into(),
+            state: Some(0),
+            dimension: Some(16),
+            metric_type: Some(1),
+            engine_type: Some(1),
+            ..TableRow::default()
+        }
+    }
+
+    fn partition(id: i64, table_id: &str, owner: &str, tag: &str) -> TableRow {
+        TableRow { owner_table: owner.into(), partition_tag: tag.into(), ..table(id, table_id) }
+    }
+
+    fn file(id: i64, table_id: &str, segment_id: &str, kind: i64) -> FileRow {
+        FileRow {
+            id,
+            table_id: table_id.into(),
+            segment_id: segment_id.into(),
+            file_type: Some(kind),
+            row_count: Some(id * 10),
+            ..FileRow::default()
+        }
+    }
+
+    fn resolve(tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
+        collections(Path::new("meta.sqlite"), tables, files)
+    }
+
+    fn ids(partition: &Partition) -> Vec<&str> {
+        partition.segments.iter().map(|segment| segment.segment_id.as_str()).collect()
+    }
+
+    #[test]
+    fn dropped_and_ownerless_tables_are_not_live() {
+        let dropped = TableRow { state: Some(1), ..table(1, "dropped") };
+        let tables =
+            [dropped, table(2, "kept"), partition(3, "33", "dropped", "p"), partition(4, "44", "gone", "p")];
+        let found = resolve(&tables, &[file(1, "dropped", "a", 1), file(2, "ghost", "b", 1)]).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].name.as_str(), found[0].partitions.len()), ("kept", 1));
+    }
+
+    #[test]
+    fn partitions_stand_under_their_owner_after_the_default_one() {
+        let tables = [table(1, "c"), partition(5, "55", "c", "späte"), partition(3, "33", "c", "a-b")];
+        let found = resolve(&tables, &[file(1, "33", "s", 1)]).unwrap();
+        let tags: Vec<_> = found[0].partitions.iter().map(|partition| partition.tag.as_str()).collect();
+        assert_eq!(tags, ["_default", "späte", "a-b"]);
+        assert_eq!(ids(&found[0].partitions[2]), ["s"]);
+    }
+
+    #[test]
+    fn segments_live_once_by_their_live_rows_in_order_of_creation() {
+        let files = [
+            file(1, "c", "late", 4),
+            file(2, "c", "indexed", 7),
+            file(3, "c", "raw", 1),
+            file(4, "c", "indexed", 3),
+            file(5, "c", "indexed", 4),
+            file(6, "c", "new", 0),
+            file(7, "c", "merging", 5),
+            file(8, "c", "building", 6),
+            file(9, "c", "waiting", 2),
+            file(10, "c", "late", 1),
+        ];
+        let found = resolve(&[table(1, "c")], &files).unwrap();
+        assert_eq!(ids(&found[0].partitions[0]), ["indexed", "raw", "waiting", "late"]);
+        let indexed = &found[0].partitions[0].segments[0];
+        assert_eq!(indexed.file_types, [FileType::Backup, FileType::Index]);
+        assert_eq!((indexed.row_count, indexed.has_raw_row), (Some(20), true));
+    }
+
+    #[test]
+    fn a_segment_with_an_index_row_alone_is_live_and_marked() {
+        let found = resolve(&[table(1, "c")], &[file(1, "c", "s", 3)]).unwrap();
+        assert!(!found[0].partitions[0].segments[0].has_raw_row);
+    }
+
+    #[test]
+    fn a_live_row_with_an_impossible_value_is_refused_and_a_dropped_one_is_not() {
+        let damage: [fn(&mut TableRow); 6] = [
+            |row| row.metric_type = Some(8),
+            |row| row.metric_type = None,
+            |row| row.dimension = Some(0),
+            |row| row.dimension = Some(-16),
+            |row| row.dimension = Some(1 << 40),
+            |row| row.table_id = "../up".into(),
+        ];
+        for damage in damage {
+            let mut row = table(7, "c");
+            damage(&mut row);
+            let error = resolve(std::slice::from_ref(&row), &[]).unwrap_err().to_string();
+            assert!(error.contains("`Tables`, row 7") && error.contains("expected"), "{error}");
+            row.state = Some(1);
+            assert_eq!(resolve(&[row], &[]).unwrap(), []);
+        }
+        let bits = TableRow { metric_type: Some(3), dimension: Some(12), ..table(1, "c") };
+        assert!(resolve(&[bits], &[]).is_err());
+        let state = TableRow { state: Some(9), ..table(1, "c") };
+        assert!(resolve(&[state], &[]).is_err());
+    }
+
+    #[test]
+    fn a_segment_id_that_leads_elsewhere_is_refused() {
+        let error = resolve(&[table(1, "c")], &[file(4, "c", "../../etc", 1)]).unwrap_err().to_string();
+        assert!(error.contains("`TableFiles`, row 4") && error.contains("../../etc"), "{error}");
+        assert!(resolve(&[table(1, "c")], &[file(4, "c", "", 1)]).is_err());
+        assert!(resolve(&[table(1, "c")], &[file(4, "c", "s", 8)]).is_err());
+    }
+
+    #[test]
+    fn two_partitions_with_one_tag_are_refused() {
+        let tables = [table(1, "c"), partition(2, "22", "c", "p"), partition(3, "33", "c", "p")];
+        assert!(resolve(&tables, &[]).unwrap_err().to_string().contains("partition_tag"));
+        assert!(resolve(&[table(1, "c"), partition(2, "22", "c", "_default")], &[]).is_err());
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::fs;
+
+use super::*;
+
+/// The tables as the server makes them (`SqliteMetaImpl.cpp`, v1.1.1).
+const SCHEMA: &str = "
+    CREATE TABLE Environment (global_lsn INTEGER DEFAULT (0) NOT NULL);
+    CREATE TABLE Tables (id INTEGER PRIMARY KEY NOT NULL, table_id TEXT UNIQUE NOT NULL, state INTEGER NOT NULL,
+        dimension INTEGER NOT NULL, created_on INTEGER NOT NULL, flag INTEGER DEFAULT (0) NOT NULL,
+        index_file_size INTEGER NOT NULL, engine_type INTEGER NOT NULL, index_params TEXT NOT NULL,
+        metric_type INTEGER NOT NULL, owner_table TEXT DEFAULT ('') NOT NULL, partition_tag TEXT DEFAULT ('') NOT NULL,
+        version TEXT DEFAULT ('1.1.1') NOT NULL, flush_lsn INTEGER NOT NULL);
+    CREATE TABLE TableFiles (id INTEGER PRIMARY KEY NOT NULL, table_id TEXT NOT NULL, segment_id TEXT DEFAULT ('') NOT NULL,
+        engine_type INTEGER NOT NULL, file_id TEXT NOT NULL, file_type INTEGER NOT NULL,
+        file_size INTEGER DEFAULT (0) NOT NULL, row_count INTEGER DEFAULT (0) NOT NULL, updated_time INTEGER NOT NULL,
+        created_on INTEGER NOT NULL, date INTEGER NOT NULL, flush_lsn INTEGER NOT NULL);
+    INSERT INTO Tables VALUES (1, 'c', 0, 16, 5, 2, 1048576, 1, '{}', 1, '', '', '1.1.1', 7);
+    INSERT INTO TableFiles VALUES (1, 'c', 's', 1, 's', 1, 720, 10, 5, 5, 1210515, 0);";
+
+async fn database(folder: &Path, more: &'static str) -> PathBuf {
+    let path = folder.join("meta.sqlite");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(SCHEMA).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(more).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    path
+}
+
+#[tokio::test]
+async fn rows_are_read_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "INSERT INTO Environment VALUES (9)").await;
+    let rows = read(&path).await.unwrap();
+    assert_eq!((rows.tables[0].table_id.as_str(), rows.tables[0].flush_lsn), ("c", Some(7)));
+    assert_eq!((rows.files[0].segment_id.as_str(), rows.files[0].row_count), ("s", Some(10)));
+    assert_eq!(rows.environment, [EnvironmentRow { global_lsn: Some(9) }]);
+}
+
+#[tokio::test]
+async fn a_row_count_that_wrapped_around_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "UPDATE TableFiles SET row_count = 18446744073709551610").await;
+    assert_eq!(read(&path).await.unwrap().files[0].row_count, None);
+}
+
+#[tokio::test]
+async fn rows_that_stand_only_in_the_wal_are_read_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "").await;
+    // While a connection is open, its rows stay in the -wal.
+    let mut writer = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let insert = "PRAGMA journal_mode = WAL; INSERT INTO TableFiles VALUES (2, 'c', 't', 1, 't', 1, 0, 3, 5, 5, 1, 0);";
+    sqlx::raw_sql(insert).execute(&mut writer).await.unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["meta.sqlite", "meta.sqlite-wal"] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let before = fs::read(killed.path().join("meta.sqlite-wal")).unwrap();
+    assert!(!before.is_empty());
+    let rows = read(&killed.path().join("meta.sqlite")).await.unwrap();
+    assert_eq!(rows.files.len(), 2);
+    assert_eq!(fs::read(killed.path().join("meta.sqlite-wal")).unwrap(), before);
+    assert_eq!(fs::read_dir(killed.path()).unwrap().count(), 2, "no file is left behind");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_whatever_the_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "").await;
+    let whole = fs::read(&path).unwrap();
+    let truncated = whole[..whole.len() / 2].to_vec();
+    let mut scribbled = whole.clone();
+    for byte in &mut scribbled[4096..] {
+        *byte ^= 0x5a;
+    }
+    let mut garbage = MAGIC.to_vec();
+    garbage.extend([0x42; 4000]);
+    for bytes in [truncated, scribbled, garbage] {
+        fs::write(&path, bytes).unwrap();
+        let error = read(&path).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_databases_are_told_from_1_x() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sql, is_011) in [
+        ("CREATE TABLE Collection(id); CREATE TABLE SegmentFile(id);", true),
+        ("CREATE TABLE shopping(id);", false),
+        ("PRAGMA user_version = 1", false),
+    ] {
+        let path = folder.path().join(format!("{}.sqlite", sql.len()));
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let error = read(&path).await.unwrap_err();
+        match is_011 {
+            true => assert!(matches!(error, Error::Milvus011 { .. }), "{error:?}"),
+            false => assert!(matches!(error, Error::OtherDatabase { .. }), "{error:?}"),
+        }
+    }
+}
