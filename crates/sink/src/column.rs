@@ -182,7 +182,7 @@ mod tests {
         let array: ArrayRef = Arc::new(list(vec![1., 2., 3., 4., 5., 6.], 2, 3));
         assert_eq!(bytes(array.slice(1, 1)), [3f32.to_le_bytes(), 4f32.to_le_bytes()].concat());
         assert_eq!(bytes(array.slice(1, 2).slice(1, 1)), [5f32.to_le_bytes(), 6f32.to_le_bytes()].concat());
-        assert_eq!(bytes(array.slice(2, 0)), []);
+        assert!(bytes(array.slice(2, 0)).is_empty());
     }
 
     #[test]

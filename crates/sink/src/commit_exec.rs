@@ -179,3 +179,6 @@ fn fields_of(files: &[&WrittenFile]) -> Vec<String> {
 fn unexpected(set: &str, expected: &str, found: String) -> Error {
     Error::UnexpectedSet { set: set.to_owned(), expected: expected.to_owned(), found }
 }
+
+#[cfg(test)]
+mod tests;

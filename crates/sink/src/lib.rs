@@ -113,6 +113,8 @@ pub mod npy;
 mod origin;
 mod partition_writer;
 mod set_writer;
+#[cfg(test)]
+mod testing;
 mod upload;
 mod write_exec;
 mod write_options;

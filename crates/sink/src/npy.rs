@@ -35,6 +35,9 @@ const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const VERSION: [u8; 2] = [1, 0];
 /// Magic, version and the length of the text.
 const PREAMBLE_LEN: usize = 10;
+/// Numbers with more digits in all are no header of ours, and their product
+/// could be too large for the library that reads them.
+const DIGITS_MAX: usize = 19;
 /// Length of the text with its padding and line feed, little-endian.
 const TEXT_LEN: [u8; 2] = [118, 0];
 
@@ -212,21 +215,31 @@ fn parse(start: &[u8], bytes: u64) -> Result<Header, Difference> {
         let expected = format!("a NumPy header of version 1.0 and {HEADER_LEN} bytes");
         return Err((expected, format!("{} bytes that begin with `{found}`", start.len())));
     }
-    let header = NpyHeader::from_reader(start)
+    let text = start.get(PREAMBLE_LEN..).unwrap_or_default();
+    let quoted = |text: &[u8]| format!("`{}`", String::from_utf8_lossy(text).trim_end());
+    if text.iter().filter(|byte| byte.is_ascii_digit()).count() > DIGITS_MAX {
+        return Err(("a shape that a file can have".to_owned(), quoted(text)));
+    }
+    let parsed = NpyHeader::from_reader(start)
         .map_err(|fault| ("a readable NumPy header".to_owned(), format!("`{fault}`")))?;
-    if header.order() != Order::C {
+    if parsed.order() != Order::C {
         return Err(("rows in C order".to_owned(), "Fortran order".to_owned()));
     }
-    let descr = header.dtype().descr();
+    let descr = parsed.dtype().descr();
     let descr = descr.trim_matches('\'');
     let dtype = NpyType::from_descr(descr)
         .ok_or_else(|| ("a type that Milvus imports".to_owned(), format!("`{descr}`")))?;
-    let (rows, width) = rows_and_width(header.shape())?;
+    let (rows, width) = rows_and_width(parsed.shape())?;
+    // Milvus looks for fixed pieces of text: what NumPy would write is what it surely finds.
+    let expected = header(dtype, rows, width).map_err(|error| (error.to_string(), quoted(text)))?;
+    if expected != start {
+        return Err((quoted(expected.get(PREAMBLE_LEN..).unwrap_or_default()), quoted(text)));
+    }
     match file_bytes(dtype, rows, width) {
         Some(length) if length == bytes => Ok(Header { dtype: descr.to_owned(), rows, bytes }),
         length => {
-            let length = length.map_or("a possible length".to_owned(), |length| format!("{length} bytes"));
-            Err((format!("{length} for shape {:?} of `{descr}`", header.shape()), format!("{bytes} bytes")))
+            let expected = length.map_or("a shorter file".to_owned(), |length| format!("{length} bytes"));
+            Err((format!("{expected} for shape {:?} of `{descr}`", parsed.shape()), format!("{bytes} bytes")))
         }
     }
 }

@@ -162,3 +162,6 @@ impl ExecutionPlan for NpyWriteExec {
         Some(self.metrics.clone_inner())
     }
 }
+
+#[cfg(test)]
+mod tests;
