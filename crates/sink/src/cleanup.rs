@@ -39,7 +39,7 @@ impl Cleanup {
         for (path, upload) in self.uploads {
             match upload.abort().await {
                 Ok(()) => tracing::debug!(%path, "unfinished file removed"),
-                Err(error) => tracing::debug!(%path, %error, "unfinished file not removed"),
+                Err(error) => tracing::warn!(%path, %error, "unfinished file not removed"),
             }
         }
         for path in self.files {

@@ -64,7 +64,7 @@ impl Column {
     /// Returns the bytes that stand in the file for an array without nulls, or
     /// none when the array is of another type. Copies booleans only.
     pub(crate) fn bytes(&self, array: &ArrayRef) -> Option<Bytes> {
-        if array.data_type() != &self.data_type {
+        if npy_type(array.data_type()) != Some((self.dtype, self.width)) {
             return None;
         }
         let buffer = match (self.dtype, self.width) {
@@ -212,6 +212,8 @@ mod tests {
     fn array_of_another_type_gives_no_bytes() {
         let array: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
         assert!(column(DataType::Int64).bytes(&array).is_none());
+        let array: ArrayRef = Arc::new(list(vec![1., 2.], 2, 1));
+        assert!(column(DataType::new_fixed_size_list(DataType::Float32, 1, false)).bytes(&array).is_none());
     }
 
     #[test]

@@ -76,9 +76,9 @@
 //!
 //! | column | file |
 //! |---|---|
-//! | `Int64` and the other scalars | `<i8` (`|b1`, `|i1`, `<i2`, `<i4`, `<f4`, `<f8`), shape `(N,)` |
+//! | `Int64` and the other scalars | `<i8` (`\|b1`, `\|i1`, `<i2`, `<i4`, `<f4`, `<f8`), shape `(N,)` |
 //! | fixed-size list of `Float32`, the vectors | `<f4`, shape `(N, dimension)` |
-//! | fixed-size binary, the binary vectors | `|u1`, shape `(N, dimension / 8)` |
+//! | fixed-size binary, the binary vectors | `\|u1`, shape `(N, dimension / 8)` |
 //!
 //! The header says how many rows follow, and it goes first. So a set that gets
 //! fewer rows than it promises, or more, is an error that aborts the upload.

@@ -79,8 +79,8 @@ async fn set_that_was_not_planned_is_an_error() {
     refused(|files| files.push(file("9", "key", 1)), expected).await;
 }
 
-#[tokio::test]
-async fn input_that_lists_no_files_is_refused_when_planning() {
+#[test]
+fn input_that_lists_no_files_is_refused_when_planning() {
     let error = NpyCommitExec::try_new(input(vec![vec![rows("7", 0..1)]], Then::End), sets()).unwrap_err();
     assert!(cause(error).starts_with("cannot read the list of written files: expected columns set Utf8"));
 }
@@ -113,8 +113,8 @@ async fn optimizer_puts_a_gathering_below_and_nothing_else() {
     assert_eq!(target.run(plan).await.unwrap().len(), 4);
 }
 
-#[tokio::test]
-async fn input_of_many_partitions_is_an_internal_error() {
+#[test]
+fn input_of_many_partitions_is_an_internal_error() {
     let target = Target::new();
     let scan = input(vec![vec![rows("7", 0..3)], vec![rows("8", 0..2)]], Then::End);
     let write = Arc::new(NpyWriteExec::try_new(scan, target.options(sets())).unwrap());
