@@ -109,6 +109,14 @@ pub enum Error {
         /// Why.
         source: m2m_segment::Error,
     },
+    /// The write-ahead log has files and nothing that says how far it reaches.
+    #[error(
+        "write-ahead log `{}` has no `mxlog.meta`; whether rows stand only there cannot be told", path.display()
+    )]
+    WalPosition {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The write-ahead log ends before the position that the server had reached.
     #[error(
         "write-ahead log `{}` ends at {found}, before position {expected} that the server had reached; whether rows stand only there cannot be told", path.display()

@@ -47,9 +47,9 @@ impl Install {
     pub fn locate(root: &Path) -> Result<Self> {
         let not_an_install = || Error::NotAnInstall { path: root.into() };
         let (home, db) = if root.join("db").is_dir() {
-            (root, root.join("db"))
+            (root.to_path_buf(), root.join("db"))
         } else {
-            (root.parent().unwrap_or(root), root.to_path_buf())
+            (parent(root), root.to_path_buf())
         };
         let tables = db.join("tables");
         let metas = [db.join("meta.sqlite"), db.join("meta.json"), root.join("meta.json")];
@@ -103,9 +103,23 @@ impl Install {
     }
 }
 
+/// The folder above. One that is named by `.` or `..` has another parent than
+/// its path.
+fn parent(folder: &Path) -> PathBuf {
+    match (folder.file_name(), folder.parent()) {
+        (Some(_), Some(parent)) => parent.into(),
+        _ => folder.join(".."),
+    }
+}
+
+/// The `tables` folder that `folder` is or holds. Inside of one, a folder
+/// `tables` is a collection.
 fn tables_folder(folder: &Path) -> Result<PathBuf> {
-    let candidates = [folder.join("db/tables"), folder.join("tables"), folder.to_path_buf()];
-    let found = candidates.into_iter().find(|candidate| candidate.is_dir());
+    let is_tables = |path: &Path| path.file_name().is_some_and(|name| name == "tables");
+    let itself = is_tables(folder) || folder.canonicalize().is_ok_and(|path| is_tables(&path));
+    let inside = Some(folder.join("tables")).filter(|_| !itself);
+    let candidates = [Some(folder.join("db/tables")), inside, Some(folder.to_path_buf())];
+    let found = candidates.into_iter().flatten().find(|candidate| candidate.is_dir());
     found.ok_or_else(|| Error::read("tables folder", folder)(std::io::ErrorKind::NotFound.into()))
 }
 
@@ -155,6 +169,29 @@ mod tests {
         };
         assert_eq!(Install::locate(root.path()).unwrap(), expected);
         assert_eq!(Install::locate(&root.path().join("db")).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_log_is_found_beside_a_db_folder_that_is_named_by_dots() {
+        let root = folder(&["db/meta.sqlite", "db/tables/c", "wal"]);
+        let found = Install::locate(&root.path().join("db/tables/..")).unwrap();
+        assert_eq!(
+            found.wal.unwrap().canonicalize().unwrap(),
+            root.path().join("wal").canonicalize().unwrap()
+        );
+        assert_eq!(parent(Path::new(".")), Path::new("./.."));
+        assert_eq!(parent(Path::new("db")), Path::new(""));
+    }
+
+    #[test]
+    fn a_collection_named_tables_is_not_taken_for_the_tables_folder() {
+        let root = folder(&["db/meta.sqlite", "db/tables/tables", "db/tables/c"]);
+        let meta = root.path().join("db/meta.sqlite");
+        for named in ["", "db", "db/tables", "db/tables/c/.."] {
+            let found = Install::from_parts(vec![root.path().join(named)], &meta, None).unwrap();
+            let tables = found.tables[0].canonicalize().unwrap();
+            assert_eq!(tables, root.path().join("db/tables").canonicalize().unwrap(), "{named}");
+        }
     }
 
     #[test]

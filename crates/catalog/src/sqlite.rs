@@ -3,7 +3,8 @@
 //!
 //! Opening the original would write: a reader of a database in WAL mode makes
 //! files beside it, and moves the `-wal` into it. Committed rows may stand only
-//! in the `-wal`, so it is copied too; the `-shm` is made anew.
+//! in the `-wal`, so it is copied too; the `-shm` is made anew. A `-journal`
+//! that a killed writer left takes back a change that it did not commit.
 
 use std::fs::File;
 use std::io::Read;
@@ -66,9 +67,11 @@ pub(crate) fn is_sqlite(path: &Path) -> Result<bool> {
 fn copy(path: &Path, folder: &Path) -> Result<PathBuf> {
     let copy = folder.join("meta.sqlite");
     std::fs::copy(path, &copy).map_err(Error::read("metadata", path))?;
-    let wal = with_ending(path, "-wal");
-    if wal.is_file() {
-        std::fs::copy(&wal, with_ending(&copy, "-wal")).map_err(Error::read("metadata", &wal))?;
+    for ending in ["-wal", "-journal"] {
+        let beside = with_ending(path, ending);
+        if beside.is_file() {
+            std::fs::copy(&beside, with_ending(&copy, ending)).map_err(Error::read("metadata", &beside))?;
+        }
     }
     Ok(copy)
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use m2m_segment::wal::{RECORD_HEADER_LEN, Record, RecordHeader, RecordKind, applied_lsn};
@@ -41,7 +42,10 @@ pub(crate) fn unflushed(
     tables: &[TableRow],
     environment: &[EnvironmentRow],
 ) -> Result<Vec<Unflushed>> {
-    let Some(position) = position(folder)? else { return Ok(Vec::new()) };
+    let Some(position) = position(folder)? else {
+        let path = folder.to_path_buf();
+        return if has_files(folder)? { Err(Error::WalPosition { path }) } else { Ok(Vec::new()) };
+    };
     let global =
         environment.iter().filter_map(|row| row.global_lsn).map(i64::cast_unsigned).max().unwrap_or(0);
     let live = || tables.iter().filter(|table| table.state == Some(0));
@@ -50,7 +54,7 @@ pub(crate) fn unflushed(
     let applied = position.max(flushed().max().unwrap_or(0));
     let mut found: BTreeMap<(String, String), Unflushed> = BTreeMap::new();
     if start < applied {
-        for number in file_numbers(folder, start >> 32, applied >> 32)? {
+        for number in needed_files(folder, start >> 32, applied >> 32)? {
             scan(folder, number, applied, |record| {
                 if let Some((target, tag)) = target(tables, &record)
                     && record.lsn > global.max(target.flush_lsn.unwrap_or(0).cast_unsigned())
@@ -63,17 +67,26 @@ pub(crate) fn unflushed(
     Ok(found.into_values().filter(|unflushed| unflushed.inserted_rows + unflushed.deleted_rows > 0).collect())
 }
 
-/// The numbers of the files from `first` to `last`, ascending. The last must be
-/// there; of the others the server removes those whose records are all flushed.
-fn file_numbers(folder: &Path, first: u64, last: u64) -> Result<Vec<u64>> {
-    let mut numbers = vec![last];
+/// The numbers of the files to read, up to `last`. The server removes the
+/// oldest files when their records are all flushed, so the first one that is
+/// there begins; from then on none may miss.
+fn needed_files(folder: &Path, first: u64, last: u64) -> Result<RangeInclusive<u64>> {
+    let present = file_numbers(folder)?;
+    let oldest = present.into_iter().filter(|number| (first..last).contains(number)).min();
+    Ok(oldest.unwrap_or(last)..=last)
+}
+
+fn file_numbers(folder: &Path) -> Result<Vec<u64>> {
+    let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::read("write-ahead log", folder))? {
         let name = entry.map_err(Error::read("write-ahead log", folder))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".wal")?.parse().ok());
-        numbers.extend(number.filter(|number| (first..last).contains(number)));
+        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(".wal")?.parse::<u64>().ok()));
     }
-    numbers.sort_unstable();
     Ok(numbers)
+}
+
+fn has_files(folder: &Path) -> Result<bool> {
+    Ok(!file_numbers(folder)?.is_empty())
 }
 
 fn position(folder: &Path) -> Result<Option<u64>> {
@@ -121,9 +134,14 @@ fn add(found: &mut BTreeMap<(String, String), Unflushed>, record: &Record, tag: 
 /// Reads the headers of the records of one file, up to the position `applied`.
 fn scan(folder: &Path, number: u64, applied: u64, mut each: impl FnMut(Record)) -> Result<()> {
     let path = folder.join(format!("{number}.wal"));
+    let reached = Some(applied & 0xffff_ffff).filter(|_| number == applied >> 32);
+    if reached == Some(0) {
+        // The server went on to a new file and wrote nothing to it.
+        return Ok(());
+    }
     let mut file = File::open(&path).map_err(Error::read("write-ahead log", &path))?;
     let length = file.metadata().map_err(Error::read("write-ahead log", &path))?.len();
-    let limit = if number == applied >> 32 { applied & 0xffff_ffff } else { length };
+    let limit = reached.unwrap_or(length);
     if limit > length {
         return Err(Error::WalShort { path, expected: limit, found: length });
     }
@@ -141,6 +159,11 @@ fn record(file: &mut File, path: &Path, number: u64, offset: u64, length: u64) -
     let wrong = |source| Error::Wal { path: PathBuf::from(path), source };
     file.seek(SeekFrom::Start(offset)).map_err(read())?;
     let mut header = [0; RECORD_HEADER_LEN];
+    let left = length.saturating_sub(offset);
+    if left < header.len() as u64 {
+        let (expected, found) = (format!("a header of {RECORD_HEADER_LEN} bytes"), format!("{left} bytes"));
+        return Err(wrong(m2m_segment::Error::WalRecord { expected, offset, found }));
+    }
     file.read_exact(&mut header).map_err(read())?;
     let header = RecordHeader::decode(header, number, offset, length).map_err(wrong)?;
     let mut names = vec![0; header.names_len()];
@@ -178,8 +201,7 @@ mod tests {
         }
         fs::write(folder.join("4.wal"), &file).unwrap();
         let applied = ends.last().copied().unwrap_or(4 << 32);
-        let position: Vec<u8> = [0, applied, applied].iter().flat_map(|lsn| lsn.to_le_bytes()).collect();
-        fs::write(folder.join(POSITION_FILE), position).unwrap();
+        set_position(folder, applied);
         ends
     }
 
@@ -220,6 +242,62 @@ mod tests {
         let tables = [table("c", "", "", 0), table("33", "c", "p", 0)];
         let environment = [EnvironmentRow { global_lsn: Some(all as i64) }];
         assert_eq!(unflushed(folder.path(), &tables, &environment).unwrap(), []);
+    }
+
+    fn set_position(folder: &Path, applied: u64) {
+        let position: Vec<u8> = [0, applied, applied].iter().flat_map(|lsn| lsn.to_le_bytes()).collect();
+        fs::write(folder.join(POSITION_FILE), position).unwrap();
+    }
+
+    #[test]
+    fn a_log_without_its_position_is_an_error_that_names_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        log(folder.path(), &RECORDS);
+        fs::remove_file(folder.path().join(POSITION_FILE)).unwrap();
+        let error = unflushed(folder.path(), &[table("c", "", "", 0)], &[]).unwrap_err();
+        assert!(matches!(&error, Error::WalPosition { path } if path == folder.path()), "{error:?}");
+    }
+
+    #[test]
+    fn older_files_may_be_gone_but_none_between() {
+        let folder = tempfile::tempdir().unwrap();
+        log(folder.path(), &RECORDS);
+        let tables = [table("c", "", "", 2 << 32 | 9)];
+        let rows = |folder: &Path| {
+            let found = unflushed(folder, &tables, &[])?;
+            Ok::<_, Error>(found.iter().map(|one| (one.inserted_rows, one.deleted_rows)).collect::<Vec<_>>())
+        };
+        assert_eq!(rows(folder.path()).unwrap(), [(10, 2)]);
+        fs::write(folder.path().join("2.wal"), []).unwrap();
+        let error = rows(folder.path()).unwrap_err();
+        assert!(matches!(&error, Error::Read { path, .. } if path.ends_with("3.wal")), "{error:?}");
+    }
+
+    #[test]
+    fn a_new_file_without_records_need_not_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        log(folder.path(), &RECORDS);
+        set_position(folder.path(), 5 << 32);
+        let found = unflushed(folder.path(), &[table("c", "", "", 4 << 32)], &[]).unwrap();
+        assert_eq!(found.first().map(|one| (one.inserted_rows, one.deleted_rows)), Some((10, 2)));
+    }
+
+    #[test]
+    fn a_header_that_is_cut_is_an_error_that_names_its_offset() {
+        let folder = tempfile::tempdir().unwrap();
+        let end = *log(folder.path(), &RECORDS).last().unwrap();
+        let mut file = fs::read(folder.path().join("4.wal")).unwrap();
+        let offset = file.len();
+        file.extend([1; 20]);
+        fs::write(folder.path().join("4.wal"), file).unwrap();
+        set_position(folder.path(), end + 20);
+        match unflushed(folder.path(), &[table("c", "", "", 0)], &[]).unwrap_err() {
+            Error::Wal { path, source } => {
+                assert!(path.ends_with("4.wal"));
+                assert!(source.to_string().contains(&format!("at offset {offset}")), "{source}");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

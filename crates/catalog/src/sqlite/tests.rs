@@ -67,6 +67,36 @@ async fn rows_that_stand_only_in_the_wal_are_read_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_change_that_a_killed_writer_did_not_commit_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "").await;
+    let mut writer = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    // So small a cache writes changed pages to the database before the commit.
+    let change = "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;
+        UPDATE TableFiles SET file_type = 4;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+        INSERT INTO Environment SELECT i FROM n;";
+    sqlx::raw_sql(change).execute(&mut writer).await.unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["meta.sqlite", "meta.sqlite-journal"] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let rows = read(&killed.path().join("meta.sqlite")).await.unwrap();
+    assert_eq!((rows.files[0].file_type, rows.environment.len()), (Some(1), 0));
+    assert!(killed.path().join("meta.sqlite-journal").exists());
+}
+
+#[tokio::test]
+async fn names_of_columns_and_tables_are_found_in_any_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = "ALTER TABLE Tables RENAME COLUMN id TO ID; ALTER TABLE TableFiles RENAME COLUMN id TO Id;
+        ALTER TABLE TableFiles RENAME TO files; ALTER TABLE files RENAME TO tablefiles;";
+    let path = database(folder.path(), more).await;
+    let rows = read(&path).await.unwrap();
+    assert_eq!((rows.tables[0].id, rows.files[0].id), (1, 1));
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_refused_whatever_the_damage() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(folder.path(), "").await;
