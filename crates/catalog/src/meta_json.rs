@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use m2m_segment::names::is_safe_component;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::codes::{Engine, FileType, Metric};
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ const VERSION: u64 = 2;
 struct Meta {
     #[serde(default = "first_version")]
     version: u64,
+    #[serde(deserialize_with = "list")]
     collections: Vec<CollectionJson>,
     #[serde(default)]
     rows: i64,
@@ -35,7 +36,7 @@ struct CollectionJson {
     #[serde(default)]
     rows: i64,
     dim: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     segments: Vec<SegmentJson>,
     #[serde(default)]
     engine: Option<i64>,
@@ -81,6 +82,15 @@ fn first_version() -> u64 {
     1
 }
 
+/// Go writes a list without elements as `null`.
+fn list<'de, D, T>(json: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(json)?.unwrap_or_default())
+}
+
 /// Reads a `meta.json`, of milvus-migration or of m2m.
 ///
 /// # Errors
@@ -108,8 +118,24 @@ pub fn read(path: &Path) -> Result<Inventory> {
         }
         collections.push(of_json(path, collection)?);
     }
+    once(path, &collections)?;
     collections.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Inventory { collections, ..Inventory::default() })
+}
+
+/// Makes sure that no directory stands for two partitions, whose rows would
+/// then count twice.
+fn once(path: &Path, collections: &[Collection]) -> Result<()> {
+    let mut table_ids = HashSet::new();
+    for collection in collections {
+        for Partition { table_id, .. } in &collection.partitions {
+            if !table_ids.insert(table_id) {
+                let expected = "a directory of one partition alone";
+                return Err(wrong(path, &collection.name, "table_id", expected, table_id));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the inventory as the text of a `meta.json`.
@@ -119,7 +145,7 @@ pub fn read(path: &Path) -> Result<Inventory> {
 /// When it cannot be encoded.
 pub fn write(inventory: &Inventory) -> Result<String> {
     let collections: Vec<CollectionJson> = inventory.collections.iter().map(to_json).collect();
-    let meta = Meta { version: VERSION, rows: collections.iter().map(|one| one.rows).sum(), collections };
+    let meta = Meta { version: VERSION, rows: total(collections.iter().map(|one| one.rows)), collections };
     serde_json::to_string_pretty(&meta).map_err(|source| Error::Encode { source })
 }
 
@@ -217,7 +243,7 @@ fn to_json(collection: &Collection) -> CollectionJson {
     CollectionJson {
         collection: collection.name.clone(),
         metric: collection.metric.code(),
-        rows: collection.segments().filter_map(|(_, segment)| segment.row_count).fold(0, i64::saturating_add),
+        rows: total(collection.segments().filter_map(|(_, segment)| segment.row_count)),
         dim: i64::from(collection.dimension()),
         segments: default,
         engine: Some(collection.engine.code()),
@@ -235,6 +261,11 @@ fn to_json(collection: &Collection) -> CollectionJson {
             })
             .collect(),
     }
+}
+
+/// The sum of claims, each of which may be any number.
+fn total(rows: impl Iterator<Item = i64>) -> i64 {
+    rows.fold(0, i64::saturating_add)
 }
 
 fn wrong(path: &Path, collection: &str, key: &str, expected: &'static str, found: &str) -> Error {
@@ -282,6 +313,29 @@ mod tests {
         partition.segments[0].file_types = vec![FileType::Backup, FileType::Index];
         collection.partitions.push(partition);
         assert_eq!(parse(&write(&inventory).unwrap()).unwrap(), inventory);
+    }
+
+    #[test]
+    fn lists_that_go_writes_as_null_are_empty() {
+        assert_eq!(parse(r#"{"collections":null,"rows":0}"#).unwrap(), Inventory::default());
+        let empty = r#"{"collections":[{"collection":"c","metric":3,"dim":8,"rows":0,"segments":null}]}"#;
+        assert_eq!(parse(empty).unwrap().collections[0].segments().count(), 0);
+    }
+
+    #[test]
+    fn row_counts_that_overflow_do_not_panic() {
+        let mut inventory = parse(&OLD.replace("10000", "9223372036854775807")).unwrap();
+        let mut other = inventory.collections[0].clone();
+        other.name = "other".into();
+        inventory.collections.push(other);
+        assert!(write(&inventory).unwrap().contains("9223372036854775807"));
+    }
+
+    #[test]
+    fn a_directory_that_two_collections_name_is_refused() {
+        let two = r#"{"collections":[{"collection":"a","metric":1,"dim":4},
+            {"collection":"b","metric":1,"dim":4,"partitions":[{"tag":"x","table_id":"a"}]}]}"#;
+        assert!(parse(two).unwrap_err().to_string().contains("`table_id`"));
     }
 
     #[test]
