@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Begin(&'static str),
     /// The part with this number, from 0.
     Part(&'static str, usize),
+    /// Never answers, and so do all parts after it.
+    Stuck(&'static str, usize),
     Complete(&'static str),
 }
 
@@ -121,12 +123,17 @@ impl MultipartUpload for WatchedUpload {
         self.parts += 1;
         let fails =
             matches!(self.fault, Some(Fault::Part(end, n)) if n == at && self.path.as_ref().ends_with(end));
+        let stuck =
+            matches!(self.fault, Some(Fault::Stuck(end, n)) if n <= at && self.path.as_ref().ends_with(end));
         let (sent, watch) = (self.inner.put_part(data), Arc::clone(&self.watch));
         Box::pin(async move {
             let now = watch.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
             watch.in_flight_max.fetch_max(now, Ordering::SeqCst);
             tokio::task::yield_now().await;
             let sent = sent.await;
+            if stuck {
+                std::future::pending::<()>().await;
+            }
             watch.in_flight.fetch_sub(1, Ordering::SeqCst);
             if fails { Err(failure()) } else { sent }
         })

@@ -72,6 +72,17 @@ async fn batch_is_cut_between_sets_wherever_they_meet() {
 }
 
 #[tokio::test]
+async fn batch_may_hold_rows_of_two_segments() {
+    let target = Target::new();
+    let (seven, eight) = (rows("7", 0..3), rows("8", 0..2));
+    let batch = arrow::compute::concat_batches(&seven.schema(), [&seven, &eight]).unwrap();
+    let sets = vec![set("7", 3, "7", 0), set("8", 2, "8", 0)];
+    target.write(input(vec![vec![batch]], Then::End), target.options(sets)).await.unwrap();
+    assert_eq!(ids(&target, "c/p/7/key.npy"), [1000, 1001, 1002]);
+    assert_eq!(ids(&target, "c/p/8/key.npy"), [1000, 1001]);
+}
+
+#[tokio::test]
 async fn one_batch_can_fill_many_sets() {
     let target = Target::new();
     let sets = (0..5).map(|at| set(&format!("7-{at}"), 2, "7", at * 2)).collect();
@@ -174,6 +185,15 @@ async fn rows_of_another_segment_are_an_error() {
     let expected =
         "rows of file set `c/p/7` do not follow the plan: expected rows of `7`, found segment `8` offset 0";
     assert_eq!(error, expected);
+}
+
+#[tokio::test]
+async fn rows_of_another_segment_in_the_same_batch_are_an_error() {
+    let target = Target::new();
+    let (seven, eight) = (rows("7", 0..2), rows("8", 0..2));
+    let batch = arrow::compute::concat_batches(&seven.schema(), [&seven, &eight]).unwrap();
+    let error = target.refused(vec![batch], vec![set("7", 4, "7", 0)]).await;
+    assert!(error.ends_with("expected rows of `7`, found segment `8` offset 1"), "{error}");
 }
 
 #[tokio::test]
@@ -280,8 +300,8 @@ async fn failing_store_leaves_nothing_of_the_set() {
     }
 }
 
-async fn dropped_stream_leaves_nothing() {
-    let target = Target::new();
+async fn dropped_stream_leaves_nothing(fault: Option<Fault>) {
+    let target = Target::with_fault(fault);
     let mut options = target.options(vec![set("7", 1000, "7", 0)]);
     options.part_bytes = 1000;
     let scan = input(vec![vec![rows("7", 0..500)]], Then::Hang);
@@ -296,12 +316,17 @@ async fn dropped_stream_leaves_nothing() {
 
 #[tokio::test]
 async fn stream_dropped_on_the_only_thread_leaves_nothing() {
-    dropped_stream_leaves_nothing().await;
+    dropped_stream_leaves_nothing(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stream_dropped_on_one_of_many_threads_leaves_nothing() {
-    dropped_stream_leaves_nothing().await;
+    dropped_stream_leaves_nothing(None).await;
+}
+
+#[tokio::test]
+async fn stream_dropped_while_the_store_does_not_answer_leaves_nothing() {
+    dropped_stream_leaves_nothing(Some(Fault::Stuck("embedding.npy", 1))).await;
 }
 
 #[test]
