@@ -1,1 +1,101 @@
-//! m2m-milvus
+// SPDX-License-Identifier: Apache-2.0
+
+//! A client of Milvus 2.x for what a migration needs: creating collections and
+//! partitions, having files imported, building indexes, loading, counting, and
+//! reading rows back to compare them.
+//!
+//! A [`Client`] is one connection about one database. Its life in a migration:
+//!
+//! ```no_run
+//! use m2m_milvus::{Client, ConnectOptions, ImportPhase, NewCollection, VectorType};
+//!
+//! # async fn migrate() -> m2m_milvus::Result<()> {
+//! let options = ConnectOptions { uri: "milvus:19530".to_owned(), ..ConnectOptions::default() };
+//! let client = Client::connect(&options).await?;
+//! let films = NewCollection {
+//!     name: "films".to_owned(),
+//!     id_field: "id".to_owned(),
+//!     vector_field: "vector".to_owned(),
+//!     vector: VectorType::Float(128),
+//!     shards: 1,
+//!     description: String::new(),
+//! };
+//! client.create_collection(&films).await?;
+//!
+//! let files = ["dump/id.npy".to_owned(), "dump/vector.npy".to_owned()];
+//! let job = client.import("films", "_default", &files).await?;
+//! while client.import_state(job).await?.phase != ImportPhase::Completed {
+//!     // Wait a while, and stop at `ImportPhase::Failed`.
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`mapping`] decides, without a server, what becomes of 1.x names, metrics
+//! and indexes:
+//!
+//! ```
+//! use m2m_milvus::{ServerVersion, VectorType, mapping};
+//!
+//! # fn main() -> m2m_milvus::Result<()> {
+//! let version = ServerVersion::parse("v2.3.5");
+//! let metric = mapping::metric("TANIMOTO", &version)?;
+//! assert_eq!(metric.value, "JACCARD");
+//!
+//! let bits = VectorType::Binary(512);
+//! let index = mapping::index("BIN_IVF_FLAT", r#"{"nlist":128}"#, &metric.value, bits, &version)?;
+//! assert_eq!(index.value.index_type, "BIN_IVF_FLAT");
+//! assert_eq!(index.value.params["nlist"], "128");
+//! assert_eq!(index.note, None);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What every call keeps to
+//!
+//! | call | ends within | sent again |
+//! |---|---|---|
+//! | reads | 30 s | while the server is unavailable, four times in 3 s |
+//! | queries | 120 s | likewise |
+//! | changes | 60 s | never |
+//! | `import` | 75 s | never: the server takes the same rows twice |
+//!
+//! A server answers a call that failed with a status in an ordinary answer:
+//! 2.2 fills `error_code` only, newer servers `code` as well. Either being
+//! other than zero is [`Error::Refused`], with the server's own words.
+//!
+//! The user and password travel as the base64 text of `user:password` in the
+//! metadata `authorization`, a token likewise; no error, log or `Debug` shows
+//! them. A connection is encrypted when its address begins with `https://`,
+//! and then the server's certificate must be signed by a public authority.
+//!
+//! Counts and rows are read at strong consistency. Vectors come back as the
+//! server stores them, bit for bit, whatever index was built on them.
+//!
+//! # What it does not do
+//!
+//! It does not write files or know where they are, insert rows one by one, or
+//! search. It does not wait: whoever calls decides how long to be patient.
+
+mod client;
+mod collections;
+mod error;
+mod import;
+mod index;
+pub mod mapping;
+mod options;
+mod proto;
+mod query;
+mod reply;
+mod secret;
+mod version;
+
+pub use client::Client;
+pub use collections::{CollectionInfo, NewCollection, VectorType};
+pub use error::{Error, Result};
+pub use import::{ImportPhase, ImportStatus, TaskId};
+pub use index::{IndexProgress, IndexSpec};
+pub use options::{ConnectOptions, Credentials};
+pub use query::Rows;
+pub use secret::Secret;
+pub use version::ServerVersion;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Import jobs.
+
+use std::time::Duration;
+
+use crate::client::{Call, Client, Service};
+use crate::error::{Error, Result};
+use crate::proto::common::{ImportState, KeyValuePair};
+use crate::proto::milvus as pb;
+
+/// The server looks for a missing collection for 50 s before it says so.
+const IMPORT_DEADLINE: Duration = Duration::from_secs(75);
+
+/// The server's number of an import job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(pub i64);
+
+/// How far an import job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportPhase {
+    /// It waits for its turn.
+    Pending,
+    /// Its files are being read.
+    Started,
+    /// Its rows are written, and not yet visible.
+    Persisted,
+    /// It has ended well.
+    Completed,
+    /// It has ended, and nothing of it is visible.
+    Failed,
+    /// A phase of a newer server, which is neither end.
+    Unknown(i32),
+}
+
+/// What is known of an import job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportStatus {
+    /// How far it is.
+    pub phase: ImportPhase,
+    /// The rows it has written.
+    pub rows: u64,
+    /// The server's estimate.
+    pub progress_percent: Option<u8>,
+    /// Why it failed, in the server's words.
+    pub failed_reason: Option<String>,
+}
+
+impl Client {
+    /// Starts a job that imports one set of files, one file for each field
+    /// and named after it.
+    ///
+    /// The server reads the files itself, from its own bucket or disk. It
+    /// answers before it has opened them: what is wrong with them is found in
+    /// the job's state. This call is never sent twice, because the server does
+    /// not notice rows that it has already.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses the job, or when it does not answer, in which
+    /// case it is not known whether the job runs.
+    pub async fn import(&self, collection: &str, partition: &str, files: &[String]) -> Result<TaskId> {
+        let subject = format!("partition `{partition}` of collection `{collection}`");
+        let call = Call::write("Import", subject).with_deadline(IMPORT_DEADLINE);
+        let message = pb::ImportRequest {
+            collection_name: collection.to_owned(),
+            partition_name: partition.to_owned(),
+            files: files.to_vec(),
+            db_name: self.database(),
+        };
+        let answer =
+            self.call(&call, message, |mut service: Service, request| async move {
+                service.import(request).await
+            })
+            .await
+            .map_err(|error| unanswered(error, collection, partition))?;
+        match answer.tasks.as_slice() {
+            [task] => Ok(TaskId(*task)),
+            tasks => Err(call.unexpected("one job", format!("{} jobs", tasks.len()))),
+        }
+    }
+
+    /// Asks how far an import job is.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not know the job or does not answer. A job that
+    /// failed is no error here.
+    pub async fn import_state(&self, task: TaskId) -> Result<ImportStatus> {
+        let call = Call::read("GetImportState", format!("import job {}", task.0));
+        let answer = self
+            .call(
+                &call,
+                pb::GetImportStateRequest { task: task.0 },
+                |mut service: Service, request| async move { service.get_import_state(request).await },
+            )
+            .await?;
+        let rows = u64::try_from(answer.row_count)
+            .map_err(|_| call.unexpected("a number of rows", answer.row_count.to_string()))?;
+        Ok(ImportStatus {
+            phase: phase(answer.state),
+            rows,
+            progress_percent: value(&answer.infos, "progress_percent")
+                .and_then(|percent| percent.parse().ok()),
+            failed_reason: value(&answer.infos, "failed_reason").map(ToOwned::to_owned),
+        })
+    }
+}
+
+/// A refusal is an answer; anything else may have come after the job started.
+fn unanswered(error: Error, collection: &str, partition: &str) -> Error {
+    match error {
+        Error::TimedOut { .. } | Error::Rpc { .. } => Error::ImportUnanswered {
+            collection: collection.to_owned(),
+            partition: partition.to_owned(),
+            source: Box::new(error),
+        },
+        other => other,
+    }
+}
+
+fn phase(state: i32) -> ImportPhase {
+    match ImportState::try_from(state) {
+        Ok(ImportState::ImportPending) => ImportPhase::Pending,
+        Ok(ImportState::ImportStarted) => ImportPhase::Started,
+        Ok(ImportState::ImportPersisted | ImportState::ImportFlushed) => ImportPhase::Persisted,
+        Ok(ImportState::ImportCompleted) => ImportPhase::Completed,
+        Ok(ImportState::ImportFailed | ImportState::ImportFailedAndCleaned) => ImportPhase::Failed,
+        Err(_) => ImportPhase::Unknown(state),
+    }
+}
+
+fn value<'a>(infos: &'a [KeyValuePair], key: &str) -> Option<&'a str> {
+    infos
+        .iter()
+        .find(|info| info.key == key)
+        .map(|info| info.value.as_str())
+        .filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_its_phase_and_new_ones_are_no_end() {
+        let phases: Vec<_> = (0..10).map(phase).collect();
+        assert_eq!(
+            phases,
+            [
+                ImportPhase::Pending,
+                ImportPhase::Failed,
+                ImportPhase::Started,
+                ImportPhase::Unknown(3),
+                ImportPhase::Unknown(4),
+                ImportPhase::Persisted,
+                ImportPhase::Completed,
+                ImportPhase::Failed,
+                ImportPhase::Persisted,
+                ImportPhase::Unknown(9),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_reason_is_none() {
+        let info = |value: &str| [KeyValuePair { key: "failed_reason".to_owned(), value: value.to_owned() }];
+        assert_eq!(value(&info(""), "failed_reason"), None);
+        assert_eq!(value(&info("no such file"), "failed_reason"), Some("no such file"));
+        assert_eq!(value(&info("no such file"), "progress_percent"), None);
+    }
+
+    #[test]
+    fn only_a_refusal_tells_that_no_job_runs() {
+        let timed_out = Error::TimedOut {
+            address: "milvus:19530".to_owned(),
+            call: "Import",
+            subject: String::new(),
+            seconds: 75,
+        };
+        let error = unanswered(timed_out, "films", "_default");
+        assert!(matches!(error, Error::ImportUnanswered { .. }), "{error}");
+        let refused =
+            Error::Refused { call: "Import", subject: String::new(), code: 200, reason: String::new() };
+        assert!(matches!(unanswered(refused, "films", "_default"), Error::Refused { .. }));
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Indexes, and loading a collection into memory.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::client::{Call, Client, Service};
+use crate::collections::collection;
+use crate::error::Result;
+use crate::proto::common::{IndexState, KeyValuePair};
+use crate::proto::milvus as pb;
+
+/// An index to be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexSpec {
+    /// Its type, such as `IVF_FLAT`.
+    pub index_type: String,
+    /// Its metric, such as `L2`.
+    pub metric: String,
+    /// Its build parameters.
+    pub params: BTreeMap<String, String>,
+}
+
+/// How far an index is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexProgress {
+    /// Rows of the collection.
+    pub total_rows: u64,
+    /// Rows that the index covers, or that are too few to need it.
+    pub indexed_rows: u64,
+    /// Rows that wait for it.
+    pub pending_rows: u64,
+    /// Why it failed, in the server's words.
+    pub failed_reason: Option<String>,
+}
+
+impl IndexProgress {
+    /// Whether the index covers every row. The server's own state says
+    /// "finished" while rows that were imported later are still pending.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.failed_reason.is_none() && self.pending_rows == 0 && self.indexed_rows == self.total_rows
+    }
+}
+
+impl Client {
+    /// Has an index built. The call does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses the type, the metric or a parameter.
+    pub async fn create_index(&self, name: &str, field: &str, spec: &IndexSpec) -> Result<()> {
+        let subject = format!("{} on field `{field}` of {}", spec.index_type, collection(name));
+        let call = Call::write("CreateIndex", subject);
+        let message = pb::CreateIndexRequest {
+            db_name: self.database(),
+            collection_name: name.to_owned(),
+            field_name: field.to_owned(),
+            extra_params: extra_params(spec),
+        };
+        self.call(&call, message, |mut service: Service, request| async move {
+            service.create_index(request).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Asks how far the index of a field is built.
+    ///
+    /// # Errors
+    ///
+    /// When there is no index, or the server does not answer.
+    pub async fn index_progress(&self, name: &str, field: &str) -> Result<IndexProgress> {
+        let call = Call::read("DescribeIndex", collection(name));
+        let message = pb::DescribeIndexRequest {
+            db_name: self.database(),
+            collection_name: name.to_owned(),
+            field_name: field.to_owned(),
+        };
+        let answer = self
+            .call(&call, message, |mut service: Service, request| async move {
+                service.describe_index(request).await
+            })
+            .await?;
+        let index = answer.index_descriptions.into_iter().find(|index| index.field_name == field);
+        let index = index.ok_or_else(|| call.unexpected(format!("an index of field `{field}`"), "none"))?;
+        progress(&call, &index)
+    }
+
+    /// Loads a collection into memory, so that it can be searched; `refresh`
+    /// has a loaded one take up rows imported since. The call does not wait.
+    ///
+    /// # Errors
+    ///
+    /// When the collection has no index, when memory does not suffice, or when
+    /// the server does not answer.
+    pub async fn load(&self, name: &str, refresh: bool) -> Result<()> {
+        let call = Call::write("LoadCollection", collection(name));
+        let message = pb::LoadCollectionRequest {
+            db_name: self.database(),
+            collection_name: name.to_owned(),
+            replica_number: 1,
+            refresh,
+        };
+        self.call(&call, message, |mut service: Service, request| async move {
+            service.load_collection(request).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// How much of a collection is in memory, in percent. A refresh is not
+    /// part of it.
+    ///
+    /// # Errors
+    ///
+    /// When the collection is not being loaded, or the server does not answer.
+    pub async fn load_percent(&self, name: &str) -> Result<u8> {
+        let call = Call::read("GetLoadingProgress", collection(name));
+        let message =
+            pb::GetLoadingProgressRequest { db_name: self.database(), collection_name: name.to_owned() };
+        let answer = self
+            .call(&call, message, |mut service: Service, request| async move {
+                service.get_loading_progress(request).await
+            })
+            .await?;
+        u8::try_from(answer.progress)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .ok_or_else(|| call.unexpected("a percentage", answer.progress.to_string()))
+    }
+
+    /// Frees the memory that a loaded collection takes.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn release(&self, name: &str) -> Result<()> {
+        let call = Call::write("ReleaseCollection", collection(name));
+        let message =
+            pb::ReleaseCollectionRequest { db_name: self.database(), collection_name: name.to_owned() };
+        self.call(&call, message, |mut service: Service, request| async move {
+            service.release_collection(request).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Has the server write what a collection holds in memory to its storage.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn flush(&self, name: &str) -> Result<()> {
+        let call = Call::write("Flush", collection(name));
+        let message = pb::FlushRequest { db_name: self.database(), collection_names: vec![name.to_owned()] };
+        self.call(
+            &call,
+            message,
+            |mut service: Service, request| async move { service.flush(request).await },
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+fn extra_params(spec: &IndexSpec) -> Vec<KeyValuePair> {
+    let params: Map<String, Value> =
+        spec.params.iter().map(|(name, value)| (name.clone(), parameter(value))).collect();
+    [
+        ("index_type", spec.index_type.clone()),
+        ("metric_type", spec.metric.clone()),
+        ("params", Value::Object(params).to_string()),
+    ]
+    .map(|(key, value)| KeyValuePair { key: key.to_owned(), value })
+    .into()
+}
+
+/// Numbers are sent as numbers, as every other client does.
+fn parameter(value: &str) -> Value {
+    value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
+}
+
+fn progress(call: &Call, index: &pb::IndexDescription) -> Result<IndexProgress> {
+    let rows =
+        |rows: i64| u64::try_from(rows).map_err(|_| call.unexpected("a number of rows", rows.to_string()));
+    let reason = &index.index_state_fail_reason;
+    let reason = if reason.is_empty() { "the server gave no reason" } else { reason };
+    Ok(IndexProgress {
+        total_rows: rows(index.total_rows)?,
+        indexed_rows: rows(index.indexed_rows)?,
+        pending_rows: rows(index.pending_index_rows)?,
+        failed_reason: (index.state() == IndexState::Failed).then(|| reason.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(state: IndexState) -> pb::IndexDescription {
+        pb::IndexDescription { total_rows: 10, indexed_rows: 10, state: state.into(), ..Default::default() }
+    }
+
+    fn call() -> Call {
+        Call::read("DescribeIndex", collection("films"))
+    }
+
+    #[test]
+    fn an_index_is_done_when_nothing_is_pending_whatever_its_state() {
+        for state in [IndexState::Finished, IndexState::InProgress] {
+            assert!(progress(&call(), &index(state)).unwrap().done());
+        }
+        let pending = pb::IndexDescription { pending_index_rows: 3, ..index(IndexState::Finished) };
+        assert!(!progress(&call(), &pending).unwrap().done());
+        let behind = pb::IndexDescription { indexed_rows: 0, ..index(IndexState::Finished) };
+        assert!(!progress(&call(), &behind).unwrap().done());
+    }
+
+    #[test]
+    fn a_failed_index_always_has_a_reason_and_is_never_done() {
+        let failed = progress(&call(), &index(IndexState::Failed)).unwrap();
+        assert_eq!(failed.failed_reason.as_deref(), Some("the server gave no reason"));
+        assert!(!failed.done());
+    }
+
+    #[test]
+    fn a_negative_number_of_rows_is_an_error() {
+        let negative = pb::IndexDescription { indexed_rows: -1, ..index(IndexState::Finished) };
+        let error = progress(&call(), &negative).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Milvus answered DescribeIndex of collection `films` with -1, expected a number of rows"
+        );
+    }
+
+    #[test]
+    fn parameters_are_sent_as_one_json_object() {
+        let spec = IndexSpec {
+            index_type: "HNSW".to_owned(),
+            metric: "L2".to_owned(),
+            params: [("M", "16"), ("efConstruction", "200")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+        };
+        let sent: Vec<_> = extra_params(&spec).into_iter().map(|pair| (pair.key, pair.value)).collect();
+        assert_eq!(sent[0], ("index_type".to_owned(), "HNSW".to_owned()));
+        assert_eq!(sent[1], ("metric_type".to_owned(), "L2".to_owned()));
+        assert_eq!(sent[2], ("params".to_owned(), r#"{"M":16,"efConstruction":200}"#.to_owned()));
+    }
+}
