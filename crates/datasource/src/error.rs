@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong while an installation is read.
+
+use datafusion::error::DataFusionError;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an installation cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The metadata cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] m2m_catalog::Error),
+    /// A `tables` folder cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] m2m_storage::Error),
+    /// A file that must be there is not.
+    #[error(
+        "{what} `{path}` is missing, and with it {rows}: restore it from a backup, or leave its collection out with `--col`"
+    )]
+    Missing {
+        /// What the file holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// The rows at risk, in words.
+        rows: String,
+    },
+    /// Ids are there, deleted docs are not.
+    #[error(
+        "deleted docs `{path}` are missing: which of the {rows} stored rows are deleted cannot be told; if none is, write a file of 8 zero bytes there"
+    )]
+    MissingDeletedDocs {
+        /// The file.
+        path: String,
+        /// Stored rows of the segment.
+        rows: u64,
+    },
+    /// The bytes of a file are not what they should be.
+    #[error("{what} `{path}` are damaged")]
+    Damaged {
+        /// What the file holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// Expected and found.
+        source: m2m_segment::Error,
+    },
+    /// Fewer bytes came than were asked for.
+    #[error(
+        "{what} `{path}` changed while they were read: expected {expected} bytes at offset {offset}, found {found}"
+    )]
+    ShortRead {
+        /// What the file holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// Where was read.
+        offset: u64,
+        /// Bytes asked for.
+        expected: u64,
+        /// Bytes that came.
+        found: u64,
+    },
+    /// The file is one of Milvus 0.11.
+    #[error("{what} `{path}` are of Milvus 0.11, whose files have another format that m2m does not read")]
+    Milvus011 {
+        /// What the file should hold.
+        what: &'static str,
+        /// The file.
+        path: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {what} `{path}`")]
+    Read {
+        /// What the file holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// The installation has no `tables` folder.
+    #[error("no `tables` folder is named: give it with `--tables`")]
+    NoTables,
+    /// There is no such collection.
+    #[error("there is no collection `{name}`{hint}")]
+    NoCollection {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest names, or nothing.
+        hint: String,
+    },
+    /// The query engine cannot be set up.
+    #[error("cannot set up the query engine")]
+    Session(#[source] DataFusionError),
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}

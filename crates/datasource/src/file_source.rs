@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The scan of segments, as the query engine knows it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DFResult;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, apply_expression_roots};
+use m2m_segment::VectorLayout;
+use object_store::ObjectStore;
+
+use crate::opener::SegmentOpener;
+use crate::schema::{FILE_ID, FILE_VECTOR, scan_schema};
+
+/// Reads segments as tables: one file is the `.uid` of a segment, its byte
+/// range the rows of a piece; `.rv` and `deleted_docs` are found beside it.
+///
+/// * Vectors are read only when their column is asked for.
+/// * A batch never crosses a segment.
+/// * Files are never split further: a split would lose the exact statistics.
+#[derive(Clone, Debug)]
+pub struct SegmentSource {
+    layout: VectorLayout,
+    base: Arc<str>,
+    table_schema: TableSchema,
+    projection: SplitProjection,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SegmentSource {
+    /// Returns a source of vectors of this layout. `base` stands before paths
+    /// in messages: `/`, or `s3://bucket/`.
+    #[must_use]
+    pub fn new(layout: VectorLayout, base: Arc<str>) -> Self {
+        let table_schema = scan_schema(layout);
+        Self {
+            layout,
+            base,
+            projection: SplitProjection::unprojected(&table_schema),
+            table_schema,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl FileSource for SegmentSource {
+    fn create_file_opener(
+        &self,
+        object_store: Arc<dyn ObjectStore>,
+        _: &FileScanConfig,
+        partition: usize,
+    ) -> DFResult<Arc<dyn FileOpener>> {
+        let columns = self.projection.file_indices.clone();
+        let opener = SegmentOpener {
+            store: object_store,
+            base: Arc::clone(&self.base),
+            layout: self.layout,
+            schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
+            columns,
+            bytes_scanned: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
+        };
+        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.table_schema
+    }
+
+    fn with_batch_size(&self, _: usize) -> Arc<dyn FileSource> {
+        // Blocks are sized by bytes: a fixed number of rows is too much of wide vectors.
+        Arc::new(self.clone())
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &'static str {
+        "segment"
+    }
+
+    fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reads = |column| self.projection.file_indices.contains(&column);
+        f.write_str(", reads=[deleted_docs")?;
+        if reads(FILE_ID) {
+            f.write_str(", ids")?;
+        }
+        if reads(FILE_VECTOR) {
+            f.write_str(", vectors")?;
+        }
+        f.write_str("]")
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        false
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DFResult<Option<Arc<dyn FileSource>>> {
+        let merged = self.projection.source.try_merge(projection)?;
+        let projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
+        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DFResult<TreeNodeRecursion>,
+    ) -> DFResult<TreeNodeRecursion> {
+        apply_expression_roots(self.projection.source.iter(), f)
+    }
+}

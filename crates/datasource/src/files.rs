@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The files of one segment, wherever they are stored.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use m2m_segment::deleted_docs::DeletedDocs;
+use m2m_segment::{HEADER_LEN, VectorLayout, ids, names, snapshot, vectors};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use crate::error::{Error, Result};
+
+/// What the files hold, for messages.
+pub(crate) const IDS: &str = "ids";
+pub(crate) const VECTORS: &str = "vectors";
+const DELETED_DOCS: &str = "deleted docs";
+
+/// The files of one segment.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFiles {
+    store: Arc<dyn ObjectStore>,
+    /// What stands before a path in messages: `/`, or `s3://bucket/`.
+    base: Arc<str>,
+    folder: Path,
+    segment_id: String,
+}
+
+impl SegmentFiles {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, base: Arc<str>, folder: Path, segment_id: &str) -> Self {
+        Self { store, base, folder, segment_id: segment_id.into() }
+    }
+
+    /// The files of the segment whose file of ids is `ids_path`.
+    pub(crate) fn of_ids_path(store: Arc<dyn ObjectStore>, base: Arc<str>, ids_path: &Path) -> Self {
+        let mut parts: Vec<_> = ids_path.parts().collect();
+        let name = parts.pop().map(|part| part.as_ref().to_owned()).unwrap_or_default();
+        let segment_id = name.strip_suffix(names::IDS_ENDING).unwrap_or(&name).to_owned();
+        Self { store, base, folder: Path::from_iter(parts), segment_id }
+    }
+
+    pub(crate) fn ids_path(&self) -> Path {
+        self.folder.clone().join(names::ids_file(&self.segment_id))
+    }
+
+    pub(crate) fn vectors_path(&self) -> Path {
+        self.folder.clone().join(names::vectors_file(&self.segment_id))
+    }
+
+    fn deleted_docs_path(&self) -> Path {
+        self.folder.clone().join(names::DELETED_DOCS)
+    }
+
+    /// Whether the segment's ids are here.
+    pub(crate) async fn exist(&self) -> bool {
+        self.store.head(&self.ids_path()).await.is_ok()
+    }
+
+    /// The stored rows, and the file of ids as the store knows it. `claimed` rows are named when it is missing.
+    pub(crate) async fn rows(&self, claimed: Option<i64>) -> Result<(u64, ObjectMeta)> {
+        let path = self.ids_path();
+        let at_risk = || match claimed {
+            Some(rows) => format!("{rows} rows by the metadata"),
+            None => "rows of an unknown number".into(),
+        };
+        let (header, meta) = self.header(IDS, &path, at_risk).await?;
+        let rows = ids::rows(header, meta.size).map_err(|source| self.damaged(IDS, &path, source))?;
+        Ok((rows, meta))
+    }
+
+    /// Makes sure that the vectors are as many as the ids.
+    pub(crate) async fn check_vectors(&self, rows: u64, layout: VectorLayout) -> Result<()> {
+        let path = self.vectors_path();
+        let (header, meta) = self.header(VECTORS, &path, || format!("the vectors of {rows} rows")).await?;
+        vectors::check(header, meta.size, rows, layout).map_err(|source| self.damaged(VECTORS, &path, source))
+    }
+
+    /// The deleted rows.
+    pub(crate) async fn deleted_docs(&self, rows: u64) -> Result<DeletedDocs> {
+        let path = self.deleted_docs_path();
+        let bytes = match self.store.get(&path).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Error::MissingDeletedDocs { path: self.display(&path), rows });
+            }
+            Err(source) => return Err(self.unreadable(DELETED_DOCS, &path, source)),
+        };
+        if snapshot::is_0_11_file(&bytes) {
+            return Err(Error::Milvus011 { what: DELETED_DOCS, path: self.display(&path) });
+        }
+        DeletedDocs::decode(&bytes, rows).map_err(|source| self.damaged(DELETED_DOCS, &path, source))
+    }
+
+    /// Reads exactly the bytes of `range`.
+    pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
+        let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
+        let bytes = self.store.get_range(path, range).await;
+        let bytes = bytes.map_err(|source| self.unreadable(what, path, source))?;
+        let found = bytes.len() as u64;
+        if found == expected {
+            Ok(bytes)
+        } else {
+            Err(Error::ShortRead { what, path: self.display(path), offset, expected, found })
+        }
+    }
+
+    /// The length header of a file, and the file as the store knows it. One that
+    /// is too short for a header is told by its length.
+    async fn header(
+        &self,
+        what: &'static str,
+        path: &Path,
+        at_risk: impl FnOnce() -> String,
+    ) -> Result<([u8; 8], ObjectMeta)> {
+        let meta = match self.store.head(path).await {
+            Ok(meta) => meta,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Error::Missing { what, path: self.display(path), rows: at_risk() });
+            }
+            Err(source) => return Err(self.unreadable(what, path, source)),
+        };
+        let mut header = [0; 8];
+        if meta.size >= HEADER_LEN {
+            let bytes = self.read(what, path, 0..HEADER_LEN).await?;
+            if snapshot::is_0_11_file(&bytes) {
+                return Err(Error::Milvus011 { what, path: self.display(path) });
+            }
+            header.copy_from_slice(&bytes);
+        }
+        Ok((header, meta))
+    }
+
+    /// The segment's folder as a user knows it.
+    pub(crate) fn display_folder(&self) -> String {
+        self.display(&self.folder)
+    }
+
+    /// A path as a user knows it.
+    pub(crate) fn display(&self, path: &Path) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn damaged(&self, what: &'static str, path: &Path, source: m2m_segment::Error) -> Error {
+        Error::Damaged { what, path: self.display(path), source }
+    }
+
+    fn unreadable(&self, what: &'static str, path: &Path, source: object_store::Error) -> Error {
+        Error::Read { what, path: self.display(path), source }
+    }
+}

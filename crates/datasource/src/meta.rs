@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The schema with what the metadata says.
+
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::error::Result as DFResult;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::source::Inner;
+
+/// The tables of the schema, by name.
+const TABLES: [(&str, MetaKind); 7] = [
+    ("collections", MetaKind::Collections),
+    ("environment", MetaKind::Environment),
+    ("files", MetaKind::Files),
+    ("partitions", MetaKind::Partitions),
+    ("segments", MetaKind::Segments),
+    ("tables", MetaKind::Tables),
+    ("wal", MetaKind::Wal),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum MetaKind {
+    Collections,
+    Environment,
+    Files,
+    Partitions,
+    Segments,
+    Tables,
+    Wal,
+}
+
+/// The schema `meta`.
+#[derive(Debug)]
+pub(crate) struct MetaSchema {
+    tables: Vec<(&'static str, Arc<MetaTable>)>,
+}
+
+impl MetaSchema {
+    pub(crate) fn new(source: &Arc<Inner>) -> Self {
+        let table = |kind| Arc::new(MetaTable { source: Arc::clone(source), kind, schema: kind.schema() });
+        Self { tables: TABLES.iter().map(|(name, kind)| (*name, table(*kind))).collect() }
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<MetaTable>> {
+        self.tables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, table)| table)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for MetaSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
+        Ok(self.find(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+}
+
+/// A table whose rows are made when it is scanned.
+#[derive(Debug)]
+struct MetaTable {
+    source: Arc<Inner>,
+    kind: MetaKind,
+    schema: SchemaRef,
+}
+
+impl MetaKind {
+    fn schema(self) -> SchemaRef {
+        match self {
+            Self::Collections => rows::collections(&[]),
+            Self::Environment => rows::environment(&[]),
+            Self::Files => rows::files(&[]),
+            Self::Partitions => rows::partitions(&[]),
+            Self::Segments => rows::segments(&[]),
+            Self::Tables => rows::tables(&[]),
+            Self::Wal => rows::wal(&[]),
+        }
+        .map_or_else(|_| Arc::new(Schema::empty()), |batch| batch.schema())
+    }
+}
+
+impl MetaTable {
+    async fn rows(&self) -> DFResult<RecordBatch> {
+        let inventory = &self.source.inventory;
+        match self.kind {
+            MetaKind::Collections => rows::collections(&inventory.collections),
+            MetaKind::Environment => rows::environment(&inventory.environment),
+            MetaKind::Files => rows::files(&inventory.files),
+            MetaKind::Partitions => rows::partitions(&inventory.collections),
+            MetaKind::Segments => rows::segments(&rows::read_segments(&self.source).await),
+            MetaKind::Tables => rows::tables(&inventory.tables),
+            MetaKind::Wal => rows::wal(&inventory.unflushed),
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for MetaTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DFResult<Arc<dyn ExecutionPlan>> {
+        let rows = self.rows().await?;
+        let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
+        table.scan(state, projection, filters, limit).await
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rows of the tables of schema `meta`.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::error::Result as DFResult;
+use futures::stream::{self, StreamExt};
+use m2m_catalog::{Collection, EnvironmentRow, FileRow, FileType, Partition, Segment, TableRow, Unflushed};
+
+use crate::source::Inner;
+use crate::stats::{self, SegmentStats};
+
+/// Segments whose headers are read at once.
+const CONCURRENT: usize = 16;
+
+fn text<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn maybe_text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn numbers(values: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values))
+}
+
+fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.collect::<Int64Array>())
+}
+
+/// Counts of this size do not occur; were there one, it would be shown as the largest.
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
+    Ok(RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )?)
+}
+
+/// One row for each live collection.
+pub(super) fn collections(all: &[Collection]) -> DFResult<RecordBatch> {
+    batch(vec![
+        ("collection", text(all.iter().map(|one| &one.name))),
+        ("dimension", numbers(all.iter().map(|one| i64::from(one.dimension())))),
+        ("metric", text(all.iter().map(|one| one.metric.name()))),
+        ("engine", text(all.iter().map(|one| one.engine.name()))),
+        ("index_params", text(all.iter().map(|one| &one.index_params))),
+        ("index_file_size", numbers(all.iter().map(|one| one.index_file_size))),
+        ("auto_id", Arc::new(all.iter().map(|one| Some(one.auto_id())).collect::<BooleanArray>())),
+        ("created_on", numbers(all.iter().map(|one| one.created_on))),
+        ("version", text(all.iter().map(|one| &one.version))),
+        ("partitions", numbers(all.iter().map(|one| count(one.partitions.len() as u64)))),
+        ("segments", numbers(all.iter().map(|one| count(one.segments().count() as u64)))),
+    ])
+}
+
+/// One row for each live partition.
+pub(super) fn partitions(all: &[Collection]) -> DFResult<RecordBatch> {
+    let rows: Vec<(&Collection, &Partition)> =
+        all.iter().flat_map(|one| one.partitions.iter().map(move |partition| (one, partition))).collect();
+    batch(vec![
+        ("collection", text(rows.iter().map(|(one, _)| &one.name))),
+        ("partition_tag", text(rows.iter().map(|(_, partition)| &partition.tag))),
+        ("table_id", text(rows.iter().map(|(_, partition)| &partition.table_id))),
+        ("segments", numbers(rows.iter().map(|(_, partition)| count(partition.segments.len() as u64)))),
+    ])
+}
+
+/// A live segment, with what its files say or why they cannot be read.
+pub(super) struct SegmentRow<'a> {
+    collection: &'a Collection,
+    partition: &'a Partition,
+    segment: &'a Segment,
+    stats: Result<SegmentStats, String>,
+}
+
+/// Reads the headers of all live segments. One that is damaged has its row too.
+pub(super) async fn read_segments(source: &Inner) -> Vec<SegmentRow<'_>> {
+    let mut rows = Vec::new();
+    for collection in &source.inventory.collections {
+        for (partition, segment) in collection.segments() {
+            rows.push(read_segment(source, collection, partition, segment));
+        }
+    }
+    stream::iter(rows).buffered(CONCURRENT).collect().await
+}
+
+async fn read_segment<'a>(
+    source: &Inner,
+    collection: &'a Collection,
+    partition: &'a Partition,
+    segment: &'a Segment,
+) -> SegmentRow<'a> {
+    let stats = stats::read_one(&source.roots, 0, partition, segment).await;
+    SegmentRow { collection, partition, segment, stats: stats.map_err(|error| chain(&error)) }
+}
+
+/// One row for each live segment.
+pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
+    let stats = |get: fn(&SegmentStats) -> u64| {
+        maybe_numbers(all.iter().map(move |row| row.stats.as_ref().ok().map(|stats| count(get(stats)))))
+    };
+    let kinds = |kinds: &[FileType]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("+");
+    batch(vec![
+        ("collection", text(all.iter().map(|row| &row.collection.name))),
+        ("partition_tag", text(all.iter().map(|row| &row.partition.tag))),
+        ("segment_id", text(all.iter().map(|row| &row.segment.segment_id))),
+        ("rows", stats(|stats| stats.rows)),
+        ("deleted", stats(|stats| stats.deleted.len())),
+        ("live", stats(SegmentStats::live)),
+        ("row_count", maybe_numbers(all.iter().map(|row| row.segment.row_count))),
+        ("file_size", numbers(all.iter().map(|row| row.segment.file_size))),
+        ("file_types", text(all.iter().map(|row| kinds(&row.segment.file_types)))),
+        (
+            "path",
+            maybe_text(
+                all.iter().map(|row| row.stats.as_ref().ok().map(|stats| stats.files.display_folder())),
+            ),
+        ),
+        ("problem", maybe_text(all.iter().map(|row| row.stats.as_ref().err().cloned()))),
+    ])
+}
+
+/// Every row of `TableFiles`.
+pub(super) fn files(all: &[FileRow]) -> DFResult<RecordBatch> {
+    let kind = |row: &FileRow| row.file_type.and_then(FileType::from_code).map(|kind| kind.name().to_owned());
+    batch(vec![
+        ("id", numbers(all.iter().map(|row| row.id))),
+        ("table_id", text(all.iter().map(|row| &row.table_id))),
+        ("segment_id", text(all.iter().map(|row| &row.segment_id))),
+        ("file_id", text(all.iter().map(|row| &row.file_id))),
+        ("file_type", maybe_numbers(all.iter().map(|row| row.file_type))),
+        ("file_type_name", maybe_text(all.iter().map(kind))),
+        ("engine_type", maybe_numbers(all.iter().map(|row| row.engine_type))),
+        ("file_size", maybe_numbers(all.iter().map(|row| row.file_size))),
+        ("row_count", maybe_numbers(all.iter().map(|row| row.row_count))),
+        ("updated_time", maybe_numbers(all.iter().map(|row| row.updated_time))),
+        ("created_on", maybe_numbers(all.iter().map(|row| row.created_on))),
+        ("date", maybe_numbers(all.iter().map(|row| row.date))),
+        ("flush_lsn", maybe_numbers(all.iter().map(|row| row.flush_lsn))),
+    ])
+}
+
+/// Every row of `Tables`.
+pub(super) fn tables(all: &[TableRow]) -> DFResult<RecordBatch> {
+    batch(vec![
+        ("id", numbers(all.iter().map(|row| row.id))),
+        ("table_id", text(all.iter().map(|row| &row.table_id))),
+        ("state", maybe_numbers(all.iter().map(|row| row.state))),
+        ("dimension", maybe_numbers(all.iter().map(|row| row.dimension))),
+        ("created_on", maybe_numbers(all.iter().map(|row| row.created_on))),
+        ("flag", maybe_numbers(all.iter().map(|row| row.flag))),
+        ("index_file_size", maybe_numbers(all.iter().map(|row| row.index_file_size))),
+        ("engine_type", maybe_numbers(all.iter().map(|row| row.engine_type))),
+        ("index_params", text(all.iter().map(|row| &row.index_params))),
+        ("metric_type", maybe_numbers(all.iter().map(|row| row.metric_type))),
+        ("owner_table", text(all.iter().map(|row| &row.owner_table))),
+        ("partition_tag", text(all.iter().map(|row| &row.partition_tag))),
+        ("version", text(all.iter().map(|row| &row.version))),
+        ("flush_lsn", maybe_numbers(all.iter().map(|row| row.flush_lsn))),
+    ])
+}
+
+/// Every row of `Environment`.
+pub(super) fn environment(all: &[EnvironmentRow]) -> DFResult<RecordBatch> {
+    batch(vec![("global_lsn", maybe_numbers(all.iter().map(|row| row.global_lsn)))])
+}
+
+/// What stands only in the write-ahead log, one row for each partition.
+pub(super) fn wal(all: &[Unflushed]) -> DFResult<RecordBatch> {
+    batch(vec![
+        ("collection", text(all.iter().map(|row| &row.collection))),
+        ("partition_tag", text(all.iter().map(|row| &row.partition_tag))),
+        ("inserted_rows", numbers(all.iter().map(|row| count(row.inserted_rows)))),
+        ("deleted_rows", numbers(all.iter().map(|row| count(row.deleted_rows)))),
+        ("records", numbers(all.iter().map(|row| count(row.records)))),
+    ])
+}
+
+/// An error and its causes in one line.
+fn chain(error: &crate::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

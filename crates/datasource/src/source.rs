@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An opened installation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
+use datafusion::prelude::SessionContext;
+use m2m_catalog::{Install, Inventory};
+use m2m_storage::Storage;
+
+use crate::error::{Error, Result};
+use crate::meta::MetaSchema;
+use crate::names;
+use crate::schema_provider::CollectionSchema;
+use crate::session::{CATALOG, COLLECTIONS, META};
+use crate::stats::Roots;
+use crate::table::CollectionTable;
+
+/// An installation whose collections can be read. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Source {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) install: Install,
+    pub(crate) inventory: Inventory,
+    pub(crate) roots: Roots,
+    pub(crate) tables: BTreeMap<String, Arc<CollectionTable>>,
+}
+
+impl Source {
+    /// Reads the metadata of an installation. Segments are not touched yet.
+    ///
+    /// # Errors
+    ///
+    /// When the metadata cannot be read, or no `tables` folder is named.
+    pub async fn open(install: &Install) -> Result<Self> {
+        let inventory = install.inventory().await?;
+        let mut roots =
+            install.tables.iter().map(|folder| Storage::local(folder)).collect::<Result<Vec<_>, _>>()?;
+        if roots.is_empty() {
+            return Err(Error::NoTables);
+        }
+        let roots = Roots { first: roots.remove(0), others: roots };
+        let tables = inventory.collections.iter().map(|collection| {
+            let table = CollectionTable::new(collection.clone(), roots.clone());
+            (collection.name.clone(), Arc::new(table))
+        });
+        let tables = tables.collect();
+        Ok(Self { inner: Arc::new(Inner { install: install.clone(), inventory, roots, tables }) })
+    }
+
+    /// Returns where the installation is.
+    #[must_use]
+    pub fn install(&self) -> &Install {
+        &self.inner.install
+    }
+
+    /// Returns what its metadata says.
+    #[must_use]
+    pub fn inventory(&self) -> &Inventory {
+        &self.inner.inventory
+    }
+
+    /// Returns the collection of this name, or of the only one that differs in case alone.
+    ///
+    /// # Errors
+    ///
+    /// When there is none; the nearest names are in the message.
+    pub fn collection(&self, name: &str) -> Result<Arc<CollectionTable>> {
+        let known = || self.inner.tables.keys().map(String::as_str);
+        let found = names::resolve(name, known()).and_then(|name| self.inner.tables.get(name));
+        found
+            .cloned()
+            .ok_or_else(|| Error::NoCollection { name: name.into(), hint: names::hint(name, known()) })
+    }
+
+    /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`] and [`META`].
+    ///
+    /// # Errors
+    ///
+    /// When the session refuses them.
+    pub fn register(&self, ctx: &SessionContext) -> Result<()> {
+        let catalog = MemoryCatalogProvider::new();
+        let collections = Arc::new(CollectionSchema::new(Arc::clone(&self.inner)));
+        catalog.register_schema(COLLECTIONS, collections).map_err(Error::Session)?;
+        catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
+        ctx.register_catalog(CATALOG, Arc::new(catalog));
+        for root in std::iter::once(&self.inner.roots.first).chain(&self.inner.roots.others) {
+            ctx.runtime_env().register_object_store(root.base_url(), Arc::clone(root.store()));
+        }
+        Ok(())
+    }
+}

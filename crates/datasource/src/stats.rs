@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the headers of a segment's files say.
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use m2m_catalog::{Collection, Partition, Segment};
+use m2m_segment::deleted_docs::DeletedDocs;
+use m2m_storage::Storage;
+use object_store::ObjectMeta;
+
+use crate::error::Result;
+use crate::files::SegmentFiles;
+
+/// Segments whose headers are read at once.
+const CONCURRENT: usize = 16;
+
+/// A live segment, as its files are.
+#[derive(Clone, Debug)]
+pub struct SegmentStats {
+    /// Its partition's place in the collection.
+    pub partition: usize,
+    /// Its partition's tag.
+    pub partition_tag: String,
+    /// Its id.
+    pub segment_id: String,
+    /// Stored rows, the deleted ones among them.
+    pub rows: u64,
+    /// The deleted rows.
+    pub deleted: Arc<DeletedDocs>,
+    /// Live rows that the metadata claims, where it claims any.
+    pub row_count: Option<i64>,
+    pub(crate) ids: ObjectMeta,
+    pub(crate) files: SegmentFiles,
+}
+
+impl SegmentStats {
+    /// Returns the number of live rows.
+    #[must_use]
+    pub fn live(&self) -> u64 {
+        self.rows.saturating_sub(self.deleted.len())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(rows: u64) -> Self {
+        use object_store::memory::InMemory;
+        use object_store::path::Path;
+
+        let files = SegmentFiles::new(Arc::new(InMemory::new()), "/".into(), Path::from("t/7"), "7");
+        Self {
+            partition: 0,
+            partition_tag: "_default".into(),
+            segment_id: "7".into(),
+            rows,
+            deleted: Arc::default(),
+            row_count: None,
+            ids: ObjectMeta {
+                location: files.ids_path(),
+                last_modified: Default::default(),
+                size: 8 + rows * 8,
+                e_tag: None,
+                version: None,
+            },
+            files,
+        }
+    }
+}
+
+/// Reads the headers of all segments of a collection, in its order.
+pub(crate) async fn read(roots: &Roots, collection: &Collection) -> Result<Vec<SegmentStats>> {
+    let mut segments = Vec::new();
+    for (index, partition) in collection.partitions.iter().enumerate() {
+        segments.extend(partition.segments.iter().map(|segment| read_one(roots, index, partition, segment)));
+    }
+    stream::iter(segments)
+        .buffered(CONCURRENT)
+        .try_collect()
+        .await
+}
+
+/// Reads the headers of one segment.
+pub(crate) async fn read_one(
+    roots: &Roots,
+    index: usize,
+    partition: &Partition,
+    segment: &Segment,
+) -> Result<SegmentStats> {
+    let files = find(roots, partition, segment).await;
+    let (rows, ids) = files.rows(segment.row_count).await?;
+    let deleted = files.deleted_docs(rows).await?;
+    Ok(SegmentStats {
+        partition: index,
+        partition_tag: partition.tag.clone(),
+        segment_id: segment.segment_id.clone(),
+        rows,
+        deleted: Arc::new(deleted),
+        row_count: segment.row_count,
+        ids,
+        files,
+    })
+}
+
+/// The files of a segment, in the first root that has its ids. When none has,
+/// the first root's: its path is what a message should name.
+async fn find(roots: &Roots, partition: &Partition, segment: &Segment) -> SegmentFiles {
+    let in_root = |root: &Storage| {
+        let folder = root.child(&format!("{}/{}", partition.table_id, segment.segment_id));
+        SegmentFiles::new(Arc::clone(root.store()), base_of(root), folder, &segment.segment_id)
+    };
+    let first = in_root(&roots.first);
+    if roots.others.is_empty() || first.exist().await {
+        return first;
+    }
+    for root in &roots.others {
+        let files = in_root(root);
+        if files.exist().await {
+            return files;
+        }
+    }
+    first
+}
+
+/// The `tables` folders of an installation: one, and more on servers of 0.9.
+#[derive(Clone, Debug)]
+pub(crate) struct Roots {
+    pub(crate) first: Storage,
+    pub(crate) others: Vec<Storage>,
+}
+
+/// What stands before a path of this root in messages.
+pub(crate) fn base_of(root: &Storage) -> Arc<str> {
+    if root.is_local() { "/".into() } else { root.base_url().as_str().into() }
+}

@@ -1,0 +1,19 @@
+-- The collections of an installation: what they are, and how many rows live in
+-- them. `problems` counts segments whose files cannot be read.
+SELECT
+    c.collection,
+    c.metric,
+    c.dimension,
+    c.engine,
+    c.partitions,
+    c.segments,
+    coalesce(s.live, 0) AS live_rows,
+    coalesce(s.deleted, 0) AS deleted_rows,
+    coalesce(s.problems, 0) AS problems
+FROM meta.collections AS c
+LEFT JOIN (
+    SELECT collection, sum(live) AS live, sum(deleted) AS deleted, count(problem) AS problems
+    FROM meta.segments
+    GROUP BY collection
+) AS s ON s.collection = c.collection
+ORDER BY c.collection
