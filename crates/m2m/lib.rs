@@ -1,1 +1,112 @@
-//! m2m
+// SPDX-License-Identifier: Apache-2.0
+#![doc = "The `m2m` command line: arguments, configuration, printers and exit codes."]
+//!
+//! `m2m` opens a Milvus 0.9–1.1 installation as SQL tables and migrates it to
+//! Milvus 2.x. The work is done by the crates below this one; here stands what
+//! a user types and sees.
+//!
+//! * Data goes to standard output, everything else to standard error.
+//! * Exit codes are those of [`Exit`].
+//! * A secret is never printed, in no error and at no verbosity.
+
+mod args;
+mod commands;
+mod config;
+mod error;
+mod output;
+mod progress;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command};
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+pub use crate::error::Exit;
+
+/// Time that aborted uploads have to be removed after a signal.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs the command line `args`, the program's name first, and says how it ended.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(usage) => {
+            // Help and version go to standard output, mistakes to standard error.
+            let printed = usage.print();
+            let exit = if usage.use_stderr() { Exit::Usage } else { Exit::Done };
+            return if printed.is_ok() { exit.into() } else { Exit::Failed.into() };
+        }
+    };
+    log_to_stderr(args.global.verbose);
+    match run_to_end(args) {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_broken_pipe() => Exit::Done.into(),
+        Err(error) => {
+            let mut stderr = std::io::stderr().lock();
+            // When standard error is gone too, the exit code still tells.
+            drop(write!(stderr, "{}", error.report()));
+            error.exit().into()
+        }
+    }
+}
+
+fn run_to_end(args: Args) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io { what: "start the runtime", source })?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = dispatch(args) => ended,
+            interrupted = interrupted() => {
+                // What was dropped is still taking its uploads back.
+                tokio::time::sleep(GRACE).await;
+                interrupted
+            }
+        }
+    })
+}
+
+async fn dispatch(args: Args) -> Result<Exit> {
+    let settings = Settings::new(&args.global)?;
+    match args.command {
+        Command::Sql(args) => commands::sql::run(args, &settings).await,
+        Command::Dump(args) => commands::dump::run(args, &settings).await,
+        Command::Load(args) => commands::load::run(args, &settings).await,
+        Command::Verify(args) => commands::verify::run(args, &settings).await,
+        Command::Migrate(args) => commands::migrate::run(args, &settings).await,
+    }
+}
+
+/// Waits for Ctrl-C or a request to terminate.
+async fn interrupted() -> Result<Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |source| Error::Io { what: "listen for signals", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(failed)?,
+        _ = terminate.recv() => {}
+    }
+    Err(Error::Interrupted)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "off",
+        1 => {
+            "m2m=info,m2m_migration=debug,m2m_datasource=debug,m2m_sink=debug,m2m_milvus=debug,m2m_storage=debug,m2m_catalog=debug"
+        }
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("M2M_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // A second call in one process (tests of the library) keeps the first subscriber.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+}

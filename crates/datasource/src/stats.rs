@@ -72,10 +72,7 @@ pub(crate) async fn read(roots: &Roots, collection: &Collection) -> Result<Vec<S
     for (index, partition) in collection.partitions.iter().enumerate() {
         segments.extend(partition.segments.iter().map(|segment| read_one(roots, index, partition, segment)));
     }
-    stream::iter(segments)
-        .buffered(CONCURRENT)
-        .try_collect()
-        .await
+    stream::iter(segments).buffered(CONCURRENT).try_collect().await
 }
 
 /// Reads the headers of one segment.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::{and, prep_null_mask_filter};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -174,7 +174,7 @@ impl CollectionTable {
                 .as_boolean_opt()
                 .ok_or_else(|| DataFusionError::Internal(format!("filter `{filter}` is no condition")))?;
             // A condition that is neither true nor false lets nothing pass.
-            let mask = prep_null_mask_filter(mask);
+            let mask = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
             passes = Some(match passes {
                 None => mask,
                 Some(before) => and(&before, &mask)?,

@@ -1,1 +1,58 @@
-//! m2m-migration
+// SPDX-License-Identifier: Apache-2.0
+//! The steps of a migration: what to dump ([`DumpPlan`]), writing it ([`dump`]),
+//! having Milvus 2.x import it ([`load`]), and comparing both sides ([`verify`]).
+//!
+//! Each step takes plain settings and tells an [`Observer`] how far it is;
+//! nothing here prints, reads a configuration file or decides an exit code.
+//!
+//! ```no_run
+//! use m2m_catalog::Install;
+//! use m2m_datasource::{SessionOptions, Source, session};
+//! use m2m_migration::{DumpPlan, DumpSettings, Silent, dump};
+//! use m2m_storage::Storage;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let source = Source::open(&Install::locate("/var/lib/milvus".as_ref())?).await?;
+//! let ctx = session(SessionOptions::default())?;
+//! source.register(&ctx)?;
+//! let settings = DumpSettings::default();
+//! let plan = DumpPlan::new(&source, &[], &settings).await?;
+//! let target = Storage::local("dump".as_ref())?;
+//! let manifest = dump(&ctx, &source, &plan, &target, &settings, &Silent).await?;
+//! println!("{} collections", manifest.collections.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Promises
+//!
+//! * The manifest is written last. A dump that failed has none, and [`load`]
+//!   refuses a folder without one.
+//! * The source is only read.
+//! * A row that a dump cannot write (NaN or infinity, which Milvus 2.x
+//!   refuses) ends the dump; it is never left out.
+//! * Import jobs are never started twice by one call: Milvus 2.x does not
+//!   notice repeated rows.
+//!
+//! # What it does not do
+//!
+//! It does not take up a load that was stopped half-way: the collections that
+//! it left behind have to be dropped first, and [`load`] says so.
+
+mod dump;
+mod error;
+mod event;
+mod load;
+mod patience;
+mod plan;
+mod sample;
+mod settings;
+mod verify;
+
+pub use dump::{META_FILE, dump};
+pub use error::{Error, Result};
+pub use event::{Event, Observer, Phase, Silent};
+pub use load::{load, read_dump, refuse_existing};
+pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
+pub use settings::{DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings};
+pub use verify::{CollectionVerification, PartitionCounts, Verification, verify};

@@ -7,6 +7,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
+use crate::cause::Cause;
 use crate::error::{Error, Result};
 use crate::options::{Address, ConnectOptions};
 use crate::proto::milvus as pb;
@@ -110,7 +111,7 @@ impl Client {
         let version = client.ask_version(options.connect_timeout).await.map_err(|error| match error {
             Error::TimedOut { .. } => timed_out(),
             Error::Rpc { address, source, .. } if source.code() == Code::Unavailable => {
-                Error::Connect { address, source }
+                Error::Connect { address, source: Box::new(source) }
             }
             Error::Rpc { address, source, .. } => Error::NotMilvus { address, source },
             other => other,
@@ -251,13 +252,13 @@ impl Session {
         let address = self.address.clone();
         match status.code() {
             Code::Unauthenticated if self.authorization.is_none() => Error::CredentialsMissing { address },
-            Code::Unauthenticated => Error::Authentication { address, source: Box::new(status) },
+            Code::Unauthenticated => Error::Authentication { address, source: Cause::new(status) },
             Code::DeadlineExceeded => self.timed_out(call),
             // The transport's own clock can run out before ours, by a hair.
             Code::Cancelled if status.message().contains("Timeout expired") => self.timed_out(call),
             _ => {
                 let subject = call.subject.clone();
-                Error::Rpc { address, call: call.name, subject, source: Box::new(status) }
+                Error::Rpc { address, call: call.name, subject, source: Cause::new(status) }
             }
         }
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use crate::cause::Cause;
+
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -55,8 +57,7 @@ pub enum Error {
         /// The server's address.
         address: String,
         /// The server's own words.
-        #[source]
-        source: Box<tonic::Status>,
+        source: Cause,
     },
     /// Something answers, but not as Milvus does.
     #[error(
@@ -66,8 +67,7 @@ pub enum Error {
         /// The address that was tried.
         address: String,
         /// What it answered.
-        #[source]
-        source: Box<tonic::Status>,
+        source: Cause,
     },
     /// The server is too old.
     #[error("Milvus at `{address}` has version `{version}`, which cannot {what}: use {needed} or newer")]
@@ -116,8 +116,7 @@ pub enum Error {
         /// What it was about.
         subject: String,
         /// What the transport says.
-        #[source]
-        source: Box<tonic::Status>,
+        source: Cause,
     },
     /// The answer contradicts itself or the request.
     #[error("Milvus answered {call} of {subject} with {found}, expected {expected}")]

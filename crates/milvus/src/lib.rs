@@ -77,6 +77,7 @@
 //! It does not write files or know where they are, insert rows one by one, or
 //! search. It does not wait: whoever calls decides how long to be patient.
 
+mod cause;
 mod client;
 mod collections;
 mod error;
@@ -90,6 +91,7 @@ mod reply;
 mod secret;
 mod version;
 
+pub use cause::Cause;
 pub use client::Client;
 pub use collections::{CollectionInfo, NewCollection, VectorType};
 pub use error::{Error, Result};

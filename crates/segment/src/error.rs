@@ -48,7 +48,7 @@ pub enum Error {
     /// More rows than an offset can name.
     #[error("expected fewer than 2147483648 rows in a segment, found {found}")]
     TooManyRows {
-        /// Rows by the length header.
+        /// Rows by the length header, or by the place of a block.
         found: u64,
     },
     /// A deleted offset that no row has.
@@ -69,11 +69,11 @@ pub enum Error {
         /// The dimension.
         found: u32,
     },
-    /// A block that is not a whole number of rows, or not the rows it is said to be.
-    #[error("expected a block of {expected} bytes, found {found}")]
+    /// A block that is not a whole number of rows.
+    #[error("expected a block of whole rows of {row_bytes} bytes, found {found} bytes")]
     Block {
-        /// Bytes of the rows.
-        expected: u64,
+        /// Bytes of one row.
+        row_bytes: u64,
         /// Bytes of the block.
         found: u64,
     },

@@ -15,7 +15,7 @@ use crate::header::payload_len;
 /// Bytes of one id.
 pub const ID_BYTES: u64 = 8;
 /// Offsets of rows are `int32_t` (`segment/DeletedDocs.h`, v1.1.1).
-const ROWS_END: u64 = 1 << 31;
+pub(crate) const ROWS_END: u64 = 1 << 31;
 
 /// Returns the number of rows of a segment, from the first eight bytes of its
 /// `.uid` and the size of that file.

@@ -12,15 +12,43 @@
 //! 21      …               collection, tag, ids (8 bytes each), data
 //! ```
 //!
-//! Records follow each other from offset 0; there is no checksum.
-//! Source: `db/wal/WalDefinations.h`, `db/wal/WalBuffer.cpp`, v0.9.0 to v1.1.1.
+//! Records follow each other from offset 0; there is no checksum. How far they
+//! reach stands beside them, in `mxlog.meta`:
+//!
+//! ```text
+//! offset  size            value, little-endian
+//! 0       8               lsn before the last write, u64
+//! 8       8               lsn, u64
+//! 16      8               the same lsn again; another one when the write was torn
+//! ```
+//!
+//! Source: `db/wal/WalDefinations.h`, `db/wal/WalBuffer.cpp` and
+//! `db/wal/WalMetaHandler.cpp`, v0.9.0 to v1.1.1.
+//!
+//! The data may be large, so a record is read in two short steps: its fixed
+//! part, which says how long the names are and where the next record begins,
+//! and then the names.
+//!
+//! ```
+//! use m2m_segment::wal::{RECORD_HEADER_LEN, RecordHeader, RecordKind};
+//!
+//! # fn main() -> Result<(), m2m_segment::Error> {
+//! // The whole of `7.wal`: one deleted id in the collection `c`.
+//! let file = [&30_u64.wrapping_add(7 << 32).to_le_bytes()[..], &[3, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], b"c", &[9; 8]].concat();
+//! let (fixed, rest) = file.split_first_chunk::<RECORD_HEADER_LEN>().unwrap();
+//! let header = RecordHeader::decode(*fixed, 7, 0, file.len() as u64)?;
+//! assert_eq!(header.end, 30);
+//!
+//! let record = header.with_names(&rest[..header.names_len()])?;
+//! assert_eq!((record.kind, record.collection.as_str(), record.rows), (RecordKind::Delete, "c", 1));
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::error::{Error, Result};
 
 /// Bytes of a record before its names.
 pub const RECORD_HEADER_LEN: usize = 21;
-/// Bytes of `mxlog.meta`.
-const POSITION_LEN: usize = 24;
 
 /// What a record does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +100,9 @@ pub struct RecordHeader {
     pub collection_len: u16,
     /// Bytes of the partition tag, which follows the name.
     pub tag_len: u16,
-    /// Where the record ends in its file.
+    /// Where the record begins in its file.
+    pub begin: u64,
+    /// Where the record ends in its file, and the next one begins.
     pub end: u64,
 }
 
@@ -114,23 +144,24 @@ impl RecordHeader {
         let wrong = |expected: String, found: String| Error::WalRecord { expected, offset, found };
         let kind = RecordKind::from_code(code)
             .ok_or_else(|| wrong("a type from 1 to 6".into(), format!("type {code}")))?;
-        // None of these sums can overflow: each term is far below 2⁶³.
-        let length = (RECORD_HEADER_LEN as u64)
+        // No length is above 2³⁶; a sum that saturates is behind any file or
+        // unlike any sequence number, so it is refused below.
+        let end = (RECORD_HEADER_LEN as u64)
             .saturating_add(u64::from(collection_len))
             .saturating_add(u64::from(tag_len))
             .saturating_add(u64::from(rows).saturating_mul(8))
-            .saturating_add(u64::from(data));
-        let end = offset.saturating_add(length);
+            .saturating_add(u64::from(data))
+            .saturating_add(offset);
         if end > file_len {
-            return Err(wrong(
-                format!("a record within the {file_len} bytes of its file"),
-                format!("one that ends at {end}"),
-            ));
+            let within = format!("a record within the {file_len} bytes of its file");
+            return Err(wrong(within, format!("one that ends at {end}")));
         }
-        if lsn & 0xffff_ffff != end || lsn >> 32 != file_number {
-            return Err(wrong(format!("the sequence number {file_number} << 32 | {end}"), format!("{lsn}")));
+        let (lsn_file, lsn_end) = (lsn >> 32, lsn & 0xffff_ffff);
+        if (lsn_file, lsn_end) != (file_number, end) {
+            let place = format!("the sequence number {file_number} << 32 | {end}");
+            return Err(wrong(place, format!("{lsn_file} << 32 | {lsn_end}")));
         }
-        Ok(Self { lsn, kind, rows, collection_len, tag_len, end })
+        Ok(Self { lsn, kind, rows, collection_len, tag_len, begin: offset, end })
     }
 
     /// Returns the bytes of both names, which follow the header.
@@ -139,22 +170,27 @@ impl RecordHeader {
         usize::from(self.collection_len).saturating_add(usize::from(self.tag_len))
     }
 
-    /// Returns the record, from the bytes of its names.
+    /// Returns the record, from the [`names_len`](Self::names_len) bytes behind
+    /// its header.
     ///
     /// # Errors
     ///
-    /// When the names are shorter than the header says or no UTF-8.
+    /// When there are fewer or more bytes than that, or they are no UTF-8.
     pub fn with_names(self, names: &[u8]) -> Result<Record> {
-        let begin = self.end;
-        let wrong = |found: &str| Error::WalRecord {
-            expected: format!("{} bytes of UTF-8 names", self.names_len()),
-            offset: begin,
-            found: found.into(),
+        let expected = self.names_len();
+        let wrong = |found: String| Error::WalRecord {
+            expected: format!("{expected} bytes of UTF-8 names"),
+            offset: self.begin,
+            found,
         };
-        let (collection, rest) =
-            names.split_at_checked(usize::from(self.collection_len)).ok_or_else(|| wrong("fewer"))?;
-        let (tag, _) = rest.split_at_checked(usize::from(self.tag_len)).ok_or_else(|| wrong("fewer"))?;
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| wrong("other bytes"));
+        let (collection, tag) = names
+            .split_at_checked(usize::from(self.collection_len))
+            .filter(|_| names.len() == expected)
+            .ok_or_else(|| wrong(format!("{} bytes", names.len())))?;
+        let text = |bytes: &[u8]| {
+            let bytes = bytes.to_vec();
+            String::from_utf8(bytes).map_err(|error| wrong(format!("bytes {:02x?}", error.as_bytes())))
+        };
         Ok(Record {
             lsn: self.lsn,
             kind: self.kind,
@@ -173,82 +209,11 @@ impl RecordHeader {
 ///
 /// When the content has another size than 24 bytes.
 pub fn applied_lsn(mxlog: &[u8]) -> Result<u64> {
-    let found = mxlog.len() as u64;
-    let bytes: [u8; POSITION_LEN] = mxlog.try_into().map_err(|_| Error::WalPosition { found })?;
-    let (numbers, _) = bytes.as_chunks::<8>();
-    match numbers.iter().map(|number| u64::from_le_bytes(*number)).collect::<Vec<_>>().as_slice() {
-        [previous, first, second] => Ok(if first == second { *second } else { *previous }),
-        _ => Err(Error::WalPosition { found }),
-    }
+    let ([previous, first, second], []) = mxlog.as_chunks::<8>() else {
+        return Err(Error::WalPosition { found: mxlog.len() as u64 });
+    };
+    Ok(u64::from_le_bytes(if first == second { *second } else { *previous }))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn header(
-        lsn: u64,
-        code: u8,
-        collection: u16,
-        tag: u16,
-        rows: u32,
-        data: u32,
-    ) -> [u8; RECORD_HEADER_LEN] {
-        let mut bytes = Vec::new();
-        bytes.extend(lsn.to_le_bytes());
-        bytes.push(code);
-        bytes.extend(collection.to_le_bytes());
-        bytes.extend(tag.to_le_bytes());
-        bytes.extend(rows.to_le_bytes());
-        bytes.extend(data.to_le_bytes());
-        bytes.try_into().unwrap()
-    }
-
-    #[test]
-    fn a_record_is_decoded_with_its_names() {
-        let end = 100 + 21 + 3 + 1 + 16 + 32;
-        let decoded = RecordHeader::decode(header(4 << 32 | end, 2, 3, 1, 2, 32), 4, 100, 500).unwrap();
-        assert_eq!((decoded.end, decoded.names_len()), (end, 4));
-        let record = decoded.with_names(b"abct").unwrap();
-        assert_eq!((record.collection.as_str(), record.partition_tag.as_str(), record.rows), ("abc", "t", 2));
-        assert!(record.kind.is_insert());
-    }
-
-    #[test]
-    fn a_record_that_contradicts_itself_is_refused() {
-        let end = 21_u64;
-        assert!(RecordHeader::decode(header(end, 5, 0, 0, 0, 0), 0, 0, 21).is_ok());
-        assert!(RecordHeader::decode(header(end, 0, 0, 0, 0, 0), 0, 0, 21).is_err(), "type");
-        assert!(RecordHeader::decode(header(end, 5, 0, 0, 0, 0), 0, 0, 20).is_err(), "file");
-        assert!(RecordHeader::decode(header(end, 5, 0, 0, 0, 0), 1, 0, 21).is_err(), "file number");
-        assert!(RecordHeader::decode(header(22, 5, 0, 0, 0, 0), 0, 0, 21).is_err(), "end");
-        assert!(RecordHeader::decode(header(end, 3, 0, 0, u32::MAX, u32::MAX), 0, 0, 21).is_err(), "length");
-    }
-
-    #[test]
-    fn names_that_are_cut_or_no_text_are_refused() {
-        let decoded = RecordHeader::decode(header(24, 3, 2, 1, 0, 0), 0, 0, 24).unwrap();
-        assert!(decoded.with_names(b"ab").is_err());
-        assert!(decoded.with_names(&[0xff, 0xfe, b'x']).is_err());
-    }
-
-    #[test]
-    fn a_torn_position_counts_as_the_one_before() {
-        let position =
-            |numbers: [u64; 3]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
-        assert_eq!(applied_lsn(&position([5, 7, 7])).unwrap(), 7);
-        assert_eq!(applied_lsn(&position([5, 7, 6])).unwrap(), 5);
-        assert_eq!(applied_lsn(&[0; 23]).unwrap_err(), Error::WalPosition { found: 23 });
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_an_answer_or_an_error(bytes: [u8; RECORD_HEADER_LEN], number: u64, offset: u64, length: u64) {
-            if let Ok(decoded) = RecordHeader::decode(bytes, number, offset, length) {
-                prop_assert!(decoded.end <= length && decoded.end > offset);
-            }
-        }
-    }
-}
+mod tests;

@@ -177,6 +177,18 @@ impl Storage {
         }
     }
 
+    /// Removes a file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] and the errors of a bucket that cannot be used.
+    pub async fn delete(&self, path: &Path) -> Result<()> {
+        match self.control.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.failure("remove", path, e)),
+        }
+    }
+
     /// Proves that the root can be listed, written, read and cleaned, within 15 s.
     ///
     /// A small file is written under the root and removed again. A local folder

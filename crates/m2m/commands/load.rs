@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `m2m load`
+
+use m2m_migration::{load, read_dump};
+
+use crate::args::Load;
+use crate::error::{Exit, Result};
+use crate::output::summary;
+use crate::settings::Settings;
+
+/// Has Milvus import a dump and says what it holds then.
+pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
+    let target = settings.target().await?;
+    let manifest = read_dump(&target, &args.selection.collections).await?;
+    let client = settings.milvus().await?;
+    load(&client, &target, &manifest, &settings.load(&args.options), &settings.reporter()).await?;
+    if !settings.is_quiet() {
+        summary::loaded(&manifest, client.version())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One file for each command.
+
+pub(crate) mod dump;
+pub(crate) mod load;
+pub(crate) mod migrate;
+pub(crate) mod sql;
+pub(crate) mod verify;

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Errors as a user sees them, and exit codes.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+/// Result of a command.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// Something failed; standard error says what.
+    Failed = 1,
+    /// The command line or the configuration is wrong; nothing was done.
+    Usage = 2,
+    /// The verification found differences.
+    Different = 3,
+    /// A signal ended the command.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Something that is needed was not given.
+    #[error("{what} is not given: {remedy}")]
+    Missing { what: &'static str, remedy: &'static str },
+    /// A setting has a value that cannot be used.
+    #[error("{setting}: {reason}")]
+    Setting { setting: String, reason: String },
+    /// The configuration file cannot be read.
+    #[error("cannot read configuration `{}`", path.display())]
+    ReadConfig { path: PathBuf, source: io::Error },
+    /// The configuration file is not what it should be.
+    #[error("configuration `{}` is wrong", path.display())]
+    Config { path: PathBuf, source: serde_yaml::Error },
+    /// A file with statements cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// The runtime, a signal handler or an output failed.
+    #[error("cannot {what}")]
+    Io { what: &'static str, source: io::Error },
+    /// The installation cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] m2m_catalog::Error),
+    /// The segments cannot be read.
+    #[error(transparent)]
+    Datasource(#[from] m2m_datasource::Error),
+    /// The object store refused or failed.
+    #[error(transparent)]
+    Storage(#[from] m2m_storage::Error),
+    /// Milvus 2.x refused or failed.
+    #[error(transparent)]
+    Milvus(#[from] m2m_milvus::Error),
+    /// A step of a migration failed.
+    #[error(transparent)]
+    Migration(#[from] m2m_migration::Error),
+    /// The summary cannot be written as JSON.
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
+    /// A signal came.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::Migration(error.into())
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, source) => Self::Io { what: "write rows", source },
+            other => Self::Migration(other.into()),
+        }
+    }
+}
+
+impl Error {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Missing { .. } | Self::Setting { .. } | Self::ReadConfig { .. } | Self::Config { .. } => {
+                Exit::Usage
+            }
+            Self::Interrupted => Exit::Interrupted,
+            Self::Read { .. }
+            | Self::Io { .. }
+            | Self::Catalog(_)
+            | Self::Datasource(_)
+            | Self::Storage(_)
+            | Self::Milvus(_)
+            | Self::Migration(_)
+            | Self::Json(_) => Exit::Failed,
+        }
+    }
+
+    /// Whether the reader of our output went away, which is no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+            || matches!(self, Self::Json(error) if error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
+    }
+
+    /// The error and its causes, a line each.
+    pub(crate) fn report(&self) -> String {
+        let mut report = format!("error: {self}\n");
+        let mut said = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat their cause in their own text.
+            if !said.contains(&text) {
+                report.push_str(&format!("caused by: {text}\n"));
+            }
+            said = text;
+            cause = error.source();
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_each_cause_once() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let error = Error::ReadConfig { path: "a.yaml".into(), source };
+        assert_eq!(error.report(), "error: cannot read configuration `a.yaml`\ncaused by: no such file\n");
+        assert_eq!(error.exit(), Exit::Usage);
+    }
+}

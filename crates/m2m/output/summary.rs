@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What was done, at the end of a command, on standard error.
+
+use std::io::{self, Write};
+
+use indicatif::{HumanBytes, HumanCount};
+use m2m_migration::{CollectionVerification, PartitionCounts, Verification};
+use m2m_milvus::ServerVersion;
+use m2m_sink::manifest::Manifest;
+
+use crate::error::{Error, Result};
+
+/// After a dump.
+pub(crate) fn dumped(manifest: &Manifest, location: &str) -> Result<()> {
+    let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
+    let bytes: u64 = manifest.files().map(|file| file.bytes).sum();
+    print(&format!(
+        "dumped {} of {} collections into {location}: {} files, {}\n",
+        count(rows, "row"),
+        manifest.collections.len(),
+        HumanCount(manifest.files().count() as u64),
+        HumanBytes(bytes)
+    ))
+}
+
+/// After a load.
+pub(crate) fn loaded(manifest: &Manifest, version: &ServerVersion) -> Result<()> {
+    let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
+    let partitions: usize = manifest.collections.iter().map(|collection| collection.partitions.len()).sum();
+    print(&format!(
+        "loaded {} into Milvus {version}: {}, {}\n",
+        count(rows, "row"),
+        count(manifest.collections.len() as u64, "collection"),
+        count(partitions as u64, "partition")
+    ))
+}
+
+/// After a verification: a line for each collection, then what differs.
+pub(crate) fn verified(verification: &Verification) -> Result<()> {
+    let mut text = table(&verification.collections);
+    for collection in &verification.collections {
+        text.push_str(&remarks(collection));
+    }
+    let different =
+        verification.collections.iter().filter(|collection| !collection.differences.is_empty()).count();
+    let compared: u64 = verification.collections.iter().map(|collection| collection.compared_rows).sum();
+    text.push_str(&if different == 0 {
+        format!(
+            "verified {}: all counts are equal, {} compared bit for bit\n",
+            count(verification.collections.len() as u64, "collection"),
+            count(compared, "row")
+        )
+    } else {
+        format!("{} of {} collections differ\n", different, verification.collections.len())
+    });
+    print(&text)
+}
+
+fn table(collections: &[CollectionVerification]) -> String {
+    let wide = collections.iter().map(|collection| collection.collection.len()).max().unwrap_or(0).max(10);
+    let mut text = format!(
+        "{:<wide$} {:>12} {:>12} {:>12} {:>10}\n",
+        "collection", "metadata", "source", "milvus", "compared"
+    );
+    for collection in collections {
+        let metadata = metadata_rows(&collection.partitions).map_or("?".into(), |rows| rows.to_string());
+        let target = collection.target_rows.map_or("-".into(), |rows| rows.to_string());
+        text.push_str(&format!(
+            "{:<wide$} {metadata:>12} {:>12} {target:>12} {:>10}\n",
+            collection.collection,
+            collection.live_rows(),
+            collection.compared_rows
+        ));
+    }
+    text
+}
+
+fn metadata_rows(partitions: &[PartitionCounts]) -> Option<i64> {
+    partitions.iter().try_fold(0_i64, |sum, partition| sum.checked_add(partition.metadata_rows?))
+}
+
+fn remarks(collection: &CollectionVerification) -> String {
+    let name = &collection.collection;
+    let mut text = String::new();
+    if metadata_rows(&collection.partitions).and_then(|rows| u64::try_from(rows).ok())
+        != Some(collection.live_rows())
+    {
+        text.push_str(&format!(
+            "note: {name}: the row counts of the 1.x metadata are stale; the files are right\n"
+        ));
+    }
+    if collection.hidden_rows > 0 {
+        let unseen = match collection.unseen_rows {
+            0 => String::new(),
+            rows => format!(" ({} compared by count only)", count(rows, "row")),
+        };
+        text.push_str(&format!(
+            "note: {name}: {} in more than one row; Milvus counts all of them, a query by id returns one row of each{unseen}\n",
+            count(collection.repeated_ids, "id")
+        ));
+    }
+    if collection.unqueryable_rows > 0 {
+        text.push_str(&format!(
+            "note: {name}: {} with the largest or smallest 64-bit id; Milvus counts and searches them, but a query by id cannot find them (compared by count only)\n",
+            count(collection.unqueryable_rows, "row")
+        ));
+    }
+    for difference in &collection.differences {
+        text.push_str(&format!("differs: {name}: {difference}\n"));
+    }
+    text
+}
+
+fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
+}
+
+fn print(text: &str) -> Result<()> {
+    let printed = io::stderr().lock().write_all(text.as_bytes());
+    printed.map_err(|source| Error::Io { what: "write the summary", source })
+}

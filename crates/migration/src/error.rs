@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can end a dump, a load or a verification.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a step of a migration ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The metadata of the installation cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] m2m_catalog::Error),
+    /// The segments of the installation cannot be read.
+    #[error(transparent)]
+    Datasource(#[from] m2m_datasource::Error),
+    /// The dump cannot be written or read back.
+    #[error(transparent)]
+    Sink(#[from] m2m_sink::Error),
+    /// The object store refused or failed.
+    #[error(transparent)]
+    Storage(#[from] m2m_storage::Error),
+    /// Milvus 2.x refused or failed.
+    #[error(transparent)]
+    Milvus(#[from] m2m_milvus::Error),
+    /// A query plan failed; what failed stands in the error itself.
+    #[error(transparent)]
+    Query(Box<dyn std::error::Error + Send + Sync>),
+    /// Rows or deletes stand only in the write-ahead log of the old server.
+    #[error(
+        "{rows} inserted and {deletes} deleted rows of {collections} stand only in the write-ahead log: start the old server once and stop it cleanly, which flushes them, or leave them behind with `--allow-unflushed`"
+    )]
+    Unflushed {
+        /// Rows inserted but not in any segment.
+        rows: u64,
+        /// Rows deleted but still live in their segments.
+        deletes: u64,
+        /// The collections, quoted and joined.
+        collections: String,
+    },
+    /// The output folder holds a complete dump already.
+    #[error(
+        "`{location}` holds a complete dump already: choose another folder, or replace it with `--overwrite`"
+    )]
+    DumpExists {
+        /// The dump's folder.
+        location: String,
+    },
+    /// There is no complete dump to load.
+    #[error(
+        "`{location}` holds no complete dump: there is no `manifest.json`, which a dump writes last; run `m2m dump` again"
+    )]
+    NoDump {
+        /// The folder that was looked at.
+        location: String,
+    },
+    /// The dump does not hold a collection that was asked for.
+    #[error("the dump in `{location}` has no collection `{collection}`; it has {known}")]
+    NotInDump {
+        /// The dump's folder.
+        location: String,
+        /// The collection that was asked for.
+        collection: String,
+        /// The collections it has, quoted and joined.
+        known: String,
+    },
+    /// The target collection exists.
+    #[error(
+        "collection `{collection}` exists in Milvus already: drop it there, or choose another database with `--milvus-database`"
+    )]
+    CollectionExists {
+        /// Its name.
+        collection: String,
+    },
+    /// The collection does not fit into the target.
+    #[error("collection `{collection}` cannot be created in Milvus {version}: {reason}")]
+    Unsupported {
+        /// Its name.
+        collection: String,
+        /// The server's version.
+        version: String,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// Milvus ended an import job as failed.
+    #[error(
+        "import job {task} of `{set}` into collection `{collection}` failed: {reason}; rows of other jobs may be there already: drop the collection in Milvus before loading again"
+    )]
+    ImportFailed {
+        /// The server's id of the job.
+        task: i64,
+        /// The file set.
+        set: String,
+        /// The collection.
+        collection: String,
+        /// The server's own words.
+        reason: String,
+    },
+    /// An import job wrote another number of rows than its files hold.
+    #[error(
+        "import job {task} of `{set}` into collection `{collection}` imported {found} rows, expected {expected}"
+    )]
+    ImportedRows {
+        /// The server's id of the job.
+        task: i64,
+        /// The file set.
+        set: String,
+        /// The collection.
+        collection: String,
+        /// Rows of the file set.
+        expected: u64,
+        /// Rows the server counted.
+        found: u64,
+    },
+    /// Something did not happen in time.
+    #[error("{what} did not end within {seconds} s; last seen: {last}")]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        seconds: u64,
+        /// The last state seen.
+        last: String,
+    },
+    /// Milvus could not build the index.
+    #[error("the index of collection `{collection}` failed: {reason}")]
+    IndexFailed {
+        /// The collection.
+        collection: String,
+        /// The server's own words.
+        reason: String,
+    },
+    /// The plan and the files that were written disagree.
+    #[error("the dump of `{collection}` wrote {found} rows, expected {expected}")]
+    DumpedRows {
+        /// The collection.
+        collection: String,
+        /// Live rows of its segments.
+        expected: u64,
+        /// Rows written.
+        found: u64,
+    },
+    /// The answer of a query of our own has another shape than its text says.
+    #[error("query `{query}` answered without column `{column}` of the expected type: this is a bug in m2m")]
+    Answer {
+        /// The query's name.
+        query: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::Query(innermost(error))
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        Self::from(DataFusionError::from(error))
+    }
+}
+
+/// Takes off the wrappers that a query engine puts around an error of ours,
+/// so that a message says what failed and not how it travelled.
+fn innermost(error: DataFusionError) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<DataFusionError>() {
+            Ok(nested) => innermost(*nested),
+            Err(inner) => inner,
+        },
+        DataFusionError::Context(_, inner) => innermost(*inner),
+        DataFusionError::ArrowError(arrow, backtrace) => match *arrow {
+            ArrowError::ExternalError(inner) => innermost(DataFusionError::External(inner)),
+            other => Box::new(DataFusionError::ArrowError(Box::new(other), backtrace)),
+        },
+        DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
+            Ok(inner) => innermost(inner),
+            Err(shared) => Box::new(DataFusionError::Shared(shared)),
+        },
+        other => Box::new(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_is_shown_without_the_engine_around_it() {
+        let ours = || Box::new(std::io::Error::other("segment `7` is cut short"));
+        let wrapped = [
+            DataFusionError::External(ours()),
+            DataFusionError::Context("while scanning".into(), Box::new(DataFusionError::External(ours()))),
+            DataFusionError::from(ArrowError::ExternalError(ours())),
+            DataFusionError::External(Box::new(DataFusionError::External(ours()))),
+            DataFusionError::Shared(std::sync::Arc::new(DataFusionError::External(ours()))),
+        ];
+        for error in wrapped {
+            assert_eq!(Error::from(error).to_string(), "segment `7` is cut short");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Waiting for a server, with pauses that grow and an end.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Waits between questions; gives up when nothing moved for `limit`.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    limit: Duration,
+    reached: u64,
+    since: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    /// Patience that ends after `limit` without progress.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, reached: 0, since: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// Pauses before the next question. `reached` says how far things are; the
+    /// clock starts anew whenever it grows.
+    pub(crate) async fn wait(
+        &mut self,
+        reached: u64,
+        what: impl FnOnce() -> String,
+        last: impl FnOnce() -> String,
+    ) -> Result<()> {
+        if reached > self.reached {
+            (self.reached, self.since) = (reached, Instant::now());
+        }
+        if self.since.elapsed() > self.limit {
+            return Err(Error::TimedOut { what: what(), seconds: self.limit.as_secs(), last: last() });
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn waits(limit_ms: u64, reached: impl Fn(u64) -> u64) -> (u64, Result<()>) {
+        let mut patience = Patience::new(Duration::from_millis(limit_ms));
+        for asked in 0..50 {
+            let waited = patience.wait(reached(asked), || "the index".into(), || format!("{asked}")).await;
+            if waited.is_err() {
+                return (asked, waited);
+            }
+        }
+        (50, Ok(()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_when_nothing_moves() {
+        let (asked, ended) = waits(1000, |_| 7).await;
+        assert!(asked < 10, "asked {asked} times");
+        assert_eq!(
+            ended.unwrap_err().to_string(),
+            format!("the index did not end within 1 s; last seen: {asked}")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_on_while_something_moves() {
+        let (asked, ended) = waits(3000, |asked| asked).await;
+        assert_eq!(asked, 50);
+        ended.unwrap();
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a user types and sees: arguments, exit code and both outputs.
+//! The snapshots of `--help` are the reference of the command line.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::support::command::{m2m, run, run_command};
+use crate::support::fixtures;
+
+/// Compares an observation with its snapshot.
+macro_rules! snapshot {
+    ($name:literal, $run:expr) => {{
+        let observation = $run.observation(&[
+            (&fixtures::install("install-1.1.1"), "<install>"),
+            (fixtures::project(), "<project>"),
+        ]);
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!($name, observation);
+        });
+    }};
+}
+
+fn sql(more: &[&str]) -> crate::support::command::Run {
+    let install = fixtures::install("install-1.1.1");
+    run(&[&["sql", "--install", install.to_str().unwrap()], more].concat())
+}
+
+#[test]
+fn help_of_every_command() {
+    snapshot!("help", run(&["--help"]));
+    snapshot!("help_sql", run(&["sql", "--help"]));
+    snapshot!("help_dump", run(&["dump", "--help"]));
+    snapshot!("help_load", run(&["load", "--help"]));
+    snapshot!("help_verify", run(&["verify", "--help"]));
+    snapshot!("help_migrate", run(&["migrate", "--help"]));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    snapshot!("usage_unknown_command", run(&["explode"]).ends_with(2));
+    snapshot!("usage_tables_without_meta", run(&["sql", "--tables", "x", "SELECT 1"]).ends_with(2));
+    snapshot!("usage_no_source", run(&["sql", "SELECT 1"]).ends_with(2));
+    snapshot!("usage_no_target", {
+        let install = fixtures::install("install-1.1.1");
+        run(&["dump", "--install", install.to_str().unwrap()]).ends_with(2)
+    });
+    snapshot!("usage_no_milvus", {
+        let install = fixtures::install("install-1.1.1");
+        run(&["verify", "--install", install.to_str().unwrap()]).ends_with(2)
+    });
+}
+
+#[test]
+fn rows_are_printed_in_each_format() {
+    let query = "SELECT id, vector, partition_tag FROM parts_only ORDER BY id, partition_tag LIMIT 3";
+    snapshot!("sql_table", sql(&[query]).ends_with(0));
+    snapshot!("sql_csv", sql(&["--format", "csv", query]).ends_with(0));
+    snapshot!("sql_json", sql(&["--format", "json", query]).ends_with(0));
+    snapshot!("sql_ndjson", sql(&["--format", "ndjson", query]).ends_with(0));
+    snapshot!("sql_binary", sql(&["SELECT id, vector FROM bin_hamming ORDER BY id LIMIT 2"]).ends_with(0));
+}
+
+#[test]
+fn a_result_without_rows_still_has_a_header() {
+    let query = "SELECT id, partition_tag FROM empty_coll";
+    snapshot!("sql_no_rows_table", sql(&[query]).ends_with(0));
+    snapshot!("sql_no_rows_csv", sql(&["--format", "csv", query]).ends_with(0));
+    snapshot!("sql_no_rows_json", sql(&["--format", "json", query]).ends_with(0));
+}
+
+#[test]
+fn a_long_table_is_cut_and_says_so() {
+    snapshot!("sql_cut", sql(&["--max-rows", "2", "SELECT id FROM bin_hamming ORDER BY id"]).ends_with(0));
+}
+
+#[test]
+fn mistakes_in_sql_end_with_1() {
+    snapshot!("sql_unknown_table", sql(&["SELECT * FROM float_l3"]).ends_with(1));
+    snapshot!("sql_unknown_column", sql(&["SELECT idd FROM float_l2"]).ends_with(1));
+    snapshot!("sql_syntax", sql(&["SELEC 1"]).ends_with(1));
+}
+
+#[test]
+fn statements_come_from_files_and_standard_input_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.sql");
+    fs::write(&file, "SELECT 1 AS one; -- two statements\nSELECT 'x' AS x;\n").unwrap();
+    let shown = sql(&["--format", "csv", "-f", file.to_str().unwrap()]).ends_with(0);
+    assert_eq!(shown.stdout, "one\n1\nx\nx\n");
+
+    let install = fixtures::install("install-1.1.1");
+    let args = ["sql", "--install", install.to_str().unwrap(), "--format", "csv", "-"];
+    let mut child = m2m(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"SELECT 2 AS two").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "two\n2\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let install = fixtures::install("install-1.1.1");
+    let command = format!(
+        "set -o pipefail; {} sql --install {} --format csv 'SELECT id, vector FROM float_l2' | head -n 1",
+        env!("CARGO_BIN_EXE_m2m"),
+        install.display()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "id,vector\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_configuration_names_the_source_and_a_flag_comes_first() {
+    let install = fixtures::install("install-1.1.1");
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "meta: {{mode: sqlite, sqliteFile: {0}/db/meta.sqlite}}\nsource: {{mode: local, local: {{tablesDir: {0}/db/tables}}}}\n",
+        install.display()
+    );
+    fs::write(folder.path().join("migration.yaml"), text).unwrap();
+    let query = ["sql", "--format", "csv", "SELECT count(*) AS n FROM float_l2"];
+    let mut command = m2m(&query);
+    command.current_dir(folder.path());
+    assert_eq!(run_command(&query, command).ends_with(0).stdout, "n\n687\n");
+
+    let other = fixtures::install("install-1.0.0");
+    let query = [
+        "sql",
+        "--install",
+        other.to_str().unwrap(),
+        "--format",
+        "csv",
+        "SELECT count(*) AS n FROM float_l2",
+    ];
+    let mut command = m2m(&query);
+    command.current_dir(folder.path());
+    assert_eq!(run_command(&query, command).ends_with(0).stdout, "n\n686\n");
+}
+
+#[test]
+fn a_wrong_configuration_ends_with_2_and_names_file_and_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    fs::write(&file, "loader:\n  worker:\n    limits: 3\n").unwrap();
+    run(&["-c", file.to_str().unwrap(), "sql", "SELECT 1"])
+        .ends_with(2)
+        .says(&["m.yaml", "limits", "line 3"]);
+    fs::write(&file, "target: {remote: {cloud: azure}}\n").unwrap();
+    run(&["-c", file.to_str().unwrap(), "sql", "SELECT 1"])
+        .ends_with(2)
+        .says(&["target.remote.cloud", "azure"]);
+    run(&["-c", "/nonexistent.yaml", "sql", "SELECT 1"]).ends_with(2).says(&["/nonexistent.yaml"]);
+}
+
+#[test]
+fn the_example_configuration_is_valid() {
+    let example = fixtures::project().join("examples/migration.yaml");
+    let install = fixtures::install("test1w");
+    let args = [
+        "-c",
+        example.to_str().unwrap(),
+        "sql",
+        "--install",
+        install.to_str().unwrap(),
+        "--format",
+        "csv",
+        "SELECT count(*) AS n FROM test1w",
+    ];
+    assert_eq!(run(&args).ends_with(0).stdout, "n\n10000\n");
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what the tests need, starts the servers they talk to, and runs every
+# check of the project:
+#   formatting, lints, documentation, dependency policy, unit and integration
+#   tests against a real Milvus 2.3.5 and a real S3 server, a benchmark's dry run.
+# Needs Rust, Python 3.11 and, for what is missing, apt. Can be run again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SERVICES=$PWD/tests/services
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+need() { # need COMMAND DEBIAN_PACKAGE
+  command -v "$1" >/dev/null && return
+  echo "installing $2"
+  { apt-get update -qq && apt-get install -y -qq "$2"; } >/dev/null || {
+    echo "error: \`$1\` is missing and cannot be installed: install the Debian package $2" >&2
+    exit 1
+  }
+}
+
+step "tools"
+need curl curl
+need xz xz-utils
+need cc build-essential
+need python3 python3
+command -v cargo >/dev/null || { echo "error: Rust is missing: see https://rustup.rs" >&2; exit 1; }
+cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || {
+  echo "error: rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2
+  exit 1
+}
+
+step "formatting"
+cargo fmt --all --check
+
+step "servers"
+RUN_DIR=$(mktemp -d "${TMPDIR:-/tmp}/m2m-test.XXXXXX")
+export RUN_DIR
+stop() { "$SERVICES/stop_target.sh" --purge || true; }
+trap stop EXIT
+# Other ports than the scripts' defaults, so that a server that runs already is left alone.
+MILVUS_PORT=${MILVUS_PORT:-29530} AUTH_PORT=${AUTH_PORT:-29630} S3_PORT=${S3_PORT:-29333}
+export S3_ACCESS_KEY=m2m-test-access S3_SECRET_KEY=m2m-test-secret-do-not-print
+settings() { sed -n "s/^$1=//p" "$RUN_DIR/settings" | tail -n 1; }
+BUCKET=m2m-test "$SERVICES/start_milvus_s3.sh" "$MILVUS_PORT" "$S3_PORT" | tee "$RUN_DIR/settings"
+export M2M_TEST_MILVUS=http://127.0.0.1:$MILVUS_PORT
+export M2M_TEST_MILVUS_AUTH=http://127.0.0.1:$AUTH_PORT
+export M2M_TEST_S3_ENDPOINT=http://127.0.0.1:$S3_PORT
+export M2M_TEST_S3_BUCKET=m2m-test
+M2M_TEST_PYTHON=$(settings MILVUS_PYTHON)
+export M2M_TEST_PYTHON
+AUTH=1 BUCKET=m2m-test-auth "$SERVICES/start_milvus_s3.sh" "$AUTH_PORT" "$S3_PORT" >"$RUN_DIR/settings-auth"
+export M2M_TEST_S3_BUCKET_AUTH=m2m-test-auth
+
+step "dependency policy"
+python3 tests/tools/policy.py --self-test
+python3 tests/tools/policy.py
+
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+step "tests"
+cargo test --workspace --locked
+
+step "benchmark, dry run"
+M2M_BENCH_MIB=32 M2M_BENCH_RUNS=1 cargo bench --profile dev --locked --bench dump
+
+step "all passed"
