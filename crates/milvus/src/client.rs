@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +176,7 @@ impl Client {
     }
 
     /// Sends a message, with a deadline; a read is sent again while the server
-    /// is unavailable, a few times. An answer that is a refusal is an error.
+    /// is unavailable or cannot be reached, a few times. An answer that is a refusal is an error.
     pub(crate) async fn call<Q, A, F, R>(&self, call: &Call, message: Q, send: F) -> Result<A>
     where
         Q: Clone,
@@ -192,7 +193,7 @@ impl Client {
                 Err(_) => return Err(self.session.timed_out(call)),
             };
             match pauses.next() {
-                Some(pause) if status.code() == Code::Unavailable => {
+                Some(pause) if is_unavailable(&status) => {
                     tracing::debug!(call = call.name, %status, "Milvus is unavailable, asking again");
                     tokio::time::sleep(*pause).await;
                 }
@@ -279,6 +280,13 @@ async fn open(address: &Address, options: &ConnectOptions) -> Result<Channel> {
         endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots()).map_err(failed)?;
     }
     endpoint.connect().await.map_err(failed)
+}
+
+/// Whether the server, or the way to it, is gone for now. A connection that
+/// breaks under a call is told with any code.
+fn is_unavailable(status: &Status) -> bool {
+    let is_transport = |source: &(dyn std::error::Error + 'static)| source.is::<tonic::transport::Error>();
+    status.code() == Code::Unavailable || status.source().is_some_and(is_transport)
 }
 
 /// Passes an answer on unless it says that the call failed: 2.2 sets the old

@@ -55,7 +55,7 @@
 //!
 //! | call | ends within | sent again |
 //! |---|---|---|
-//! | reads | 30 s | while the server is unavailable, four times in 3 s |
+//! | reads | 30 s | while the server is unavailable, four times within 3 s |
 //! | queries | 120 s | likewise |
 //! | changes | 60 s | never |
 //! | `import` | 75 s | never: the server takes the same rows twice |

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn names_do_not_depend_on_the_order_of_the_tags() {
         let mut tags = ["_default", "new-york", "new york", "日本", "x"];
-        let mut pairs = |tags: &[&'static str]| {
+        let pairs = |tags: &[&'static str]| {
             let names = partition_names(tags);
             tags.iter().copied().zip(names).collect::<BTreeMap<_, _>>()
         };
