@@ -254,9 +254,7 @@ impl Session {
         match status.code() {
             Code::Unauthenticated if self.authorization.is_none() => Error::CredentialsMissing { address },
             Code::Unauthenticated => Error::Authentication { address, source: Cause::new(status) },
-            Code::DeadlineExceeded => self.timed_out(call),
-            // The transport's own clock can run out before ours, by a hair.
-            Code::Cancelled if status.message().contains("Timeout expired") => self.timed_out(call),
+            _ if is_time_up(&status) => self.timed_out(call),
             _ => {
                 let subject = call.subject.clone();
                 Error::Rpc { address, call: call.name, subject, source: Cause::new(status) }
@@ -286,7 +284,18 @@ async fn open(address: &Address, options: &ConnectOptions) -> Result<Channel> {
 /// breaks under a call is told with any code.
 fn is_unavailable(status: &Status) -> bool {
     let is_transport = |source: &(dyn std::error::Error + 'static)| source.is::<tonic::transport::Error>();
-    status.code() == Code::Unavailable || status.source().is_some_and(is_transport)
+    let is_broken = !is_time_up(status) && status.source().is_some_and(is_transport);
+    is_broken || status.code() == Code::Unavailable
+}
+
+/// Whether the deadline is over: the transport's own clock can run out before
+/// ours, by a hair.
+fn is_time_up(status: &Status) -> bool {
+    match status.code() {
+        Code::DeadlineExceeded => true,
+        Code::Cancelled => status.message().contains("Timeout expired"),
+        _ => false,
+    }
 }
 
 /// Passes an answer on unless it says that the call failed: 2.2 sets the old

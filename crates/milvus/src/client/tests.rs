@@ -147,8 +147,25 @@ async fn attempts(call: &Call, status: Status) -> usize {
             async move { Err::<Response<common::Status>, _>(status) }
         })
         .await;
-    assert!(matches!(answer, Err(Error::Rpc { .. })));
+    assert!(matches!(answer, Err(Error::Rpc { .. } | Error::TimedOut { .. })));
     sent.into_inner()
+}
+
+/// A status of the transport's own making.
+fn from_transport(mut status: Status) -> Status {
+    let error = Endpoint::from_shared("").unwrap_err();
+    status.set_source(Arc::new(error));
+    status
+}
+
+#[tokio::test]
+async fn a_read_is_repeated_when_the_connection_breaks_but_not_when_time_is_up() {
+    assert_eq!(attempts(&call(), from_transport(Status::unknown("transport error"))).await, 1 + PAUSES.len());
+    let write = Call::write("Import", "collection `films`".to_owned());
+    assert_eq!(attempts(&write, from_transport(Status::unknown("transport error"))).await, 1);
+    for status in [Status::cancelled("Timeout expired"), Status::deadline_exceeded("Timeout expired")] {
+        assert_eq!(attempts(&call(), from_transport(status)).await, 1);
+    }
 }
 
 #[tokio::test]
