@@ -67,47 +67,4 @@ fn byte_range(run: &Range<u64>, first_row: u64, row_bytes: usize) -> Option<Rang
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn set(offsets: &[i32], rows: u64) -> DeletedDocs {
-        let payload: Vec<u8> = offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect();
-        let file = [&(payload.len() as u64).to_le_bytes(), payload.as_slice()].concat();
-        DeletedDocs::decode(&file, rows).unwrap()
-    }
-
-    #[test]
-    fn a_block_that_is_no_whole_number_of_rows_is_refused() {
-        let none = DeletedDocs::none();
-        assert!(retain_live(&mut [0; 7], 4, 0, &none).is_err());
-        assert!(retain_live(&mut [0; 7], 0, 0, &none).is_err());
-        assert!(retain_live(&mut [0; 8], 4, u64::MAX, &none).is_err());
-        assert_eq!(retain_live(&mut [], 4, 5, &none).unwrap(), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn a_closed_block_is_what_a_filter_row_by_row_keeps(
-            offsets in prop::collection::vec(0_i32..50, 0..70),
-            first in 0_u64..50, rows in 0_u64..30, row_bytes in 1_usize..9,
-        ) {
-            let rows = rows.min(50 - first);
-            let deleted = set(&offsets, 50);
-            let mut block: Vec<u8> = (0..rows as usize * row_bytes).map(|at| at as u8).collect();
-            let expected: Vec<u8> = block
-                .chunks(row_bytes)
-                .enumerate()
-                .filter(|(row, _)| !offsets.contains(&(first as i32 + *row as i32)))
-                .flat_map(|(_, bytes)| bytes.to_vec())
-                .collect();
-            let kept = retain_live(&mut block, row_bytes, first, &deleted).unwrap();
-            prop_assert_eq!(&block[..kept], &expected[..]);
-            let mut live = Vec::new();
-            live_offsets(first..first + rows, &deleted, &mut live);
-            prop_assert_eq!(live.len() * row_bytes, kept);
-            prop_assert!(live.iter().all(|&offset| !deleted.contains(offset as u64)));
-        }
-    }
-}
+mod tests;
