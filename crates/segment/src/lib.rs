@@ -15,7 +15,8 @@
 //!
 //! All integers and floats are little-endian. So every length is compared with
 //! the size of its file, the vectors with the ids, and each offset with the rows,
-//! before a byte is believed. Nothing here panics, whatever the bytes.
+//! before a byte is believed. Nothing here panics, whatever the bytes. The
+//! write-ahead log stands apart from the segments and has a format of its own ([`wal`]).
 //!
 //! ```
 //! use m2m_segment::{VectorElement, VectorLayout, deleted_docs::DeletedDocs, ids, rows, vectors};

@@ -34,7 +34,8 @@
 //!
 //! # fn main() -> Result<(), m2m_segment::Error> {
 //! // The whole of `7.wal`: one deleted id in the collection `c`.
-//! let file = [&30_u64.wrapping_add(7 << 32).to_le_bytes()[..], &[3, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], b"c", &[9; 8]].concat();
+//! let lsn = (7_u64 << 32 | 30).to_le_bytes();
+//! let file = [&lsn[..], &[3, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], b"c", &[9; 8]].concat();
 //! let (fixed, rest) = file.split_first_chunk::<RECORD_HEADER_LEN>().unwrap();
 //! let header = RecordHeader::decode(*fixed, 7, 0, file.len() as u64)?;
 //! assert_eq!(header.end, 30);
@@ -188,8 +189,7 @@ impl RecordHeader {
             .filter(|_| names.len() == expected)
             .ok_or_else(|| wrong(format!("{} bytes", names.len())))?;
         let text = |bytes: &[u8]| {
-            let bytes = bytes.to_vec();
-            String::from_utf8(bytes).map_err(|error| wrong(format!("bytes {:02x?}", error.as_bytes())))
+            String::from_utf8(bytes.to_vec()).map_err(|error| wrong(error.utf8_error().to_string()))
         };
         Ok(Record {
             lsn: self.lsn,
@@ -207,7 +207,9 @@ impl RecordHeader {
 ///
 /// # Errors
 ///
-/// When the content has another size than 24 bytes.
+/// When the content has another size than 24 bytes. A server that has not
+/// written a record yet leaves the file empty; but so may a full disk, and only
+/// the size of the log's files tells which it was.
 pub fn applied_lsn(mxlog: &[u8]) -> Result<u64> {
     let ([previous, first, second], []) = mxlog.as_chunks::<8>() else {
         return Err(Error::WalPosition { found: mxlog.len() as u64 });

@@ -188,7 +188,9 @@ proptest! {
     }
 
     #[test]
-    fn a_record_that_is_cut_anywhere_is_refused(ids in prop::collection::vec(any::<i64>(), 1..5), cut in 1_usize..30) {
+    fn a_record_that_is_cut_anywhere_is_refused(
+        ids in prop::collection::vec(any::<i64>(), 1..5), cut in 1_usize..30,
+    ) {
         let file = encode(3, 0, 2, ("abc", "t"), &ids, &[1; 8]);
         prop_assert!(decode_all(&file[..file.len() - cut], 3).is_err());
     }
