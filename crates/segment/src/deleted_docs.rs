@@ -141,6 +141,8 @@ fn offset(bytes: [u8; OFFSET_BYTES], entry: usize, rows: u64) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -197,10 +199,12 @@ mod tests {
 
     #[test]
     fn a_header_that_lies_is_refused() {
-        for lie in [9_u64, 1 << 40, u64::MAX] {
+        for lie in [9_u64, 12, 1 << 32, 1 << 40, u64::MAX - 7, u64::MAX] {
             let mut bytes = file(&[1, 2]);
             bytes[..8].copy_from_slice(&lie.to_le_bytes());
-            assert!(DeletedDocs::decode(&bytes, 10).is_err(), "{lie}");
+            let expected = u128::from(lie) + 8;
+            let error = DeletedDocs::decode(&bytes, 10).unwrap_err();
+            assert_eq!(error, Error::FileLength { expected, found: 16 });
         }
         let mut bytes = file(&[1, 2]);
         bytes[..8].copy_from_slice(&6_u64.to_le_bytes());
@@ -219,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_without_rows_has_no_offset_to_delete() {
+        assert_eq!(DeletedDocs::decode(&file(&[]), 0).unwrap(), DeletedDocs::none());
+        let error = DeletedDocs::decode(&file(&[0]), 0).unwrap_err();
+        assert_eq!(error.to_string(), "expected deleted offsets from 0 to below 0, found 0 at entry 0");
+    }
+
+    #[test]
     fn runs_keep_to_their_range() {
         let deleted = DeletedDocs::decode(&file(&[0, 4, 5, 9]), 10).unwrap();
         let runs = |rows| deleted.live_runs(rows).collect::<Vec<_>>();
@@ -227,6 +238,9 @@ mod tests {
         assert_eq!(runs(4..6), [0_u64..0; 0]);
         assert_eq!(runs(5..7), [6..7]);
         assert_eq!(runs(7..7), [0_u64..0; 0]);
+        #[expect(clippy::reversed_empty_ranges, reason = "what a caller may compute")]
+        let reversed = 7..2;
+        assert_eq!((runs(reversed.clone()), deleted.count_in(reversed)), (vec![], 0));
         assert_eq!(deleted.count_in(4..6), 2);
         assert!(deleted.contains(9) && !deleted.contains(8) && !deleted.contains(u64::MAX));
     }
@@ -241,8 +255,37 @@ mod tests {
             let runs: Vec<_> = deleted.live_runs(rows.clone()).collect();
             let expected: Vec<u64> = rows.clone().filter(|row| !offsets.contains(&(*row as i32))).collect();
             prop_assert_eq!(runs.iter().cloned().flatten().collect::<Vec<_>>(), expected.clone());
+            prop_assert!(runs.iter().all(|run| !run.is_empty()), "no run is empty");
+            // A deleted row stands between any two, so none could be longer.
             prop_assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
             prop_assert_eq!(rows.end.saturating_sub(rows.start) - deleted.count_in(rows), expected.len() as u64);
+        }
+
+        #[test]
+        fn what_is_encoded_is_decoded_as_a_set(
+            offsets in prop::collection::vec(0_i32..1000, 0..300),
+            tail in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let bytes = [file(&offsets), tail.clone()].concat();
+            let deleted = DeletedDocs::decode(&bytes, 1000).unwrap();
+            let set: BTreeSet<u32> = offsets.iter().map(|offset| *offset as u32).collect();
+            prop_assert_eq!(deleted.offsets(), set.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(deleted.len(), set.len() as u64);
+            prop_assert_eq!(deleted.is_empty(), set.is_empty());
+            prop_assert_eq!(deleted.stored_entries(), offsets.len() as u64);
+            prop_assert_eq!(deleted.trailing_bytes(), tail.len() as u64);
+            prop_assert!((0..1001).all(|row| deleted.contains(row) == set.contains(&(row as u32))));
+        }
+
+        #[test]
+        fn any_bytes_behind_a_header_that_fits_are_an_answer_or_an_error(
+            payload in prop::collection::vec(any::<u8>(), 0..64), rows: u64,
+        ) {
+            let bytes = [&(payload.len() as u64).to_le_bytes(), payload.as_slice()].concat();
+            if let Ok(deleted) = DeletedDocs::decode(&bytes, rows) {
+                prop_assert_eq!(payload.len() % 4, 0);
+                prop_assert!(deleted.offsets().iter().all(|offset| u64::from(*offset) < rows));
+            }
         }
 
         #[test]

@@ -73,5 +73,21 @@ mod tests {
             let le: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
             prop_assert_eq!(first_non_finite(&le), expected);
         }
+
+        #[test]
+        fn the_first_of_few_among_many_is_found_at_any_address(
+            length in 0_usize..5 * BLOCK, bad in prop::collection::vec(0_usize..5 * BLOCK, 0..4),
+            shift in 0_usize..4, rest in 0_usize..4,
+        ) {
+            let mut values = vec![-1.5_f32; length];
+            for at in &bad {
+                if let Some(value) = values.get_mut(*at) {
+                    *value = f32::NAN;
+                }
+            }
+            let expected = bad.into_iter().filter(|at| *at < length).min();
+            let le = [vec![0xff; shift], bytes(&values), vec![0xff; rest]].concat();
+            prop_assert_eq!(first_non_finite(&le[shift..]), expected);
+        }
     }
 }

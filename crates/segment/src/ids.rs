@@ -51,7 +51,9 @@ mod tests {
             let error = rows(80_u64.to_le_bytes(), found).unwrap_err();
             assert_eq!(error, Error::FileLength { expected: 88, found });
         }
-        assert_eq!(rows([0; 8], 7).unwrap_err(), Error::NoHeader { found: 7 });
+        for found in 0..8 {
+            assert_eq!(rows([0; 8], found).unwrap_err(), Error::NoHeader { found });
+        }
     }
 
     #[test]
@@ -74,7 +76,26 @@ mod tests {
         assert_eq!(rows((payload - 8).to_le_bytes(), payload).unwrap(), (1 << 31) - 1);
     }
 
+    #[test]
+    fn a_payload_that_is_no_whole_number_of_ids_is_refused() {
+        for found in (1_u64..=16).filter(|payload| payload % 8 != 0) {
+            let error = rows(found.to_le_bytes(), found + 8).unwrap_err();
+            assert_eq!(error, Error::Remainder { unit: "id", width: 8, found });
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_encoded_is_counted(count in 0_u64..1 << 31) {
+            prop_assert_eq!(rows((count * 8).to_le_bytes(), count * 8 + 8).unwrap(), count);
+        }
+
+        #[test]
+        fn a_file_of_any_other_size_is_refused(count in 0_u64..1 << 31, file_len: u64) {
+            prop_assume!(file_len != count * 8 + 8);
+            prop_assert!(rows((count * 8).to_le_bytes(), file_len).is_err());
+        }
+
         #[test]
         fn any_header_is_an_answer_or_an_error(header: [u8; 8], file_len: u64) {
             if let Ok(rows) = rows(header, file_len) {

@@ -35,11 +35,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_are_named_after_their_segment() {
+        assert_eq!(ids_file("1620000000417262000"), "1620000000417262000.uid");
+        assert_eq!(vectors_file("1620000000417262000"), "1620000000417262000.rv");
+    }
+
+    #[test]
     fn names_that_lead_elsewhere_are_not_safe() {
-        for name in ["", ".", "..", "a/b", "/etc", "..\\x", "a\0"] {
+        for name in ["", ".", "..", "/", "a/b", "a/", "/etc", "../x", "..\\x", "a\0", "\0"] {
             assert!(!is_safe_component(name), "{name:?}");
         }
-        for name in ["1620000000417262000", "a_collection", "..a", "a b"] {
+        for name in ["1620000000417262000", "a_collection", "..a", "...", "a b", "报表"] {
             assert!(is_safe_component(name), "{name:?}");
         }
     }

@@ -9,3 +9,17 @@ const MAGIC: &[u8] = b"Milvus";
 pub fn is_0_11_file(prefix: &[u8]) -> bool {
     prefix.starts_with(MAGIC)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_begins_with_the_whole_magic_is_told() {
+        assert!(is_0_11_file(b"Milvus"));
+        assert!(is_0_11_file(b"Milvus_format_version=1.0;size=8;"));
+        for prefix in [&b""[..], b"Milvu", b"milvus", b" Milvus", &80_u64.to_le_bytes()] {
+            assert!(!is_0_11_file(prefix), "{prefix:?}");
+        }
+    }
+}

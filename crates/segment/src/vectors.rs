@@ -33,6 +33,8 @@ pub fn check(header: [u8; 8], file_len: u64, rows: u64, layout: VectorLayout) ->
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::layout::VectorElement;
 
@@ -60,6 +62,62 @@ mod tests {
         for rows in [9, 11, u64::MAX] {
             let error = check(160_u64.to_le_bytes(), 168, rows, layout()).unwrap_err();
             assert!(matches!(error, Error::VectorBytes { found: 160, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_lies_is_refused() {
+        let error = check(u64::MAX.to_le_bytes(), 168, 10, layout()).unwrap_err();
+        assert_eq!(error, Error::FileLength { expected: (1 << 64) + 7, found: 168 });
+        assert_eq!(
+            error.to_string(),
+            "expected a file of 18446744073709551623 bytes by its length header, found 168"
+        );
+        assert!(check(u64::MAX.to_le_bytes(), 7, 10, layout()).is_err());
+        assert!(check(u64::MAX.to_le_bytes(), u64::MAX, u64::MAX, layout()).is_err());
+    }
+
+    #[test]
+    fn vectors_of_another_element_or_dimension_are_refused() {
+        for (element, dimension) in [
+            (VectorElement::Float32, 3),
+            (VectorElement::Float32, 5),
+            (VectorElement::Bit, 8),
+            (VectorElement::Bit, 32_768),
+        ] {
+            let layout = VectorLayout::try_new(element, dimension).unwrap();
+            assert!(check(160_u64.to_le_bytes(), 168, 10, layout).is_err(), "{layout:?}");
+        }
+        let same_width = VectorLayout::try_new(VectorElement::Bit, 128).unwrap();
+        check(160_u64.to_le_bytes(), 168, 10, same_width).unwrap();
+    }
+
+    #[test]
+    fn vectors_without_ids_and_ids_without_vectors_are_refused() {
+        assert_eq!(
+            check(16_u64.to_le_bytes(), 24, 0, layout()).unwrap_err().to_string(),
+            "expected 0 bytes of vectors (0 rows of 16 bytes), found 16"
+        );
+        assert!(check(0_u64.to_le_bytes(), 8, 1, layout()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn only_as_many_vectors_as_ids_pass(
+            rows in 0_u64..1 << 31, claimed in 0_u64..1 << 31, dimension in 1_u32..=32_768,
+        ) {
+            let layout = VectorLayout::try_new(VectorElement::Float32, dimension).unwrap();
+            let payload = rows * layout.row_bytes() as u64;
+            prop_assert!(check(payload.to_le_bytes(), payload + 8, rows, layout).is_ok());
+            let passes = check(payload.to_le_bytes(), payload + 8, claimed, layout).is_ok();
+            prop_assert_eq!(passes, rows == claimed);
+        }
+
+        #[test]
+        fn any_header_is_an_answer_or_an_error(header: [u8; 8], file_len: u64, rows: u64) {
+            if check(header, file_len, rows, layout()).is_ok() {
+                prop_assert_eq!(rows * 16 + 8, file_len);
+            }
         }
     }
 }
