@@ -11,6 +11,8 @@
 
 #[path = "support/install.rs"]
 mod install;
+#[path = "support/large.rs"]
+mod large;
 
 use std::fs;
 use std::path::Path;

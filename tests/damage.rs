@@ -162,7 +162,7 @@ fn nan_and_infinity_stop_a_dump_and_are_named() {
         let install = sound();
         let at = 8 + 6 * 16 + 2 * 4;
         edit(&file(install.path(), "7.rv"), |bytes| bytes[at..at + 4].copy_from_slice(&value.to_le_bytes()));
-        dump_fails(install.path(), &["`ten`", "`7`", "offset 6", "id 106", word]);
+        dump_fails(install.path(), &["`ten`", "`7`", "offset 6", "entity 106", word]);
     }
 }
 

@@ -59,3 +59,39 @@ fn a_dump_holds_exactly_the_rows_that_are_not_deleted() {
         assert_eq!(vectors, rows, "deleted {deleted:?}");
     }
 }
+
+/// Segments that are large enough to be split between writers, every seventh row deleted.
+#[test]
+fn large_segments_are_split_between_writers_and_every_live_row_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = 300_000;
+    Install::new(folder.path()).collection("big", 8).large_segments(3, rows, 7).finish();
+    let expected: Vec<i64> = (0..3 * rows).filter(|id| id % rows % 7 != 0).map(|id| id as i64).collect();
+    for (workers, file_size) in [("1", "1024"), ("2", "1"), ("5", "3")] {
+        let out = tempfile::tempdir().unwrap();
+        let (path, to) = (folder.path().to_str().unwrap(), out.path().to_str().unwrap());
+        run(&["dump", "--install", path, "--out", to, "--workers", workers, "--file-size", file_size])
+            .ends_with(0);
+        let manifest = fs::read_to_string(out.path().join("manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        let sets = manifest["collections"][0]["partitions"][0]["sets"].as_array().unwrap();
+        assert_eq!(sets.len() > 1, file_size != "1024", "{} sets", sets.len());
+        let mut ids: Vec<i64> = Vec::new();
+        for set in sets {
+            let folder = out.path().join(set["name"].as_str().unwrap());
+            let (id, vector) =
+                (fs::read(folder.join("id.npy")).unwrap(), fs::read(folder.join("vector.npy")).unwrap());
+            let of_set: Vec<i64> = npyz::NpyFile::new(&id[..]).unwrap().into_vec().unwrap();
+            let vectors: Vec<f32> = npyz::NpyFile::new(&vector[..]).unwrap().into_vec().unwrap();
+            for (id, vector) in of_set.iter().zip(vectors.chunks(8)) {
+                let first = f32::from_bits(((*id as u64 * 8) as u32) >> 8);
+                assert_eq!(vector[0].to_bits(), first.to_bits(), "the vector of id {id}");
+            }
+            ids.extend(of_set);
+        }
+        assert!(
+            ids == expected,
+            "ids in the order of the manifest, {workers} workers, files of {file_size} MiB"
+        );
+    }
+}

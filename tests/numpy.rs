@@ -52,5 +52,9 @@ fn a_complete_dump_is_not_written_over_unless_asked() {
     run(&args).ends_with(0);
     run(&args).ends_with(1).says(&["complete dump", "--overwrite"]);
     run(&[&args[..], &["--overwrite", "--col", "float_l2"]].concat()).ends_with(0);
-    assert!(!out.path().join("ip_parts/_default").read_dir().is_ok_and(|mut left| left.next().is_some()));
+    assert!(out.path().join("float_l2/_default/1620000000417262000/id.npy").is_file());
+    assert!(
+        !out.path().join("ip_parts/a_b/1620000051049561000/id.npy").exists(),
+        "files of the old dump are gone"
+    );
 }

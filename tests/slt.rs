@@ -11,9 +11,12 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use m2m_catalog::Install;
 use m2m_datasource::{SessionOptions, Source, session};
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, MakeConnection, Runner};
 
 use crate::support::fixtures;
+
+/// When this variable is set, the files are completed with today's answers first.
+const COMPLETE: &str = "M2M_SLT_COMPLETE";
 
 /// A session over the fixture `install-1.1.1`.
 struct Session {
@@ -107,6 +110,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Writes what the queries of a file answer today into the file, to be reviewed.
+async fn complete<M: MakeConnection<Conn = Session>>(runner: &mut Runner<Session, M>, file: &Path) {
+    let column = sqllogictest::strict_column_validator;
+    let (validate, normalize) = (sqllogictest::default_validator, sqllogictest::default_normalizer);
+    runner.update_test_file(file, " ", validate, normalize, column).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_slt_file_passes() {
     let files = files(&fixtures::project().join("tests/slt"));
@@ -114,6 +124,9 @@ async fn every_slt_file_passes() {
     let mut failures = Vec::new();
     for file in &files {
         let mut runner = Runner::new(open);
+        if std::env::var_os(COMPLETE).is_some() {
+            complete(&mut runner, file).await;
+        }
         if let Err(error) = runner.run_file_async(file).await {
             failures.push(format!("{}", error.display(false)));
         }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float32Type, Int64Type};
 use datafusion::prelude::SessionContext;
 use m2m_catalog::Install;
@@ -30,7 +31,7 @@ async fn rows_by_segment(ctx: &SessionContext, collection: &str, tag: &str) -> H
     );
     let mut segments: HashMap<String, Rows> = HashMap::new();
     for batch in ctx.sql(&sql).await.unwrap().collect().await.unwrap() {
-        let names = datafusion::arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap();
+        let names = cast(batch.column(0), &DataType::Utf8).unwrap();
         let ids = batch.column(1).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let name = names.as_string::<i32>().value(row).to_owned();

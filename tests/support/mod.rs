@@ -5,4 +5,7 @@ pub(crate) mod command;
 pub(crate) mod fixtures;
 #[path = "../../benches/support/install.rs"]
 pub(crate) mod install;
+#[path = "../../benches/support/large.rs"]
+mod large;
+mod segment;
 pub(crate) mod services;

@@ -26,11 +26,41 @@ pub(crate) async fn print(
     out: impl Write,
 ) -> Result<bool> {
     let schema = rows.schema();
-    match format {
-        Format::Table => print_table(&mut rows, &schema, max_rows, out).await,
-        Format::Csv => print_csv(&mut rows, &schema, out).await.map(|()| false),
-        Format::Json => print_json(&mut rows, out).await.map(|()| false),
-        Format::Ndjson => print_ndjson(&mut rows, out).await.map(|()| false),
+    let mut out = Watched { out, is_broken: false };
+    let printed = match format {
+        Format::Table => print_table(&mut rows, &schema, max_rows, &mut out).await,
+        Format::Csv => print_csv(&mut rows, &schema, &mut out).await.map(|()| false),
+        Format::Json => print_json(&mut rows, &mut out).await.map(|()| false),
+        Format::Ndjson => print_ndjson(&mut rows, &mut out).await.map(|()| false),
+    };
+    match printed {
+        Err(_) if out.is_broken => Err(written(io::ErrorKind::BrokenPipe.into())),
+        printed => printed,
+    }
+}
+
+/// Remembers that the reader went away: some writers tell it in words alone.
+struct Watched<W> {
+    out: W,
+    is_broken: bool,
+}
+
+impl<W: Write> Watched<W> {
+    fn watch<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        self.is_broken |= done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        done
+    }
+}
+
+impl<W: Write> Write for Watched<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let done = self.out.write(bytes);
+        self.watch(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = self.out.flush();
+        self.watch(done)
     }
 }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Large segments, written on all cores.
+
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::install::Install;
+
+impl Install {
+    /// Adds `count` large segments of `rows` rows to the last collection, with
+    /// every `delete_every`th row deleted (0: none). Written on all cores.
+    pub(crate) fn large_segments(&mut self, count: u64, rows: u64, delete_every: u64) -> &mut Self {
+        let dimension = self.dimension();
+        let folders: Vec<(u64, PathBuf)> =
+            (0..count).map(|index| (index, self.folder(&large_id(index)))).collect();
+        folders.par_iter().for_each(|(index, folder)| {
+            let id = large_id(*index);
+            let first = index * rows;
+            stream_file(&folder.join(format!("{id}.uid")), rows, 8, |row| (first + row).to_le_bytes());
+            // Any finite float will do; these differ from row to row.
+            stream_file(&folder.join(format!("{id}.rv")), rows * dimension, 4, |at| {
+                ((first * dimension + at) as u32 >> 8).to_le_bytes()
+            });
+            let deleted = if delete_every == 0 { 0 } else { rows.div_ceil(delete_every) };
+            stream_file(&folder.join("deleted_docs"), deleted, 4, |at| {
+                ((at * delete_every) as u32).to_le_bytes()
+            });
+        });
+        for index in 0..count {
+            self.note(&large_id(index), rows);
+        }
+        self
+    }
+}
+
+fn large_id(index: u64) -> String {
+    format!("{}", 1_600_000_000_000_000_000 + index)
+}
+
+fn stream_file<const N: usize>(path: &Path, count: u64, width: u64, encode: impl Fn(u64) -> [u8; N]) {
+    let mut file = BufWriter::with_capacity(1 << 20, fs::File::create(path).unwrap());
+    file.write_all(&(count * width).to_le_bytes()).unwrap();
+    for at in 0..count {
+        file.write_all(&encode(at)).unwrap();
+    }
+    file.flush().unwrap();
+}
