@@ -20,7 +20,7 @@ use crate::version::ServerVersion;
 /// | `IVF_SQ8`, `IVF_SQ8H` | `IVF_SQ8` | `BIN_FLAT` |
 /// | `IVF_PQ` | `IVF_PQ`, or `IVF_SQ8` if `m` does not divide the dimension | `BIN_FLAT` |
 /// | `HNSW` | `HNSW` | `BIN_FLAT` |
-/// | `RNSG`, `SPTAG_KDT_RNT`, `SPTAG_BKT_RNT`, `ANNOY` | `HNSW` | `BIN_FLAT` |
+/// | `RNSG`, `SPTAG_KDT`, `SPTAG_BKT`, `ANNOY` | `HNSW` | `BIN_FLAT` |
 /// | `BIN_FLAT` | `FLAT` | `BIN_FLAT` |
 /// | `BIN_IVF_FLAT` | `FLAT` | `BIN_IVF_FLAT` |
 /// | anything else | `FLAT` | `BIN_FLAT` |
