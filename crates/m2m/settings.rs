@@ -68,10 +68,10 @@ impl Settings {
             return Ok(Install::locate(root)?);
         }
         if let Some(meta) = &source.meta {
-            return Ok(Install::from_parts(source.tables.clone(), meta, source.wal.clone())?);
+            return Ok(Install::from_parts(&source.tables, meta, source.wal.clone())?);
         }
         let (tables, meta) = self.install_of_config()?;
-        Ok(Install::from_parts(vec![tables], &meta, None)?)
+        Ok(Install::from_parts(&[tables], &meta, None)?)
     }
 
     fn install_of_config(&self) -> Result<(PathBuf, PathBuf)> {

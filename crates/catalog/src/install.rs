@@ -68,7 +68,7 @@ impl Install {
     ///
     /// When a folder or the metadata does not exist, or the metadata is neither
     /// SQLite nor JSON.
-    pub fn from_parts(tables: Vec<PathBuf>, meta: &Path, wal: Option<PathBuf>) -> Result<Self> {
+    pub fn from_parts(tables: &[PathBuf], meta: &Path, wal: Option<PathBuf>) -> Result<Self> {
         let tables = tables.iter().map(|folder| tables_folder(folder)).collect::<Result<_>>()?;
         if let Some(wal) = &wal {
             std::fs::read_dir(wal).map_err(Error::read("write-ahead log", wal))?;
@@ -188,7 +188,7 @@ mod tests {
         let root = folder(&["db/meta.sqlite", "db/tables/tables", "db/tables/c"]);
         let meta = root.path().join("db/meta.sqlite");
         for named in ["", "db", "db/tables", "db/tables/c/.."] {
-            let found = Install::from_parts(vec![root.path().join(named)], &meta, None).unwrap();
+            let found = Install::from_parts(&[root.path().join(named)], &meta, None).unwrap();
             let tables = found.tables[0].canonicalize().unwrap();
             assert_eq!(tables, root.path().join("db/tables").canonicalize().unwrap(), "{named}");
         }
@@ -216,11 +216,11 @@ mod tests {
         let root = folder(&["db/meta.sqlite", "db/tables", "other/tables", "meta.json"]);
         let at = |name: &str| root.path().join(name);
         let tables = vec![root.path().into(), at("other"), at("db/tables")];
-        let found = Install::from_parts(tables, &at("meta.json"), None).unwrap();
+        let found = Install::from_parts(&tables, &at("meta.json"), None).unwrap();
         assert_eq!(found.tables, [at("db/tables"), at("other/tables"), at("db/tables")]);
-        assert!(Install::from_parts(vec![at("gone")], &at("meta.json"), None).is_err());
-        assert!(Install::from_parts(vec![at("db")], &at("gone.json"), None).is_err());
-        assert!(Install::from_parts(vec![at("db")], &at("meta.json"), Some(at("gone"))).is_err());
+        assert!(Install::from_parts(&[at("gone")], &at("meta.json"), None).is_err());
+        assert!(Install::from_parts(&[at("db")], &at("gone.json"), None).is_err());
+        assert!(Install::from_parts(&[at("db")], &at("meta.json"), Some(at("gone"))).is_err());
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn unflushed(
 ) -> Result<Vec<Unflushed>> {
     let Some(position) = position(folder)? else {
         let path = folder.to_path_buf();
-        return if has_files(folder)? { Err(Error::WalPosition { path }) } else { Ok(Vec::new()) };
+        return if has_records(folder)? { Err(Error::WalPosition { path }) } else { Ok(Vec::new()) };
     };
     let global =
         environment.iter().filter_map(|row| row.global_lsn).map(i64::cast_unsigned).max().unwrap_or(0);
@@ -85,13 +85,22 @@ fn file_numbers(folder: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn has_files(folder: &Path) -> Result<bool> {
-    Ok(!file_numbers(folder)?.is_empty())
+/// Whether a file of the log holds anything.
+fn has_records(folder: &Path) -> Result<bool> {
+    for number in file_numbers(folder)? {
+        let path = folder.join(format!("{number}.wal"));
+        if std::fs::metadata(&path).map_err(Error::read("write-ahead log", &path))?.len() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
+/// How far the log reaches. A server that has not written yet leaves an empty file.
 fn position(folder: &Path) -> Result<Option<u64>> {
     let path = folder.join(POSITION_FILE);
     let bytes = match std::fs::read(&path) {
+        Ok(bytes) if bytes.is_empty() => return Ok(None),
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::read("write-ahead log", &path)(error)),
@@ -317,5 +326,15 @@ mod tests {
         assert!(matches!(unflushed(folder.path(), &tables, &[]).unwrap_err(), Error::Read { .. }));
         fs::write(folder.path().join(POSITION_FILE), [0; 5]).unwrap();
         assert!(matches!(unflushed(folder.path(), &tables, &[]).unwrap_err(), Error::Wal { .. }));
+    }
+
+    #[test]
+    fn a_log_that_was_only_opened_is_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(POSITION_FILE), []).unwrap();
+        fs::write(folder.path().join("0.wal"), []).unwrap();
+        assert_eq!(unflushed(folder.path(), &[table("c", "", "", 0)], &[]).unwrap(), []);
+        fs::write(folder.path().join("0.wal"), [7; 30]).unwrap();
+        assert!(matches!(unflushed(folder.path(), &[], &[]).unwrap_err(), Error::WalPosition { .. }));
     }
 }
