@@ -2,6 +2,7 @@
 //! Generated from the files in `proto/`.
 
 #[expect(unreachable_pub, reason = "the generator makes everything public")]
+#[expect(clippy::enum_variant_names, reason = "the names are the interface")]
 pub(crate) mod common {
     tonic::include_proto!("milvus.proto.common");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 //! Bytes ⇄ values of the segment files of Milvus 0.7 to 1.1.
 //!
 //! A segment is a directory with the raw vectors, the ids and the deleted

@@ -194,9 +194,9 @@ impl Target {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    folders.push(path)
+                    folders.push(path);
                 } else {
-                    files.push(relative(&path, self.folder.path()))
+                    files.push(relative(&path, self.folder.path()));
                 }
             }
         }
