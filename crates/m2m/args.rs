@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::config::FILE_SIZE_MIB;
+
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Debug, Parser)]
 #[command(
@@ -75,8 +77,8 @@ pub(crate) struct Source {
     /// Its metadata: a `meta.sqlite` or a `meta.json`
     #[arg(long, global = true, value_name = "FILE", requires = "tables", conflicts_with = "install")]
     pub(crate) meta: Option<PathBuf>,
-    /// Its write-ahead log, together with --meta
-    #[arg(long, global = true, value_name = "DIR", requires = "meta", conflicts_with = "install")]
+    /// Its write-ahead log; without it `wal` in the root of the installation
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) wal: Option<PathBuf>,
 }
 
@@ -188,7 +190,7 @@ pub(crate) struct Selection {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct DumpOptions {
     /// About how large an import file becomes
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=16384))]
+    #[arg(long, value_name = "MIB", value_parser = file_size)]
     pub(crate) file_size: Option<u32>,
     /// Leave behind what stands only in the write-ahead log
     #[arg(long)]
@@ -196,6 +198,14 @@ pub(crate) struct DumpOptions {
     /// Replace a complete dump in the output folder
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+fn file_size(text: &str) -> Result<u32, String> {
+    let (least, most) = (FILE_SIZE_MIB.start(), FILE_SIZE_MIB.end());
+    match text.parse() {
+        Ok(mib) if FILE_SIZE_MIB.contains(&mib) => Ok(mib),
+        _ => Err(format!("expected {least} to {most} MiB")),
+    }
 }
 
 /// How to load.

@@ -3,12 +3,16 @@
 //! of our own, `m2m`, which that tool ignores.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
+/// Sizes that an import file can be asked to have, in MiB. Milvus refuses files
+/// of more than 16 GiB, and a file may become somewhat larger than asked for.
+pub(crate) const FILE_SIZE_MIB: RangeInclusive<u32> = 1..=12_288;
 /// Where a configuration is looked for when none is named.
 const LOOKUP: [&str; 2] = ["migration.yaml", "configs/migration.yaml"];
 
@@ -194,7 +198,18 @@ impl Config {
         one_of("meta.mode", self.meta.mode.as_deref(), &["sqlite", "local"])?;
         one_of("source.mode", self.source.mode.as_deref(), &["local"])?;
         one_of("target.mode", self.target.mode.as_deref(), &["local", "remote"])?;
-        one_of("target.remote.cloud", self.target.remote.cloud.as_deref(), &["aws", "s3", "minio"])
+        one_of("target.remote.cloud", self.target.remote.cloud.as_deref(), &["aws", "s3", "minio"])?;
+        match self.m2m.file_size {
+            Some(mib) if !FILE_SIZE_MIB.contains(&mib) => Err(Error::Setting {
+                setting: "m2m.fileSize".into(),
+                reason: format!(
+                    "expected {} to {} MiB, found {mib}",
+                    FILE_SIZE_MIB.start(),
+                    FILE_SIZE_MIB.end()
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -287,6 +302,8 @@ target:
             ("meta: {mode: mysql}", "mysql"),
             ("source: {mode: remote}", "remote"),
             ("target: {remote: {cloud: azure}}", "azure"),
+            ("m2m: {fileSize: 0}", "fileSize"),
+            ("m2m: {fileSize: 16384}", "16384"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(word), "{error}");

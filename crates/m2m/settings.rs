@@ -64,14 +64,18 @@ impl Settings {
 
     fn install(&self) -> Result<Install> {
         let source = &self.args.source;
-        if let Some(root) = &source.install {
-            return Ok(Install::locate(root)?);
+        let install = match (&source.install, &source.meta) {
+            (Some(root), _) => Install::locate(root)?,
+            (None, Some(meta)) => Install::from_parts(&source.tables, meta, None)?,
+            (None, None) => {
+                let (tables, meta) = self.install_of_config()?;
+                Install::from_parts(&[tables], &meta, None)?
+            }
+        };
+        match &source.wal {
+            Some(wal) => Ok(install.with_wal(wal.clone())?),
+            None => Ok(install),
         }
-        if let Some(meta) = &source.meta {
-            return Ok(Install::from_parts(&source.tables, meta, source.wal.clone())?);
-        }
-        let (tables, meta) = self.install_of_config()?;
-        Ok(Install::from_parts(&[tables], &meta, None)?)
     }
 
     fn install_of_config(&self) -> Result<(PathBuf, PathBuf)> {

@@ -70,10 +70,21 @@ impl Install {
     /// SQLite nor JSON.
     pub fn from_parts(tables: &[PathBuf], meta: &Path, wal: Option<PathBuf>) -> Result<Self> {
         let tables = tables.iter().map(|folder| tables_folder(folder)).collect::<Result<_>>()?;
-        if let Some(wal) = &wal {
-            std::fs::read_dir(wal).map_err(Error::read("write-ahead log", wal))?;
+        let install = Self { tables, meta: meta_source(meta)?, wal: None };
+        match wal {
+            Some(wal) => install.with_wal(wal),
+            None => Ok(install),
         }
-        Ok(Self { tables, meta: meta_source(meta)?, wal })
+    }
+
+    /// Names the folder of the write-ahead log, which can be anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When the folder does not exist.
+    pub fn with_wal(self, wal: PathBuf) -> Result<Self> {
+        std::fs::read_dir(&wal).map_err(Error::read("write-ahead log", &wal))?;
+        Ok(Self { wal: Some(wal), ..self })
     }
 
     /// Reads the metadata, and the headers of the write-ahead log where there is one.

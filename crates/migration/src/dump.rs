@@ -72,6 +72,9 @@ async fn make_room(target: &Storage, overwrite: bool) -> Result<()> {
 }
 
 fn tell_notes(plan: &DumpPlan, observer: &dyn Observer) {
+    for text in &plan.notes {
+        observer.on_event(&Event::Note { subject: "installation".into(), text: text.clone() });
+    }
     for collection in &plan.collections {
         for text in &collection.notes {
             let subject = collection.collection().name.clone();

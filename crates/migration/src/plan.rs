@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use m2m_catalog::Collection;
+use m2m_catalog::{Collection, Install, MetaSource};
 use m2m_datasource::{CollectionTable, Piece, SegmentStats, Source};
 use m2m_milvus::mapping;
 use m2m_segment::VectorElement;
@@ -20,6 +20,8 @@ const ID_BYTES: u64 = 8;
 pub struct DumpPlan {
     /// The collections, by name.
     pub collections: Vec<CollectionPlan>,
+    /// What the user should know of the installation as a whole.
+    pub notes: Vec<String>,
 }
 
 /// What will be dumped of one collection.
@@ -64,7 +66,7 @@ impl DumpPlan {
         for table in tables {
             plans.push(CollectionPlan::new(table, settings).await?);
         }
-        Ok(Self { collections: plans })
+        Ok(Self { collections: plans, notes: install_notes(source.install()) })
     }
 
     /// Live rows of all collections.
@@ -204,6 +206,16 @@ fn refuse_unflushed(source: &Source, tables: &[Arc<CollectionTable>]) -> Result<
         return Ok(());
     }
     Err(Error::Unflushed { rows, deletes, collections: collections.join(", ") })
+}
+
+/// A server's log may be elsewhere. A `meta.json` says nothing of it either way.
+fn install_notes(install: &Install) -> Vec<String> {
+    match (&install.meta, &install.wal) {
+        (MetaSource::Sqlite(_), None) => {
+            vec!["no write-ahead log was found: rows that were never flushed cannot be told (`--wal` names it)".into()]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn notes(table: &CollectionTable, stats: &[SegmentStats], partitions: &[PartitionPlan]) -> Vec<String> {
