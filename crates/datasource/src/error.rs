@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// Ids are there, deleted docs are not.
     #[error(
-        "deleted docs `{path}` are missing: which of the {rows} stored rows are deleted cannot be told; if none is, write a file of 8 zero bytes there"
+        "deleted docs `{path}` are missing: which of the {rows} stored rows are deleted cannot be told; restore them from a backup, or, if no row was deleted, write a file of 8 zero bytes there"
     )]
     MissingDeletedDocs {
         /// The file.
@@ -64,6 +64,20 @@ pub enum Error {
         /// Bytes that came.
         found: u64,
     },
+    /// The file has another length than when the query was planned.
+    #[error(
+        "{what} `{path}` changed after the query was planned: expected {expected} bytes, found {found}; stop the old server before its files are read"
+    )]
+    Changed {
+        /// What the file holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// Bytes at planning.
+        expected: u64,
+        /// Bytes at reading.
+        found: u64,
+    },
     /// The file is one of Milvus 0.11.
     #[error("{what} `{path}` are of Milvus 0.11, whose files have another format that m2m does not read")]
     Milvus011 {
@@ -92,6 +106,16 @@ pub enum Error {
         name: String,
         /// The nearest names, or nothing.
         hint: String,
+    },
+    /// Several collections differ from the name in case alone.
+    #[error(
+        "collection `{name}` could be any of {candidates}: write the one that is meant exactly, in SQL between double quotes"
+    )]
+    AmbiguousName {
+        /// The name that was asked for.
+        name: String,
+        /// The names that it could be.
+        candidates: String,
     },
     /// The query engine cannot be set up.
     #[error("cannot set up the query engine")]

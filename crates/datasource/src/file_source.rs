@@ -30,6 +30,8 @@ pub struct SegmentSource {
     base: Arc<str>,
     table_schema: TableSchema,
     projection: SplitProjection,
+    /// Segments of the plan, and all of the collection; for EXPLAIN alone.
+    segments: Option<(usize, usize)>,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -44,8 +46,25 @@ impl SegmentSource {
             base,
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
+            segments: None,
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// Has EXPLAIN say that `kept` of `all` segments are in the plan.
+    #[must_use]
+    pub fn with_segments(mut self, kept: usize, all: usize) -> Self {
+        self.segments = Some((kept, all));
+        self
+    }
+
+    /// What is read of each segment, in words.
+    fn reads(&self) -> String {
+        let reads = |column| self.projection.file_indices.contains(&column);
+        let mut files = vec!["deleted_docs"];
+        files.extend(reads(FILE_ID).then_some("ids"));
+        files.extend(reads(FILE_VECTOR).then_some("vectors"));
+        files.join(", ")
     }
 }
 
@@ -53,7 +72,7 @@ impl FileSource for SegmentSource {
     fn create_file_opener(
         &self,
         object_store: Arc<dyn ObjectStore>,
-        _: &FileScanConfig,
+        config: &FileScanConfig,
         partition: usize,
     ) -> DFResult<Arc<dyn FileOpener>> {
         let columns = self.projection.file_indices.clone();
@@ -63,6 +82,7 @@ impl FileSource for SegmentSource {
             layout: self.layout,
             schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
             columns,
+            limit: config.limit,
             bytes_scanned: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
         };
         ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())
@@ -89,16 +109,14 @@ impl FileSource for SegmentSource {
         "segment"
     }
 
-    fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reads = |column| self.projection.file_indices.contains(&column);
-        f.write_str(", reads=[deleted_docs")?;
-        if reads(FILE_ID) {
-            f.write_str(", ids")?;
+    fn fmt_extra(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let segments = self.segments.map(|(kept, all)| format!("{kept} of {all}"));
+        if format == DisplayFormatType::TreeRender {
+            writeln!(f, "reads={}", self.reads())?;
+            return segments.map_or(Ok(()), |segments| writeln!(f, "segments={segments}"));
         }
-        if reads(FILE_VECTOR) {
-            f.write_str(", vectors")?;
-        }
-        f.write_str("]")
+        write!(f, ", reads=[{}]", self.reads())?;
+        segments.map_or(Ok(()), |segments| write!(f, ", segments={segments}"))
     }
 
     fn supports_repartitioning(&self) -> bool {

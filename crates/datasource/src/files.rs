@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The files of one segment, wherever they are stored.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use bytes::Bytes;
 use m2m_segment::deleted_docs::DeletedDocs;
 use m2m_segment::{HEADER_LEN, VectorLayout, ids, names, snapshot, vectors};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::{Error, Result};
 
@@ -69,6 +71,16 @@ impl SegmentFiles {
         Ok((rows, meta))
     }
 
+    /// The stored rows of a segment whose file of ids had `planned` bytes when the query was planned.
+    pub(crate) async fn planned_rows(&self, planned: u64) -> Result<u64> {
+        let (rows, meta) = self.rows(None).await?;
+        if meta.size == planned {
+            return Ok(rows);
+        }
+        let path = self.display(&meta.location);
+        Err(Error::Changed { what: IDS, path, expected: planned, found: meta.size })
+    }
+
     /// Makes sure that the vectors are as many as the ids.
     pub(crate) async fn check_vectors(&self, rows: u64, layout: VectorLayout) -> Result<()> {
         let path = self.vectors_path();
@@ -99,7 +111,7 @@ impl SegmentFiles {
     /// Reads exactly the bytes of `range`.
     pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
         let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
-        let bytes = self.store.get_range(path, range).await;
+        let bytes = get_range(self.store.as_ref(), path, range).await;
         let bytes = bytes.map_err(|source| self.unreadable(what, path, source))?;
         let found = bytes.len() as u64;
         if found == expected {
@@ -152,4 +164,28 @@ impl SegmentFiles {
     fn unreadable(&self, what: &'static str, path: &Path, source: object_store::Error) -> Error {
         Error::Read { what, path: self.display(path), source }
     }
+}
+
+/// Reads a range of a file. From a local one the bytes go straight into fresh
+/// memory; the store's own way would fill that with zeros first.
+async fn get_range(store: &dyn ObjectStore, path: &Path, range: Range<u64>) -> object_store::Result<Bytes> {
+    let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+    let found = store.get_opts(path, options).await?;
+    let range = found.range.clone();
+    match found.payload {
+        GetResultPayload::File(file, _) => {
+            let read = tokio::task::spawn_blocking(move || read_range(file, &range)).await;
+            let read = read.map_err(|source| object_store::Error::JoinError { source })?;
+            read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })
+        }
+        GetResultPayload::Stream(_) => found.bytes().await,
+    }
+}
+
+fn read_range(mut file: File, range: &Range<u64>) -> std::io::Result<Bytes> {
+    let length = range.end.saturating_sub(range.start);
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(usize::MAX));
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
 }

@@ -24,7 +24,7 @@
 //! # What a scan reads
 //!
 //! A scanned file is the `.uid` of a segment; `deleted_docs` and, when vectors
-//! are asked for, `.rv` are found beside it. Blocks of at most 4 MiB of vectors
+//! are asked for, `.rv` are found beside it. Blocks of at most 2 MiB of vectors
 //! become Arrow arrays as they are; where rows are deleted, the block is closed
 //! over them in place. An unfiltered `count(*)` is answered by headers, and
 //! filters over `partition_tag` and `segment_id` take segments out of the plan.
@@ -41,12 +41,15 @@ mod meta;
 mod names;
 mod opener;
 mod piece;
+mod prune;
 mod schema;
 mod schema_provider;
 mod session;
 mod source;
 mod stats;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, Result};
 pub use file_source::SegmentSource;

@@ -1,17 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finding a collection by the name that a user gives.
 
+use crate::error::{Error, Result};
+
 /// Names that are shown when there is no such collection.
 const SHOWN: usize = 3;
 
 /// Returns the name that is meant: the exact one, or else the only one that
-/// differs in case alone.
-pub(crate) fn resolve<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+/// differs in case alone, or none.
+///
+/// # Errors
+///
+/// [`Error::AmbiguousName`] when several differ in case alone.
+pub(crate) fn resolve<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Option<&'a str>> {
     if let Some(exact) = known.clone().find(|known| *known == name) {
-        return Some(exact);
+        return Ok(Some(exact));
     }
-    let mut alike = known.filter(|known| known.to_lowercase() == name.to_lowercase());
-    alike.next().filter(|_| alike.next().is_none())
+    let lower = name.to_lowercase();
+    let alike: Vec<&str> = known.filter(|known| known.to_lowercase() == lower).collect();
+    match alike.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => {
+            let candidates: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            Err(Error::AmbiguousName { name: name.into(), candidates: candidates.join(", ") })
+        }
+    }
 }
 
 /// Says which names are near, for a message.
@@ -54,11 +71,18 @@ mod tests {
     #[test]
     fn the_exact_name_comes_first_and_case_is_forgiven_when_it_is_unique() {
         let known = ["Photos", "photos", "Faces"];
-        assert_eq!(resolve("photos", known.into_iter()), Some("photos"));
-        assert_eq!(resolve("Photos", known.into_iter()), Some("Photos"));
-        assert_eq!(resolve("PHOTOS", known.into_iter()), None);
-        assert_eq!(resolve("faces", known.into_iter()), Some("Faces"));
-        assert_eq!(resolve("x", known.into_iter()), None);
+        let found = |name| resolve(name, known.into_iter()).unwrap();
+        assert_eq!(found("photos"), Some("photos"));
+        assert_eq!(found("Photos"), Some("Photos"));
+        assert_eq!(found("faces"), Some("Faces"));
+        assert_eq!(found("x"), None);
+    }
+
+    #[test]
+    fn a_name_that_could_be_two_is_an_error_with_both() {
+        let error = resolve("PHOTOS", ["Photos", "photos", "Faces"].into_iter()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("collection `PHOTOS` could be any of `Photos`, `photos`: "), "{text}");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{Buffer, ScalarBuffer};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::error::ArrowError;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener};
 use datafusion::error::{DataFusionError, Result as DFResult};
@@ -24,13 +23,17 @@ use m2m_segment::{HEADER_LEN, VectorElement, VectorLayout, rows};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{IDS, SegmentFiles, VECTORS};
 use crate::piece::rows_of_range;
 use crate::schema::{FILE_ID, FILE_OFFSET, FILE_VECTOR, vector_item};
 
+// Files are little-endian, and their bytes become arrays as they are.
+#[cfg(target_endian = "big")]
+compile_error!("segment files are little-endian and are read without conversion");
+
 /// Bytes of vectors in one block, so in one batch.
-const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_BYTES: usize = 2 << 20;
 /// Rows in one block that has no vectors.
 const BLOCK_ROWS: u64 = 1 << 16;
 /// Blocks that are read ahead of the one that is worked on.
@@ -47,6 +50,8 @@ pub(crate) struct SegmentOpener {
     pub(crate) columns: Vec<usize>,
     /// Their schema.
     pub(crate) schema: SchemaRef,
+    /// Live rows after which nobody asks for more.
+    pub(crate) limit: Option<usize>,
     /// Counts the bytes that are read.
     pub(crate) bytes_scanned: Count,
 }
@@ -62,16 +67,16 @@ impl FileOpener for SegmentOpener {
             layout: self.layout,
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
+            limit: self.limit.map_or(u64::MAX, |limit| limit as u64),
             bytes_scanned: self.bytes_scanned.clone(),
         };
         Ok(async move {
-            let piece = Piece::open(files, &file, reading).await?;
+            let piece = Arc::new(OpenPiece::open(files, &file, reading).await?);
             let blocks = piece.blocks();
-            let piece = Arc::new(piece);
             let batches = stream::iter(blocks)
                 .map(move |block| {
                     let piece = Arc::clone(&piece);
-                    async move { piece.batch(block).await.map_err(DataFusionError::from) }
+                    async move { piece.batch(block).await }
                 })
                 .buffered(BLOCKS_AHEAD);
             Ok(batches.boxed())
@@ -86,21 +91,22 @@ struct Reading {
     layout: VectorLayout,
     columns: Vec<usize>,
     schema: SchemaRef,
+    limit: u64,
     bytes_scanned: Count,
 }
 
 /// A range of a segment's rows that is being read.
 #[derive(Debug)]
-struct Piece {
+struct OpenPiece {
     files: SegmentFiles,
     reading: Reading,
     rows: Range<u64>,
     deleted: DeletedDocs,
 }
 
-impl Piece {
+impl OpenPiece {
     async fn open(files: SegmentFiles, file: &PartitionedFile, reading: Reading) -> Result<Self> {
-        let (stored, _) = files.rows(None).await?;
+        let stored = files.planned_rows(file.object_meta.size).await?;
         let deleted = files.deleted_docs(stored).await?;
         if reading.columns.contains(&FILE_VECTOR) {
             files.check_vectors(stored, reading.layout).await?;
@@ -114,23 +120,37 @@ impl Piece {
     }
 
     /// Ranges of rows, each with a live row and of a size that fits in memory.
+    /// The last one ends where the limit is reached.
     fn blocks(&self) -> Vec<Range<u64>> {
         let rows = if self.has(FILE_VECTOR) {
             ((BLOCK_BYTES / self.reading.layout.row_bytes()) as u64).clamp(1, BLOCK_ROWS)
         } else {
             BLOCK_ROWS
         };
-        let starts = self.rows.clone().step_by(usize::try_from(rows).unwrap_or(usize::MAX));
-        starts
-            .map(|start| start..(start + rows).min(self.rows.end))
-            .filter(|block| self.deleted.count_in(block.clone()) < block.end - block.start)
-            .collect()
+        let mut wanted = self.reading.limit;
+        let mut blocks = Vec::new();
+        let mut start = self.rows.start;
+        while start < self.rows.end && wanted > 0 {
+            let block = start..(start + rows).min(self.rows.end);
+            start = block.end;
+            let live = self.live(&block);
+            if live > wanted {
+                blocks.push(first_live(&self.deleted, block, wanted));
+            } else if live > 0 {
+                blocks.push(block);
+            }
+            wanted = wanted.saturating_sub(live);
+        }
+        blocks
+    }
+
+    fn live(&self, block: &Range<u64>) -> u64 {
+        (block.end - block.start) - self.deleted.count_in(block.clone())
     }
 
     /// Reads the columns of one block at once and leaves the deleted rows out.
-    async fn batch(&self, block: Range<u64>) -> Result<RecordBatch> {
-        let live = (block.end - block.start) - self.deleted.count_in(block.clone());
-        let live = usize::try_from(live).unwrap_or(usize::MAX);
+    async fn batch(&self, block: Range<u64>) -> DFResult<RecordBatch> {
+        let live = usize::try_from(self.live(&block)).unwrap_or(usize::MAX);
         let (ids, vectors) = futures::try_join!(
             self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()),
             self.column(
@@ -147,16 +167,11 @@ impl Piece {
                 FILE_ID => self.ids(&ids, live),
                 FILE_VECTOR => self.vectors(&vectors, live)?,
                 FILE_OFFSET => self.offsets(block.clone(), live),
-                other => {
-                    return Err(crate::Error::Session(DataFusionError::Internal(format!(
-                        "no file column {other}"
-                    ))));
-                }
+                other => return Err(DataFusionError::Internal(format!("no file column {other}"))),
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(live));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.reading.schema), columns, &options);
-        batch.map_err(|error| crate::Error::Session(error.into()))
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.reading.schema), columns, &options)?)
     }
 
     /// The live bytes of one column, or nothing when the column is not asked for.
@@ -182,7 +197,7 @@ impl Piece {
         let width = usize::try_from(width).unwrap_or(usize::MAX);
         let kept = rows::retain_live(&mut bytes, width, block.start, &self.deleted);
         let path = self.files.display(&path);
-        bytes.truncate(kept.map_err(|source| crate::Error::Damaged { what, path, source })?);
+        bytes.truncate(kept.map_err(|source| Error::Damaged { what, path, source })?);
         Ok(bytes.freeze())
     }
 
@@ -190,22 +205,18 @@ impl Piece {
         Arc::new(Int64Array::new(ScalarBuffer::new(aligned(bytes), 0, live), None))
     }
 
-    fn vectors(&self, bytes: &Bytes, live: usize) -> Result<ArrayRef> {
-        let wrong = |error: ArrowError| crate::Error::Session(error.into());
+    fn vectors(&self, bytes: &Bytes, live: usize) -> DFResult<ArrayRef> {
         let size = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(match self.reading.layout.element() {
             VectorElement::Float32 => {
                 let dimension = self.reading.layout.dimension() as usize;
                 let values = Float32Array::new(ScalarBuffer::new(aligned(bytes), 0, live * dimension), None);
-                let list =
-                    FixedSizeListArray::try_new(vector_item(), size(dimension), Arc::new(values), None);
-                Arc::new(list.map_err(wrong)?)
+                let values = Arc::new(values);
+                Arc::new(FixedSizeListArray::try_new(vector_item(), size(dimension), values, None)?)
             }
             VectorElement::Bit => {
                 let width = size(self.reading.layout.row_bytes());
-                Arc::new(
-                    FixedSizeBinaryArray::try_new(width, Buffer::from(bytes.clone()), None).map_err(wrong)?,
-                )
+                Arc::new(FixedSizeBinaryArray::try_new(width, Buffer::from(bytes.clone()), None)?)
             }
         })
     }
@@ -217,6 +228,18 @@ impl Piece {
     }
 }
 
+/// The shortest range from the start of `block` with `wanted` live rows.
+fn first_live(deleted: &DeletedDocs, block: Range<u64>, wanted: u64) -> Range<u64> {
+    let mut missing = wanted;
+    for run in deleted.live_runs(block.clone()) {
+        if run.end - run.start >= missing {
+            return block.start..run.start + missing;
+        }
+        missing -= run.end - run.start;
+    }
+    block
+}
+
 /// The bytes as a buffer, copied only when a store hands out memory at an odd address.
 fn aligned(bytes: &Bytes) -> Buffer {
     if bytes.as_ptr().addr().is_multiple_of(align_of::<i64>()) {
@@ -225,3 +248,6 @@ fn aligned(bytes: &Bytes) -> Buffer {
         Buffer::from_slice_ref(bytes.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,9 +52,13 @@ pub(crate) fn scan_schema(layout: VectorLayout) -> TableSchema {
         Field::new(VECTOR, vector_type(layout), false),
         Field::new(SEGMENT_OFFSET, DataType::Int64, false),
     ]);
+    TableSchema::builder(Arc::new(file)).with_table_partition_cols(constant_columns()).build()
+}
+
+/// The columns that are constant in a segment.
+pub(crate) fn constant_columns() -> Vec<FieldRef> {
     let constant = |name| Arc::new(Field::new(name, DataType::Utf8View, false));
-    let constants = vec![constant(PARTITION_TAG), constant(SEGMENT_ID)];
-    TableSchema::builder(Arc::new(file)).with_table_partition_cols(constants).build()
+    vec![constant(PARTITION_TAG), constant(SEGMENT_ID)]
 }
 
 /// The columns as a user sees them.

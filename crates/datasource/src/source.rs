@@ -69,16 +69,21 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When there is none; the nearest names are in the message.
+    /// When there is none, the nearest names being in the message, or when
+    /// several differ in case alone.
     pub fn collection(&self, name: &str) -> Result<Arc<CollectionTable>> {
         let known = || self.inner.tables.keys().map(String::as_str);
-        let found = names::resolve(name, known()).and_then(|name| self.inner.tables.get(name));
+        let found = names::resolve(name, known())?.and_then(|name| self.inner.tables.get(name));
         found
             .cloned()
             .ok_or_else(|| Error::NoCollection { name: name.into(), hint: names::hint(name, known()) })
     }
 
-    /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`] and [`META`].
+    /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`] and
+    /// [`META`], and the stores with the installation's files.
+    ///
+    /// A session can add views and tables of its own to [`COLLECTIONS`]; they
+    /// are not seen by other sessions.
     ///
     /// # Errors
     ///
@@ -93,5 +98,30 @@ impl Source {
             ctx.runtime_env().register_object_store(root.base_url(), Arc::clone(root.store()));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use m2m_catalog::{Install, MetaSource};
+
+    use super::*;
+    use crate::testing::TestInstall;
+
+    #[tokio::test]
+    async fn an_unknown_collection_is_an_error_with_the_nearest_names() {
+        let install = TestInstall::float(2).named(&["float_l2", "ip_parts"]);
+        let source = install.open().await;
+        assert_eq!(source.collection("FLOAT_L2").unwrap().collection().name, "float_l2");
+        let error = source.collection("float_l3").unwrap_err().to_string();
+        assert!(error.starts_with("there is no collection `float_l3`; the nearest names are `float_l2`"));
+    }
+
+    #[tokio::test]
+    async fn an_installation_without_tables_folder_is_refused() {
+        let install = TestInstall::float(2);
+        let MetaSource::MetaJson(meta) = install.install().meta else { panic!("wrong kind of metadata") };
+        let nowhere = Install { tables: Vec::new(), meta: MetaSource::MetaJson(meta), wal: None };
+        assert!(matches!(Source::open(&nowhere).await.unwrap_err(), Error::NoTables));
     }
 }

@@ -128,3 +128,6 @@ pub(crate) struct Roots {
 pub(crate) fn base_of(root: &Storage) -> Arc<str> {
     if root.is_local() { "/".into() } else { root.base_url().as_str().into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A collection as a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::{and, prep_null_mask_filter};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, Statistics};
+use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -22,12 +21,14 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_catalog::Collection;
+use m2m_segment::VectorLayout;
 use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::file_source::SegmentSource;
 use crate::piece::{Piece, range_of_rows, share_out};
-use crate::schema::{PARTITION_TAG, SEGMENT_ID, scan_projection, scan_schema, shown_schema};
+use crate::prune;
+use crate::schema::{VECTOR, scan_projection, scan_schema, shown_schema};
 use crate::stats::{self, Roots, SegmentStats, base_of};
 
 /// Segments whose vectors are checked at once.
@@ -79,11 +80,7 @@ impl CollectionTable {
     /// When a file of vectors is missing or contradicts its header or the ids.
     pub async fn check_vectors(&self) -> Result<()> {
         let segments = self.segments().await?;
-        stream::iter(segments.iter())
-            .map(|segment| segment.files.check_vectors(segment.rows, self.collection.layout))
-            .buffer_unordered(CONCURRENT)
-            .try_collect()
-            .await
+        check_vectors(segments.iter().collect(), self.collection.layout).await
     }
 
     /// Returns a plan that reads the named columns of the pieces: one partition
@@ -91,35 +88,38 @@ impl CollectionTable {
     ///
     /// # Errors
     ///
-    /// When a column or a segment does not exist.
+    /// When a column, a segment or a row does not exist.
     pub fn scan_pieces(&self, groups: Vec<Vec<Piece>>, columns: &[&str]) -> DFResult<Arc<dyn ExecutionPlan>> {
         let shown =
             columns.iter().map(|name| Ok(self.schema.index_of(name)?)).collect::<DFResult<Vec<_>>>()?;
         let segments = self.segments.get().cloned().unwrap_or_default();
-        self.plan(&segments, groups, Some(&shown), None)
+        let named: BTreeSet<usize> = groups.iter().flatten().map(|piece| piece.segment).collect();
+        self.plan(&segments, named.len(), groups, Some(&shown), None)
     }
 
     fn plan(
         &self,
         segments: &[SegmentStats],
+        kept: usize,
         groups: Vec<Vec<Piece>>,
         shown: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
         let root = &self.roots.first;
-        let source = Arc::new(SegmentSource::new(self.collection.layout, base_of(root)));
+        let source = SegmentSource::new(self.collection.layout, base_of(root));
+        let source = Arc::new(source.with_segments(kept, segments.len()));
         let mut files = Vec::with_capacity(groups.len());
         let mut rows = 0;
         for group in groups {
             let group = group.iter().map(|piece| self.file(segments, piece)).collect::<DFResult<Vec<_>>>()?;
-            rows += group.iter().map(|(_, live)| live).sum::<usize>();
-            files.push(FileGroup::new(group.into_iter().map(|(file, _)| file).collect()));
+            let live = group.iter().map(|(_, live)| live).sum::<usize>();
+            rows += live;
+            let group = FileGroup::new(group.into_iter().map(|(file, _)| file).collect());
+            files.push(group.with_statistics(Arc::new(statistics(self.scan_schema.table_schema(), live))));
         }
-        let statistics =
-            Statistics::new_unknown(self.scan_schema.table_schema()).with_num_rows(Precision::Exact(rows));
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(root.base_url().as_str())?, source)
             .with_file_groups(files)
-            .with_statistics(statistics)
+            .with_statistics(statistics(self.scan_schema.table_schema(), rows))
             .with_projection_indices(Some(scan_projection(shown)))?
             .with_limit(limit)
             .with_preserve_order(true)
@@ -129,60 +129,24 @@ impl CollectionTable {
 
     /// The file that stands for a piece, and the piece's live rows.
     fn file(&self, segments: &[SegmentStats], piece: &Piece) -> DFResult<(PartitionedFile, usize)> {
-        let segment = segments.get(piece.segment).ok_or_else(|| {
-            DataFusionError::Internal(format!("`{}` has no segment {}", self.collection.name, piece.segment))
+        let segment = segments.get(piece.segment).filter(|segment| {
+            // A piece beyond the rows would be read as less than was promised.
+            piece.rows.start <= piece.rows.end && piece.rows.end <= segment.rows
+        });
+        let segment = segment.ok_or_else(|| {
+            DataFusionError::Internal(format!("`{}` has no rows {piece:?}", self.collection.name))
         })?;
         let text = |text: &str| ScalarValue::Utf8View(Some(text.into()));
         let live = (piece.rows.end - piece.rows.start) - segment.deleted.count_in(piece.rows.clone());
         let live = usize::try_from(live).unwrap_or(usize::MAX);
-        let statistics =
-            Statistics::new_unknown(self.scan_schema.file_schema()).with_num_rows(Precision::Exact(live));
         let mut file = PartitionedFile::new_from_meta(segment.ids.clone())
             .with_partition_values(vec![text(&segment.partition_tag), text(&segment.segment_id)])
-            .with_statistics(Arc::new(statistics));
+            .with_statistics(Arc::new(statistics(self.scan_schema.file_schema(), live)));
         if piece.rows != (0..segment.rows) {
             let range = range_of_rows(&piece.rows);
             file = file.with_range(range.start, range.end);
         }
         Ok((file, live))
-    }
-
-    /// The segments that the filters let pass, each with its place.
-    fn prune<'a>(
-        &self,
-        state: &dyn Session,
-        filters: &[Expr],
-        segments: &'a [SegmentStats],
-    ) -> DFResult<Vec<(usize, &'a SegmentStats)>> {
-        let filters: Vec<&Expr> = filters.iter().filter(|filter| is_constant_in_segment(filter)).collect();
-        if filters.is_empty() {
-            return Ok(segments.iter().enumerate().collect());
-        }
-        let schema = Arc::new(Schema::new(self.scan_schema.table_partition_cols().clone()));
-        let tags: ArrayRef = Arc::new(StringViewArray::from_iter_values(
-            segments.iter().map(|segment| &segment.partition_tag),
-        ));
-        let ids: ArrayRef =
-            Arc::new(StringViewArray::from_iter_values(segments.iter().map(|segment| &segment.segment_id)));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![tags, ids])?;
-        let schema = DFSchema::try_from(schema)?;
-        let mut passes = None;
-        for filter in filters {
-            let filter = state.create_physical_expr(filter.clone(), &schema)?;
-            let mask = filter.evaluate(&batch)?.into_array(segments.len())?;
-            let mask = mask
-                .as_boolean_opt()
-                .ok_or_else(|| DataFusionError::Internal(format!("filter `{filter}` is no condition")))?;
-            // A condition that is neither true nor false lets nothing pass.
-            let mask = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
-            passes = Some(match passes {
-                None => mask,
-                Some(before) => and(&before, &mask)?,
-            });
-        }
-        let passes = passes.map(|mask| mask.values().clone());
-        let kept = segments.iter().enumerate();
-        Ok(kept.filter(|(index, _)| passes.as_ref().is_none_or(|passes| passes.value(*index))).collect())
     }
 }
 
@@ -197,13 +161,7 @@ impl TableProvider for CollectionTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DFResult<Vec<TableProviderFilterPushDown>> {
-        Ok(filters
-            .iter()
-            .map(|filter| match is_constant_in_segment(filter) {
-                true => TableProviderFilterPushDown::Exact,
-                false => TableProviderFilterPushDown::Unsupported,
-            })
-            .collect())
+        Ok(filters.iter().map(|filter| prune::support(filter)).collect())
     }
 
     async fn scan(
@@ -214,23 +172,38 @@ impl TableProvider for CollectionTable {
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
         let segments = self.segments().await?;
-        let kept = self.prune(state, filters, &segments)?;
+        let kept = prune::prune(state, filters, &segments)?;
+        let schema = match projection {
+            Some(projection) => Arc::new(self.schema.project(projection)?),
+            None => Arc::clone(&self.schema),
+        };
+        if schema.column_with_name(VECTOR).is_some() {
+            let named = kept.iter().map(|(_, segment)| *segment).collect();
+            check_vectors(named, self.collection.layout).await?;
+        }
         let groups = share_out(&kept, state.config().target_partitions());
         if groups.is_empty() {
-            let schema = match projection {
-                Some(projection) => Arc::new(self.schema.project(projection)?),
-                None => Arc::clone(&self.schema),
-            };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        self.plan(&segments, groups, projection, limit)
+        self.plan(&segments, kept.len(), groups, projection, limit)
     }
 }
 
-/// Whether a filter can be decided for a segment as a whole.
-fn is_constant_in_segment(filter: &Expr) -> bool {
-    let columns = filter.column_refs();
-    !columns.is_empty()
-        && columns.iter().all(|column| column.name == PARTITION_TAG || column.name == SEGMENT_ID)
-        && !filter.is_volatile()
+/// Makes sure that segments have as many vectors as ids; the first that has not is named.
+async fn check_vectors(segments: Vec<&SegmentStats>, layout: VectorLayout) -> Result<()> {
+    let checks: Vec<_> =
+        segments.into_iter().map(|segment| segment.files.check_vectors(segment.rows, layout)).collect();
+    stream::iter(checks).buffered(CONCURRENT).try_collect().await
 }
+
+/// So many rows, none of them with a null.
+fn statistics(schema: &Schema, rows: usize) -> Statistics {
+    let mut statistics = Statistics::new_unknown(schema).with_num_rows(Precision::Exact(rows));
+    for column in &mut statistics.column_statistics {
+        *column = ColumnStatistics::new_unknown().with_null_count(Precision::Exact(0));
+    }
+    statistics
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ use crate::settings::DumpSettings;
 
 /// The metadata beside the import files.
 pub const META_FILE: &str = "meta.json";
+/// Parts of a local file: a disk gains nothing by larger ones.
+const LOCAL_PART_BYTES: usize = 4 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Dumps what the plan says into `target` and returns the manifest, which is
@@ -188,7 +190,7 @@ fn nodes(
         field_names: vec![settings.id_field.clone(), settings.vector_field.clone()],
         sets: sets.clone(),
         check_finite: true,
-        part_bytes: settings.part_bytes,
+        part_bytes: if target.is_local() { settings.part_bytes.min(LOCAL_PART_BYTES) } else { settings.part_bytes },
     };
     let write: Arc<dyn ExecutionPlan> = Arc::new(NpyWriteExec::try_new(scan, options)?);
     let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
