@@ -33,7 +33,7 @@ fn bytes_at_an_odd_address_are_copied_to_an_even_one() {
     }
 }
 
-/// 32 rows of 128 KiB fill a block, so 75 rows are three.
+/// 16 rows of 128 KiB fill a block, so 75 rows are five.
 fn wide(deleted: &[i32]) -> TestInstall {
     TestInstall::float(32_768).segment("_default", 1, 75, deleted)
 }
@@ -55,10 +55,9 @@ async fn wide_vectors_come_in_blocks_that_fit() {
 
 #[tokio::test]
 async fn rows_deleted_at_the_edges_of_blocks_are_left_out() {
-    // The last of the first block, all of the second, the first of the third.
+    // The last of a block, all of the next two, the first of another, the last row.
     let gone: Vec<i32> = [31].into_iter().chain(32..64).chain([64, 74]).collect();
-    let left: Vec<i64> =
-        (0..75).filter(|row| !gone.contains(row)).map(|row| 1000 + i64::from(row)).collect();
+    let left: Vec<i64> = (0..75).filter(|row| !gone.contains(row)).map(|row| 1000 + i64::from(row)).collect();
     check_wide(&wide(&gone).session().await, &left).await;
 }
 

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::physical_plan::{ExecutionPlanProperties, collect};
+use datafusion::physical_plan::{ExecutionPlanProperties, StatisticsArgs, StatisticsContext, collect};
 
 use super::*;
 use crate::testing::{TestInstall, chain, failure, numbers, plan, query, sorted};
@@ -15,8 +15,7 @@ fn install() -> TestInstall {
         .segment("p", 4, 7, &[6])
 }
 
-const LIVE: [i64; 14] =
-    [1001, 1002, 1004, 1005, 1006, 1007, 1008, 1009, 4000, 4001, 4002, 4003, 4004, 4005];
+const LIVE: [i64; 14] = [1001, 1002, 1004, 1005, 1006, 1007, 1008, 1009, 4000, 4001, 4002, 4003, 4004, 4005];
 
 #[tokio::test]
 async fn exactly_the_live_rows_are_shown_each_with_its_own_vector() {
@@ -26,9 +25,10 @@ async fn exactly_the_live_rows_are_shown_each_with_its_own_vector() {
     assert_eq!(numbers(&ctx, "SELECT id FROM c WHERE vector[1] = id AND vector[2] = 0.5").await, LIVE);
     let offsets = "SELECT id FROM c WHERE id = 1000 * CAST(segment_id AS BIGINT) + segment_offset";
     assert_eq!(numbers(&ctx, offsets).await, LIVE);
-    assert_eq!(numbers(&ctx, "SELECT segment_offset FROM c WHERE partition_tag = 'p'").await, [
-        0, 1, 2, 3, 4, 5
-    ]);
+    assert_eq!(
+        numbers(&ctx, "SELECT segment_offset FROM c WHERE partition_tag = 'p'").await,
+        [0, 1, 2, 3, 4, 5]
+    );
 }
 
 #[tokio::test]
@@ -65,6 +65,12 @@ async fn a_count_is_a_constant_of_the_plan_and_right_below_a_limit() {
     }
 }
 
+/// The rows that a plan promises, of one partition or of all.
+fn promised(plan: &Arc<dyn ExecutionPlan>, partition: Option<usize>) -> Precision<usize> {
+    let args = StatisticsArgs::new().with_partition(partition);
+    StatisticsContext::new().compute(plan.as_ref(), &args).unwrap().num_rows
+}
+
 #[tokio::test]
 async fn pieces_cut_anywhere_give_every_live_row_once_and_in_order() {
     let install = install();
@@ -77,9 +83,8 @@ async fn pieces_cut_anywhere_give_every_live_row_once_and_in_order() {
         let groups = vec![vec![first, last], vec![Piece::whole(3, &segments[3])]];
         let scan = table.scan_pieces(groups, &["id", "vector", "segment_id"]).unwrap();
         assert_eq!(scan.output_partitioning().partition_count(), 2);
-        let statistics = |partition| scan.partition_statistics(partition).unwrap().num_rows;
-        assert_eq!(statistics(None), Precision::Exact(14));
-        assert_eq!(statistics(Some(0)), Precision::Exact(8));
+        assert_eq!(promised(&scan, None), Precision::Exact(14));
+        assert_eq!(promised(&scan, Some(0)), Precision::Exact(8));
         let first = scan.execute(0, ctx.task_ctx()).unwrap();
         let first: Vec<_> = first.try_collect().await.unwrap();
         let ids = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
