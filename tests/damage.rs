@@ -123,7 +123,7 @@ fn a_deleted_offset_beyond_the_rows_is_refused() {
     for offset in [10_i32, i32::MAX, -1, i32::MIN] {
         let install = sound();
         edit(&file(install.path(), "deleted_docs"), |bytes| {
-            bytes[12..16].copy_from_slice(&offset.to_le_bytes())
+            bytes[12..16].copy_from_slice(&offset.to_le_bytes());
         });
         dump_fails(install.path(), &["7/deleted_docs", &offset.to_string(), "10"]);
     }

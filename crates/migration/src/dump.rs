@@ -190,7 +190,11 @@ fn nodes(
         field_names: vec![settings.id_field.clone(), settings.vector_field.clone()],
         sets: sets.clone(),
         check_finite: true,
-        part_bytes: if target.is_local() { settings.part_bytes.min(LOCAL_PART_BYTES) } else { settings.part_bytes },
+        part_bytes: if target.is_local() {
+            settings.part_bytes.min(LOCAL_PART_BYTES)
+        } else {
+            settings.part_bytes
+        },
     };
     let write: Arc<dyn ExecutionPlan> = Arc::new(NpyWriteExec::try_new(scan, options)?);
     let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));

@@ -51,6 +51,7 @@ pub(super) fn collections(all: &[Collection]) -> DFResult<RecordBatch> {
         ("index_params", text(all.iter().map(|one| &one.index_params))),
         ("index_file_size", numbers(all.iter().map(|one| one.index_file_size))),
         ("auto_id", Arc::new(all.iter().map(|one| Some(one.auto_id())).collect::<BooleanArray>())),
+        ("flag", numbers(all.iter().map(|one| one.flag))),
         ("created_on", numbers(all.iter().map(|one| one.created_on))),
         ("version", text(all.iter().map(|one| &one.version))),
         ("partitions", numbers(all.iter().map(|one| count(one.partitions.len() as u64)))),
