@@ -103,8 +103,6 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use m2m_catalog::{Install, MetaSource};
-
     use super::*;
     use crate::testing::TestInstall;
 
@@ -120,8 +118,7 @@ mod tests {
     #[tokio::test]
     async fn an_installation_without_tables_folder_is_refused() {
         let install = TestInstall::float(2);
-        let MetaSource::MetaJson(meta) = install.install().meta else { panic!("wrong kind of metadata") };
-        let nowhere = Install { tables: Vec::new(), meta: MetaSource::MetaJson(meta), wal: None };
+        let nowhere = Install { tables: Vec::new(), ..install.install() };
         assert!(matches!(Source::open(&nowhere).await.unwrap_err(), Error::NoTables));
     }
 }

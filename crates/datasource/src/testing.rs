@@ -51,15 +51,14 @@ impl TestInstall {
         fs::create_dir_all(&folder).unwrap();
         let rows = u32::try_from(rows).unwrap();
         let ids = (0..rows).flat_map(|row| i64::from(1000 * segment + row).to_le_bytes());
-        write(&folder.join(format!("{segment}.uid")), ids.collect());
+        write(&folder.join(format!("{segment}.uid")), &ids.collect::<Vec<u8>>());
         let vectors = (0..rows).flat_map(|row| self.vector(1000 * segment + row, row));
-        write(&folder.join(format!("{segment}.rv")), vectors.collect());
+        write(&folder.join(format!("{segment}.rv")), &vectors.collect::<Vec<u8>>());
         let deleted = deleted.iter().flat_map(|offset| offset.to_le_bytes());
-        write(&folder.join("deleted_docs"), deleted.collect());
+        write(&folder.join("deleted_docs"), &deleted.collect::<Vec<u8>>());
         self
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "the ids of tests are small")]
     fn vector(&self, id: u32, row: u32) -> Vec<u8> {
         if self.binary {
             let mut vector = vec![0; self.dimension / 8];
@@ -67,7 +66,7 @@ impl TestInstall {
             return vector;
         }
         let mut vector = vec![0.5_f32; self.dimension];
-        vector[0] = id as f32;
+        vector[0] = f32::from(u16::try_from(id).unwrap());
         vector.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
@@ -142,9 +141,9 @@ fn table_id(tag: &str) -> String {
 }
 
 /// Writes a file with its length in front.
-pub(crate) fn write(path: &Path, payload: Vec<u8>) {
+pub(crate) fn write(path: &Path, payload: &[u8]) {
     let header = (payload.len() as u64).to_le_bytes();
-    fs::write(path, [header.as_slice(), &payload].concat()).unwrap();
+    fs::write(path, [header.as_slice(), payload].concat()).unwrap();
 }
 
 /// What a query answers.

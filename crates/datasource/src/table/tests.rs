@@ -136,7 +136,7 @@ async fn a_segment_that_grew_after_planning_is_an_error() {
     let install = install();
     let ctx = install.session().await;
     let plan = ctx.sql("SELECT id FROM c").await.unwrap().create_physical_plan().await.unwrap();
-    crate::testing::write(&install.file(1, "1.uid"), vec![0; 88]);
+    crate::testing::write(&install.file(1, "1.uid"), &[0; 88]);
     let error = chain(&collect(plan, ctx.task_ctx()).await.unwrap_err());
     assert!(error.contains("1/1.uid` changed after the query was planned"), "{error}");
     assert!(error.contains("expected 88 bytes, found 96"), "{error}");
