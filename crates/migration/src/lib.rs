@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The steps of a migration: what to dump ([`DumpPlan`]), writing it ([`dump`]),
-//! having Milvus 2.x import it ([`load`]), and comparing both sides ([`verify`]).
+//! The steps of a migration: what to dump ([`DumpPlan`]), writing it ([`dump()`]),
+//! having Milvus 2.x import it ([`load()`]), and comparing both sides ([`verify()`]).
 //!
 //! Each step takes plain settings and tells an [`Observer`] how far it is;
 //! nothing here prints, reads a configuration file or decides an exit code.
@@ -26,7 +26,7 @@
 //!
 //! # Promises
 //!
-//! * The manifest is written last. A dump that failed has none, and [`load`]
+//! * The manifest is written last. A dump that failed has none, and [`load()`]
 //!   refuses a folder without one.
 //! * The source is only read.
 //! * A row that a dump cannot write (NaN or infinity, which Milvus 2.x
@@ -37,7 +37,7 @@
 //! # What it does not do
 //!
 //! It does not take up a load that was stopped half-way: the collections that
-//! it left behind have to be dropped first, and [`load`] says so.
+//! it left behind have to be dropped first, and [`load()`] says so.
 
 mod dump;
 mod error;
