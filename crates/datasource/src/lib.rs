@@ -6,7 +6,7 @@
 //! | schema | tables |
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
-//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says; only `segments` reads headers of files |
+//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them |
 //!
 //! ```no_run
 //! use m2m_catalog::Install;
@@ -20,6 +20,21 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The tables of `meta`
+//!
+//! | table | one row for each | columns |
+//! |---|---|---|
+//! | `collections` | live collection | `collection`, `dimension`, `metric`, `engine`, `index_params`, `index_file_size`, `auto_id`, `flag`, `created_on` (µs since 1970), `version`, `partitions`, `segments` (how many) |
+//! | `partitions` | live partition | `collection`, `partition_tag`, `table_id` (its folder), `segments` (how many) |
+//! | `segments` | live segment | `collection`, `partition_tag`, `segment_id`; of the files: `rows` (stored), `deleted`, `live`, `ids_bytes`, `vectors_bytes`, `deleted_entries` (repeated ones too), `path` (its folder), `problem` (why the files cannot be read, else null); of the metadata: `row_count`, `file_size`, `file_types` |
+//! | `files` | row of `TableFiles`, dead ones too | its columns as they are, and `file_type_name` |
+//! | `tables` | row of `Tables`, dropped ones too | its columns as they are |
+//! | `environment` | row of `Environment` | `global_lsn` |
+//! | `wal` | partition with rows or deletes that stand only in the write-ahead log | `collection`, `partition_tag`, `inserted_rows`, `deleted_rows`, `records` |
+//!
+//! A `meta.json` has no rows of `files`, `tables` and `environment`. Positions
+//! in the log (`flush_lsn`, `global_lsn`) are unsigned numbers shown as signed ones.
 //!
 //! # What a scan reads
 //!

@@ -93,14 +93,17 @@ impl MetaKind {
 }
 
 impl MetaTable {
-    async fn rows(&self) -> DFResult<RecordBatch> {
+    async fn rows(&self, projection: Option<&Vec<usize>>) -> DFResult<RecordBatch> {
         let inventory = &self.source.inventory;
         match self.kind {
             MetaKind::Collections => rows::collections(&inventory.collections),
             MetaKind::Environment => rows::environment(&inventory.environment),
             MetaKind::Files => rows::files(&inventory.files),
             MetaKind::Partitions => rows::partitions(&inventory.collections),
-            MetaKind::Segments => rows::segments(&rows::read_segments(&self.source).await),
+            MetaKind::Segments => {
+                let files = rows::needs_files(&self.schema, projection);
+                rows::segments(&rows::read_segments(&self.source, files).await)
+            }
             MetaKind::Tables => rows::tables(&inventory.tables),
             MetaKind::Wal => rows::wal(&inventory.unflushed),
         }
@@ -124,7 +127,7 @@ impl TableProvider for MetaTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let rows = self.rows().await?;
+        let rows = self.rows(projection).await?;
         let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
         table.scan(state, projection, filters, limit).await
     }

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::error::Result as DFResult;
 use futures::stream::{self, StreamExt};
 use m2m_catalog::{Collection, EnvironmentRow, FileRow, FileType, Partition, Segment, TableRow, Unflushed};
+use m2m_segment::HEADER_LEN;
 
 use crate::source::Inner;
 use crate::stats::{self, SegmentStats};
@@ -71,20 +73,35 @@ pub(super) fn partitions(all: &[Collection]) -> DFResult<RecordBatch> {
     ])
 }
 
-/// A live segment, with what its files say or why they cannot be read.
+/// A live segment, with what its files say.
 pub(super) struct SegmentRow<'a> {
     collection: &'a Collection,
     partition: &'a Partition,
     segment: &'a Segment,
-    stats: Result<SegmentStats, String>,
+    stats: Option<SegmentStats>,
+    /// Why its files, or its vectors alone, cannot be read.
+    problem: Option<String>,
 }
 
-/// Reads the headers of all live segments. One that is damaged has its row too.
-pub(super) async fn read_segments(source: &Inner) -> Vec<SegmentRow<'_>> {
+/// Columns of [`segments`] that need no file.
+const OF_METADATA: [&str; 6] =
+    ["collection", "partition_tag", "segment_id", "row_count", "file_size", "file_types"];
+
+/// Whether these columns of [`segments`], all if none are named, come from files.
+pub(super) fn needs_files(schema: &Schema, projection: Option<&Vec<usize>>) -> bool {
+    let of_files = |field: &FieldRef| !OF_METADATA.contains(&field.name().as_str());
+    match projection {
+        None => true,
+        Some(places) => places.iter().filter_map(|&place| schema.fields().get(place)).any(of_files),
+    }
+}
+
+/// All live segments; with `files`, their headers are read. A damaged segment has its row too.
+pub(super) async fn read_segments(source: &Inner, files: bool) -> Vec<SegmentRow<'_>> {
     let mut rows = Vec::new();
     for collection in &source.inventory.collections {
         for (partition, segment) in collection.segments() {
-            rows.push(read_segment(source, collection, partition, segment));
+            rows.push(read_segment(source, files, collection, partition, segment));
         }
     }
     stream::iter(rows).buffered(CONCURRENT).collect().await
@@ -92,20 +109,41 @@ pub(super) async fn read_segments(source: &Inner) -> Vec<SegmentRow<'_>> {
 
 async fn read_segment<'a>(
     source: &Inner,
+    files: bool,
     collection: &'a Collection,
     partition: &'a Partition,
     segment: &'a Segment,
 ) -> SegmentRow<'a> {
-    let stats = stats::read_one(&source.roots, 0, partition, segment).await;
-    SegmentRow { collection, partition, segment, stats: stats.map_err(|error| chain(&error)) }
+    let row = SegmentRow { collection, partition, segment, stats: None, problem: None };
+    if !files {
+        return row;
+    }
+    match stats::read_one(&source.roots, 0, partition, segment).await {
+        Err(error) => SegmentRow { problem: Some(chain(&error)), ..row },
+        Ok(stats) => {
+            let checked = stats.files.check_vectors(stats.rows, collection.layout).await;
+            let problem = checked.err().map(|error| chain(&error));
+            SegmentRow { stats: Some(stats), problem, ..row }
+        }
+    }
+}
+
+impl SegmentRow<'_> {
+    /// Bytes of the file of vectors, which is as long as it must be unless there is a problem.
+    fn vectors_bytes(&self) -> Option<i64> {
+        let stats = self.stats.as_ref().filter(|_| self.problem.is_none())?;
+        let width = self.collection.layout.row_bytes() as u64;
+        Some(count(stats.rows.saturating_mul(width).saturating_add(HEADER_LEN)))
+    }
 }
 
 /// One row for each live segment.
 pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
     let stats = |get: fn(&SegmentStats) -> u64| {
-        maybe_numbers(all.iter().map(move |row| row.stats.as_ref().ok().map(|stats| count(get(stats)))))
+        maybe_numbers(all.iter().map(move |row| row.stats.as_ref().map(|stats| count(get(stats)))))
     };
     let kinds = |kinds: &[FileType]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("+");
+    let path = |row: &SegmentRow<'_>| row.stats.as_ref().map(|stats| stats.files.display_folder());
     batch(vec![
         ("collection", text(all.iter().map(|row| &row.collection.name))),
         ("partition_tag", text(all.iter().map(|row| &row.partition.tag))),
@@ -116,13 +154,11 @@ pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
         ("row_count", maybe_numbers(all.iter().map(|row| row.segment.row_count))),
         ("file_size", numbers(all.iter().map(|row| row.segment.file_size))),
         ("file_types", text(all.iter().map(|row| kinds(&row.segment.file_types)))),
-        (
-            "path",
-            maybe_text(
-                all.iter().map(|row| row.stats.as_ref().ok().map(|stats| stats.files.display_folder())),
-            ),
-        ),
-        ("problem", maybe_text(all.iter().map(|row| row.stats.as_ref().err().cloned()))),
+        ("ids_bytes", stats(|stats| stats.ids.size)),
+        ("vectors_bytes", maybe_numbers(all.iter().map(SegmentRow::vectors_bytes))),
+        ("deleted_entries", stats(|stats| stats.deleted.stored_entries())),
+        ("path", maybe_text(all.iter().map(path))),
+        ("problem", maybe_text(all.iter().map(|row| row.problem.clone()))),
     ])
 }
 
@@ -192,3 +228,6 @@ fn chain(error: &crate::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
