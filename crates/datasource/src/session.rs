@@ -16,12 +16,19 @@ pub const COLLECTIONS: &str = "collections";
 /// Name of the schema with the metadata.
 pub const META: &str = "meta";
 
+/// Rows in a batch that the engine makes. Rows with vectors are wide: a sort
+/// that spills holds one batch of each spilled run, and they must fit in memory.
+const BATCH_ROWS: usize = 1024;
+/// The part of the memory that is set aside for merging sorted runs is one in so many.
+const MERGE_SHARE: usize = 4;
+
 /// How a session works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionOptions {
     /// Scan partitions that are at work at once.
     pub workers: usize,
-    /// Memory for sorting, grouping and joining; beyond it they spill to disk.
+    /// Memory for sorting, grouping and joining; beyond it they spill to the
+    /// system's folder for temporary files (`TMPDIR`).
     pub memory_bytes: usize,
 }
 
@@ -40,15 +47,43 @@ impl Default for SessionOptions {
 pub fn session(options: SessionOptions) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.workers.max(1))
+        .with_batch_size(BATCH_ROWS)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, COLLECTIONS)
         .with_information_schema(true)
         .with_repartition_file_scans(false);
+    let execution = &mut config.options_mut().execution;
+    // Each worker's sorter takes this share at once; together they must leave room to sort.
+    let share = options.memory_bytes / (MERGE_SHARE * options.workers.max(1));
+    execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(share);
     // A partition that ran dry would take files of others, and with them their exact row counts.
-    config.options_mut().execution.enable_file_stream_work_stealing = false;
+    execution.enable_file_stream_work_stealing = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
         .build_arc()
         .map_err(Error::Session)?;
     Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::TryStreamExt;
+
+    use super::*;
+    use crate::testing::{TestInstall, sorted};
+
+    #[tokio::test]
+    async fn a_sort_that_does_not_fit_in_memory_spills() {
+        // 16 MiB of vectors, 8 MiB of memory.
+        let install = TestInstall::float(512).segment("_default", 1, 8192, &[]);
+        let source = install.open().await;
+        for workers in [1, 2, 6] {
+            let ctx = session(SessionOptions { workers, memory_bytes: 8 << 20 }).unwrap();
+            source.register(&ctx).unwrap();
+            let rows = ctx.sql("SELECT id, vector FROM c ORDER BY id DESC").await.unwrap();
+            let rows = rows.execute_stream().await.unwrap();
+            let batches: Vec<_> = rows.try_collect().await.unwrap();
+            assert_eq!(sorted(&batches), (1000..9192).collect::<Vec<i64>>(), "{workers} workers");
+        }
+    }
 }
