@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use datafusion::prelude::SessionContext;
-use m2m_catalog::Install;
+use m2m_catalog::{Install, MetaSource};
 use m2m_datasource::{SessionOptions, Source, session};
 use m2m_migration::{DumpSettings, LoadSettings};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
@@ -73,6 +73,11 @@ impl Settings {
             }
         };
         match &source.wal {
+            Some(_) if matches!(install.meta, MetaSource::MetaJson(_)) => Err(Error::Setting {
+                setting: "--wal".into(),
+                reason: "a `meta.json` has no positions to compare the log with; name the `meta.sqlite`"
+                    .into(),
+            }),
             Some(wal) => Ok(install.with_wal(wal.clone())?),
             None => Ok(install),
         }

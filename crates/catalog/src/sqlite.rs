@@ -66,9 +66,11 @@ pub(crate) fn is_sqlite(path: &Path) -> Result<bool> {
 
 fn copy(path: &Path, folder: &Path) -> Result<PathBuf> {
     let copy = folder.join("meta.sqlite");
-    std::fs::copy(path, &copy).map_err(Error::read("metadata", path))?;
+    // What a link points to has its log beside itself, not beside the link.
+    let original = path.canonicalize().map_err(Error::read("metadata", path))?;
+    std::fs::copy(&original, &copy).map_err(Error::read("metadata", path))?;
     for ending in ["-wal", "-journal"] {
-        let beside = with_ending(path, ending);
+        let beside = with_ending(&original, ending);
         if beside.is_file() {
             std::fs::copy(&beside, with_ending(&copy, ending)).map_err(Error::read("metadata", &beside))?;
         }

@@ -41,6 +41,14 @@ pub enum Error {
         /// The collections, quoted and joined.
         collections: String,
     },
+    /// The installation holds nothing to migrate.
+    #[error(
+        "metadata `{meta}` has no live collection: make sure that it is the right file and came with its `-wal`"
+    )]
+    NoCollections {
+        /// The metadata.
+        meta: String,
+    },
     /// The output folder holds a complete dump already.
     #[error(
         "`{location}` holds a complete dump already: choose another folder, or replace it with `--overwrite`"

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use m2m_catalog::{Collection, Install, MetaSource};
+use m2m_catalog::{Collection, MetaSource};
 use m2m_datasource::{CollectionTable, Piece, SegmentStats, Source};
 use m2m_milvus::mapping;
 use m2m_segment::VectorElement;
@@ -66,7 +66,7 @@ impl DumpPlan {
         for table in tables {
             plans.push(CollectionPlan::new(table, settings).await?);
         }
-        Ok(Self { collections: plans, notes: install_notes(source.install()) })
+        Ok(Self { collections: plans, notes: install_notes(source) })
     }
 
     /// Live rows of all collections.
@@ -173,6 +173,9 @@ pub fn partition_names(collection: &Collection) -> Vec<String> {
 
 /// The tables of the named collections, each once, or of all.
 pub(crate) fn select(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionTable>>> {
+    if source.inventory().collections.is_empty() {
+        return Err(Error::NoCollections { meta: source.install().meta.path().display().to_string() });
+    }
     if collections.is_empty() {
         return source
             .inventory()
@@ -208,14 +211,27 @@ fn refuse_unflushed(source: &Source, tables: &[Arc<CollectionTable>]) -> Result<
     Err(Error::Unflushed { rows, deletes, collections: collections.join(", ") })
 }
 
-/// A server's log may be elsewhere. A `meta.json` says nothing of it either way.
-fn install_notes(install: &Install) -> Vec<String> {
-    match (&install.meta, &install.wal) {
-        (MetaSource::Sqlite(_), None) => {
-            vec!["no write-ahead log was found: rows that were never flushed cannot be told (`--wal` names it)".into()]
+/// What is not migrated because it stands only in the write-ahead log, or
+/// cannot be told because there is none.
+fn install_notes(source: &Source) -> Vec<String> {
+    let install = source.install();
+    let unknown = "rows that were never flushed cannot be told";
+    let mut notes = match (&install.meta, &install.wal) {
+        (MetaSource::MetaJson(_), _) => {
+            vec![format!("a `meta.json` says nothing of the write-ahead log: {unknown}")]
         }
-        _ => Vec::new(),
-    }
+        (MetaSource::Sqlite(_), None) => {
+            vec![format!("no write-ahead log was found: {unknown} (`--wal` names it)")]
+        }
+        (MetaSource::Sqlite(_), Some(_)) => Vec::new(),
+    };
+    notes.extend(source.inventory().unflushed.iter().map(|unflushed| {
+        format!(
+            "collection `{}`, partition `{}`: {} inserted rows are left behind and {} deleted rows come back, because they stand only in the write-ahead log",
+            unflushed.collection, unflushed.partition_tag, unflushed.inserted_rows, unflushed.deleted_rows
+        )
+    }));
+    notes
 }
 
 fn notes(table: &CollectionTable, stats: &[SegmentStats], partitions: &[PartitionPlan]) -> Vec<String> {

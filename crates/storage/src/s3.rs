@@ -249,7 +249,8 @@ fn check_bucket_name(bucket: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::InvalidLocation {
-        location: format!("s3://{bucket}"),
+        // Whoever writes credentials into a location must not find them in a log.
+        location: format!("s3://{}", bucket.rsplit_once('@').map_or(bucket, |(_, host)| host)),
         reason: "a bucket's name is made of letters, digits, `.`, `-` and `_`".to_owned(),
     })
 }

@@ -62,6 +62,10 @@ async fn rows_that_stand_only_in_the_wal_are_read_and_nothing_is_written() {
     assert!(!before.is_empty());
     let rows = read(&killed.path().join("meta.sqlite")).await.unwrap();
     assert_eq!(rows.files.len(), 2);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("linked.sqlite");
+    std::os::unix::fs::symlink(killed.path().join("meta.sqlite"), &link).unwrap();
+    assert_eq!(read(&link).await.unwrap().files.len(), 2, "through a link");
     assert_eq!(fs::read(killed.path().join("meta.sqlite-wal")).unwrap(), before);
     assert_eq!(fs::read_dir(killed.path()).unwrap().count(), 2, "no file is left behind");
 }
