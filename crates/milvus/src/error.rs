@@ -25,6 +25,16 @@ pub enum Error {
         /// The name that was given.
         name: String,
     },
+    /// A name that Milvus would refuse.
+    #[error("cannot use `{name}` as the name of {what} in Milvus: {reason}")]
+    InvalidName {
+        /// What is to have the name, such as "a field".
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Nothing answers at the address.
     #[error("cannot reach Milvus at `{address}`: check the address, and that the server runs")]
     Connect {

@@ -6,12 +6,14 @@
 
 mod indexes;
 mod metrics;
+mod names;
 mod partitions;
 
 use crate::version::ServerVersion;
 
 pub use indexes::index;
 pub use metrics::metric;
+pub use names::{check_collection_name, check_field_name};
 pub use partitions::partition_names;
 
 /// The partition that every collection has, in 1.x as in 2.x.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// The longest name that a partition may have.
-const MAX_LEN: usize = 255;
+use super::names::{MAX_LEN, is_legal_char};
+
 /// A stem leaves room for the longest suffix.
 const STEM_LEN: usize = 200;
 
@@ -46,10 +46,6 @@ fn named(tags: &[&str], hash: fn(&str) -> u64) -> Vec<String> {
 
 fn is_legal(tag: &str) -> bool {
     (1..=MAX_LEN).contains(&tag.len()) && tag.chars().all(is_legal_char)
-}
-
-fn is_legal_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// What can be read of a tag: runs of other characters become one underscore.
