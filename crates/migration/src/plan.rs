@@ -58,6 +58,9 @@ impl DumpPlan {
     /// When a collection does not exist, when a segment's files are missing or
     /// contradict each other, or when rows stand only in the write-ahead log.
     pub async fn new(source: &Source, collections: &[String], settings: &DumpSettings) -> Result<Self> {
+        // A name that Milvus refuses must not cost a dump first.
+        mapping::check_field_name(&settings.id_field)?;
+        mapping::check_field_name(&settings.vector_field)?;
         let tables = select(source, collections)?;
         if !settings.allow_unflushed {
             refuse_unflushed(source, &tables)?;
