@@ -41,6 +41,13 @@ fn help_of_every_command() {
 fn wrong_usage_ends_with_2() {
     snapshot!("usage_unknown_command", run(&["explode"]).ends_with(2));
     snapshot!("usage_tables_without_meta", run(&["sql", "--tables", "x", "SELECT 1"]).ends_with(2));
+    let install = fixtures::install("install-1.1.1");
+    let install = install.to_str().unwrap();
+    run(&["sql", "--install", "/nonexistent", "SELECT 1"]).ends_with(2).says(&["/nonexistent"]);
+    run(&["dump", "--install", install, "--out", "ftp://x/y"]).ends_with(2).says(&["ftp://x/y"]);
+    run(&["dump", "--install", install, "--out", "/tmp/never-made", "--col", "nope"])
+        .ends_with(2)
+        .says(&["nope"]);
     snapshot!("usage_no_source", run(&["sql", "SELECT 1"]).ends_with(2));
     snapshot!("usage_no_target", {
         let install = fixtures::install("install-1.1.1");

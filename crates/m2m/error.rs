@@ -99,6 +99,13 @@ impl Error {
             Self::Missing { .. } | Self::Setting { .. } | Self::ReadConfig { .. } | Self::Config { .. } => {
                 Exit::Usage
             }
+            Self::Catalog(m2m_catalog::Error::NotAnInstall { .. })
+            | Self::Storage(m2m_storage::Error::InvalidLocation { .. })
+            | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
+            | Self::Migration(m2m_migration::Error::NotInDump { .. })
+            | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {
+                ..
+            })) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
             | Self::Io { .. }
