@@ -8,14 +8,14 @@
 //! for a message, and the text that Milvus 2.x wants in an import request.
 //!
 //! ```
-//! use m2m_storage::{S3Options, Storage};
+//! use m2m_storage::{BucketOptions, Storage};
 //!
 //! # fn main() -> m2m_storage::Result<()> {
-//! let options = S3Options {
+//! let options = BucketOptions {
 //!     endpoint: Some("127.0.0.1:9000".to_owned()),
 //!     access_key: Some("reader".to_owned()),
 //!     secret_key: Some("a secret".into()),
-//!     ..S3Options::default()
+//!     ..BucketOptions::default()
 //! };
 //! let storage = Storage::open("s3://bucket/dumps/today", &options)?;
 //! let file = storage.child("colours/_default/1/id.npy");
@@ -46,7 +46,7 @@
 //!
 //! # Which setting counts
 //!
-//! What [`S3Options`] leaves out is taken from the `AWS_*` environment
+//! What [`BucketOptions`] leaves out is taken from the `AWS_*` environment
 //! variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
 //! `AWS_ENDPOINT_URL` and the others that `object_store` knows). A key pair
 //! comes from one place as a whole: half a pair is an error, never completed
@@ -72,11 +72,12 @@ mod bucket;
 mod environment;
 mod error;
 mod local;
+mod options;
 mod s3;
 mod secret;
 mod storage;
 
 pub use error::{Cause, Error, Result};
-pub use s3::S3Options;
+pub use options::{BucketOptions, Cloud};
 pub use secret::Secret;
 pub use storage::Storage;

@@ -10,29 +10,10 @@ use url::Url;
 
 use crate::bucket::Bucket;
 use crate::environment::Environment;
+use crate::options::BucketOptions;
 use crate::{Cause, Error, Result, Secret};
 
 const DEFAULT_REGION: &str = "us-east-1";
-
-/// How to reach an S3 server, and as whom.
-///
-/// What is `None` is taken from the `AWS_*` environment variables, then from
-/// the defaults of AWS itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct S3Options {
-    /// `host`, `host:port`, or an http(s) URL of these. `None` means AWS.
-    pub endpoint: Option<String>,
-    /// The region to sign requests for; servers other than AWS take any.
-    pub region: Option<String>,
-    /// The access key id, given together with the secret key or not at all.
-    pub access_key: Option<String>,
-    /// The secret key that belongs to the access key.
-    pub secret_key: Option<Secret>,
-    /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts more.
-    pub use_ssl: Option<bool>,
-    /// Whether the bucket's name stands in front of the host name instead of in the path.
-    pub virtual_hosted: bool,
-}
 
 /// How patient a client is.
 ///
@@ -57,7 +38,7 @@ struct Settings {
 /// Makes the data and the control client of a bucket.
 pub(crate) fn clients(
     bucket: &str,
-    options: &S3Options,
+    options: &BucketOptions,
     environment: Environment,
 ) -> Result<(AmazonS3, AmazonS3, Bucket)> {
     check_bucket_name(bucket)?;
@@ -81,10 +62,10 @@ pub(crate) fn clients(
 }
 
 impl Settings {
-    fn new(bucket: &str, options: &S3Options, environment: Environment) -> Result<Self> {
+    fn new(bucket: &str, options: &BucketOptions, environment: Environment) -> Result<Self> {
         let given = options.endpoint.as_deref().filter(|endpoint| !endpoint.trim().is_empty());
         // How the environment addresses buckets belongs to the environment's endpoint.
-        let virtual_hosted = options.virtual_hosted || (given.is_none() && environment.virtual_hosted);
+        let virtual_hosted = options.virtual_hosted.unwrap_or(given.is_none() && environment.virtual_hosted);
         let endpoint = given
             .or(environment.endpoint.as_deref())
             .map(|text| parse_endpoint(text, options.use_ssl))
@@ -190,7 +171,11 @@ impl Patience {
 }
 
 /// Returns the key pair of the options, or that of the environment, never a mixture.
-fn credential(bucket: &str, options: &S3Options, environment: &Environment) -> Result<Option<AwsCredential>> {
+fn credential(
+    bucket: &str,
+    options: &BucketOptions,
+    environment: &Environment,
+) -> Result<Option<AwsCredential>> {
     let access = options.access_key.as_deref().filter(|key| !key.is_empty());
     let secret = options.secret_key.as_ref().filter(|key| !key.expose().is_empty());
     if access.is_some() || secret.is_some() {

@@ -14,7 +14,8 @@ use url::Url;
 
 use crate::bucket::Bucket;
 use crate::environment::Environment;
-use crate::s3::{self, S3Options};
+use crate::options::BucketOptions;
+use crate::s3;
 use crate::{Cause, Error, Result, local};
 
 const CHECK_SECONDS: u64 = 15;
@@ -64,7 +65,7 @@ impl Storage {
     /// [`Error::InvalidLocation`] for an impossible bucket or prefix,
     /// [`Error::InvalidEndpoint`], [`Error::IncompleteCredentials`],
     /// [`Error::NoCredentials`] and [`Error::InvalidSettings`] for the options.
-    pub fn s3(bucket: &str, prefix: &str, options: &S3Options) -> Result<Self> {
+    pub fn bucket(bucket: &str, prefix: &str, options: &BucketOptions) -> Result<Self> {
         Self::s3_in(bucket, prefix, options, Environment::of_process())
     }
 
@@ -73,15 +74,15 @@ impl Storage {
     /// # Errors
     ///
     /// [`Error::InvalidLocation`] for any other scheme, and those of
-    /// [`Storage::local`] and [`Storage::s3`].
-    pub fn open(url_or_path: &str, options: &S3Options) -> Result<Self> {
+    /// [`Storage::local`] and [`Storage::bucket`].
+    pub fn open(url_or_path: &str, options: &BucketOptions) -> Result<Self> {
         let Some((scheme, rest)) = url_or_path.split_once("://") else {
             return Self::local(FsPath::new(url_or_path));
         };
         match scheme.to_ascii_lowercase().as_str() {
             "s3" => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-                Self::s3(bucket, prefix, options)
+                Self::bucket(bucket, prefix, options)
             }
             "file" => Self::local(&folder_of_url(url_or_path)?),
             _ => Err(Error::InvalidLocation {
@@ -209,7 +210,7 @@ impl Storage {
         checked.unwrap_or_else(|_| Err(bucket.timed_out(CHECK_SECONDS)))
     }
 
-    fn s3_in(bucket: &str, prefix: &str, options: &S3Options, environment: Environment) -> Result<Self> {
+    fn s3_in(bucket: &str, prefix: &str, options: &BucketOptions, environment: Environment) -> Result<Self> {
         let location = format!("s3://{bucket}/{prefix}");
         let invalid = |reason: String| Error::InvalidLocation { location: location.clone(), reason };
         let (data, control, bucket) = s3::clients(bucket, options, environment)?;

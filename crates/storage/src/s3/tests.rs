@@ -6,12 +6,12 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     Environment::new(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-fn options(endpoint: &str) -> S3Options {
-    S3Options {
+fn options(endpoint: &str) -> BucketOptions {
+    BucketOptions {
         endpoint: Some(endpoint.to_owned()),
         access_key: Some("key".to_owned()),
         secret_key: Some(Secret::from("swordfish")),
-        ..S3Options::default()
+        ..BucketOptions::default()
     }
 }
 
@@ -75,7 +75,7 @@ fn environment_fills_what_the_options_leave_out() {
         ("AWS_BUCKET", "another"),
         ("PATH", "/bin"),
     ]);
-    let settings = Settings::new("b", &S3Options::default(), environment).unwrap();
+    let settings = Settings::new("b", &BucketOptions::default(), environment).unwrap();
     let credential = settings.credential.as_ref().unwrap();
     assert_eq!(credential.key_id, "env-key");
     assert_eq!(credential.secret_key, "env-secret");
@@ -106,7 +106,7 @@ fn options_win_over_the_environment_as_a_whole() {
 #[test]
 fn half_a_key_pair_is_an_error_even_when_the_environment_has_the_rest() {
     let environment = environment(&[("AWS_SECRET_ACCESS_KEY", "env-secret"), ("AWS_ACCESS_KEY_ID", "k")]);
-    let half = S3Options { secret_key: None, ..options("host") };
+    let half = BucketOptions { secret_key: None, ..options("host") };
     let error = Settings::new("b", &half, environment).err().unwrap();
     assert_eq!(
         error.to_string(),
@@ -116,10 +116,10 @@ fn half_a_key_pair_is_an_error_even_when_the_environment_has_the_rest() {
 
 #[test]
 fn missing_credentials_are_an_error_except_on_aws() {
-    let nobody = S3Options { endpoint: Some("host:9000".to_owned()), ..S3Options::default() };
+    let nobody = BucketOptions { endpoint: Some("host:9000".to_owned()), ..BucketOptions::default() };
     let error = clients("b", &nobody, Environment::default()).err().unwrap();
     assert!(error.to_string().starts_with("no credentials for bucket `b` at `http://host:9000`"), "{error}");
-    assert!(clients("b", &S3Options::default(), Environment::default()).is_ok());
+    assert!(clients("b", &BucketOptions::default(), Environment::default()).is_ok());
     let public = environment(&[("AWS_SKIP_SIGNATURE", "true")]);
     assert!(clients("b", &nobody, public).is_ok());
 }

@@ -9,12 +9,12 @@ use std::{fs, thread};
 use super::*;
 use crate::Secret;
 
-fn options(endpoint: &str) -> S3Options {
-    S3Options {
+fn options(endpoint: &str) -> BucketOptions {
+    BucketOptions {
         endpoint: Some(endpoint.to_owned()),
         access_key: Some("key".to_owned()),
         secret_key: Some(Secret::from("swordfish")),
-        ..S3Options::default()
+        ..BucketOptions::default()
     }
 }
 

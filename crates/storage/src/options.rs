@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Secret;
+
+/// Who keeps a bucket, which decides how it is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cloud {
+    /// AWS, MinIO and every other server that speaks S3.
+    #[default]
+    Aws,
+    /// Google Cloud Storage.
+    Gcp,
+    /// Azure Blob Storage; a bucket is a container there.
+    Azure,
+    /// Alibaba Cloud OSS, by its S3 interface.
+    Ali,
+    /// Tencent Cloud COS, by its S3 interface.
+    Tencent,
+}
+
+/// How to reach a bucket, and as whom.
+///
+/// What is `None` is taken from the cloud's own environment variables, then
+/// from the cloud's own defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BucketOptions {
+    /// Who keeps the bucket.
+    pub cloud: Cloud,
+    /// `host`, `host:port`, or an http(s) URL of these. `None` means the cloud's own.
+    pub endpoint: Option<String>,
+    /// The region to sign requests for; S3 servers other than AWS take any.
+    pub region: Option<String>,
+    /// The access key id (Azure: the account), given together with the secret key or not at all.
+    pub access_key: Option<String>,
+    /// The secret key (Azure: the account's key) that belongs to the access key.
+    pub secret_key: Option<Secret>,
+    /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts more.
+    pub use_ssl: Option<bool>,
+    /// Whether the machine's own role is asked for credentials, and keys are ignored.
+    pub use_iam: bool,
+    /// Whether the bucket's name stands in front of the host name instead of in
+    /// the path. `None` leaves it to the cloud's way.
+    pub virtual_hosted: Option<bool>,
+}
+
+impl Cloud {
+    /// The clouds, by the name that `migration.yaml` gives them.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Aws, "aws"),
+        (Self::Gcp, "gcp"),
+        (Self::Azure, "azure"),
+        (Self::Ali, "ali"),
+        (Self::Tencent, "tc"),
+    ];
+}
+
+impl fmt::Display for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(cloud, _)| cloud == self).map_or("", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Cloud {
+    type Err = String;
+
+    /// Reads the name of a cloud or one of its obvious aliases, whatever their case.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "aws" | "s3" | "minio" => Self::Aws,
+            "gcp" | "gcs" | "google" => Self::Gcp,
+            "azure" | "az" => Self::Azure,
+            "ali" | "aliyun" | "alibaba" | "oss" => Self::Ali,
+            "tc" | "tencent" | "cos" => Self::Tencent,
+            _ => return Err("expected `aws`, `gcp`, `azure`, `ali` or `tc`".into()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cloud_is_read_by_the_name_it_is_shown_with() {
+        for (cloud, name) in Cloud::ALL {
+            assert_eq!(name.parse(), Ok(cloud));
+            assert_eq!(cloud.to_string(), name);
+        }
+        assert_eq!("MinIO".parse(), Ok(Cloud::Aws));
+        assert!("ibm".parse::<Cloud>().unwrap_err().contains("`gcp`"));
+    }
+}
