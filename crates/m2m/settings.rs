@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 
 use datafusion::prelude::SessionContext;
-use m2m_catalog::{Install, MetaSource};
+use m2m_catalog::{Install, MetaSource, Metadata, tables_folder};
 use m2m_datasource::{SessionOptions, Source, session};
 use m2m_migration::{DumpSettings, LoadSettings};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
-use m2m_storage::{S3Options, Storage};
+use m2m_storage::{BucketOptions, Storage};
 
 use crate::args::{DumpOptions, Global, LoadOptions};
 use crate::config::{Config, Hidden};
@@ -66,19 +66,21 @@ impl Settings {
         let source = &self.args.source;
         let install = match (&source.install, &source.meta) {
             (Some(root), _) => Install::locate(root)?,
-            (None, Some(meta)) => Install::from_parts(&source.tables, meta, None)?,
+            (None, Some(meta)) => install_of(&source.tables, meta)?,
             (None, None) => {
                 let (tables, meta) = self.install_of_config()?;
-                Install::from_parts(&[tables], &meta, None)?
+                install_of(&[tables], &meta)?
             }
         };
         match &source.wal {
-            Some(_) if matches!(install.meta, MetaSource::MetaJson(_)) => Err(Error::Setting {
-                setting: "--wal".into(),
-                reason: "a `meta.json` has no positions to compare the log with; name the `meta.sqlite`"
-                    .into(),
-            }),
-            Some(wal) => Ok(install.with_wal(wal.clone())?),
+            Some(_) if matches!(install.metadata.source, MetaSource::MetaJson { .. }) => {
+                Err(Error::Setting {
+                    setting: "--wal".into(),
+                    reason: "a `meta.json` has no positions to compare the log with; name the `meta.sqlite`"
+                        .into(),
+                })
+            }
+            Some(wal) => Ok(Install { metadata: install.metadata.with_wal(wal.clone())?, ..install }),
             None => Ok(install),
         }
     }
@@ -127,7 +129,7 @@ impl Settings {
                     .as_deref()
                     .ok_or(Error::Missing { what: "the bucket", remedy: "set `target.remote.bucket`" })?;
                 let prefix = remote.output_dir.as_deref().unwrap_or_default();
-                Ok(Storage::s3(bucket, prefix.strip_prefix('/').unwrap_or(prefix), &self.s3_options())?)
+                Ok(Storage::bucket(bucket, prefix.strip_prefix('/').unwrap_or(prefix), &self.s3_options())?)
             }
             _ => match &target.local.output_dir {
                 Some(folder) => Ok(Storage::open(folder, &self.s3_options())?),
@@ -136,19 +138,19 @@ impl Settings {
         }
     }
 
-    fn s3_options(&self) -> S3Options {
+    fn s3_options(&self) -> BucketOptions {
         let (args, remote) = (&self.args.target, &self.config.target.remote);
         // With IAM the machine's role is asked; keys in the file are not for it.
         let key = |hidden: &Option<Hidden>| {
             hidden.as_ref().filter(|_| !remote.use_iam).map(|hidden| hidden.expose().to_owned())
         };
-        S3Options {
+        BucketOptions {
             endpoint: args.s3_endpoint.clone().or_else(|| remote.endpoint.clone()),
             region: args.s3_region.clone().or_else(|| remote.region.clone()),
             access_key: args.s3_access_key.clone().or_else(|| key(&remote.ak)),
             secret_key: args.s3_secret_key.clone().or_else(|| key(&remote.sk)).map(m2m_storage::Secret::from),
             use_ssl: remote.use_ssl,
-            ..S3Options::default()
+            ..BucketOptions::default()
         }
     }
 
@@ -218,4 +220,9 @@ impl Settings {
             ..default
         }
     }
+}
+
+fn install_of(tables: &[PathBuf], meta: &std::path::Path) -> Result<Install> {
+    let tables = tables.iter().map(|folder| tables_folder(folder)).collect::<Result<_, _>>()?;
+    Ok(Install { tables, metadata: Metadata { source: MetaSource::file(meta)?, wal: None } })
 }

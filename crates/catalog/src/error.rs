@@ -46,32 +46,36 @@ pub enum Error {
         reason: String,
     },
     /// The installation is one of Milvus 0.11.
-    #[error("metadata `{}` is of Milvus 0.11, whose files have another format that m2m does not read", path.display())]
+    #[error(
+        "metadata `{metadata}` is of Milvus 0.11, whose files have another format that m2m does not read"
+    )]
     Milvus011 {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
     },
     /// The database holds something else.
-    #[error("metadata `{}` is not of Milvus 1.x: expected the tables `Tables` and `TableFiles`, found {found}", path.display())]
+    #[error(
+        "metadata `{metadata}` is not of Milvus 1.x: expected the tables `Tables` and `TableFiles`, found {found}"
+    )]
     OtherDatabase {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
         /// The tables it has.
         found: String,
     },
     /// SQLite refused a query.
-    #[error("cannot query metadata `{}`", path.display())]
+    #[error("cannot query metadata `{metadata}`")]
     Sql {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
         /// Why.
         source: sqlx::Error,
     },
     /// The `meta.json` is not what it should be.
-    #[error("cannot decode metadata `{}`", path.display())]
+    #[error("cannot decode metadata `{metadata}`")]
     Json {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
         /// Why, with line and column.
         source: serde_json::Error,
     },
@@ -82,18 +86,18 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The `meta.json` was written by a newer m2m.
-    #[error("metadata `{}` has version {found}, this m2m reads up to 2: use a newer one", path.display())]
+    #[error("metadata `{metadata}` has version {found}, this m2m reads up to 2: use a newer one")]
     JsonVersion {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
         /// Its version.
         found: u64,
     },
     /// A row that matters has a value it cannot have.
-    #[error("metadata `{}`, {place}: expected {expected}, found {found}", path.display())]
+    #[error("metadata `{metadata}`, {place}: expected {expected}, found {found}")]
     Value {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        metadata: String,
         /// The row and column.
         place: String,
         /// What can stand there.

@@ -10,7 +10,7 @@
 //! ```no_run
 //! # async fn example() -> Result<(), m2m_catalog::Error> {
 //! let install = m2m_catalog::Install::locate("/var/lib/milvus".as_ref())?;
-//! for collection in install.inventory().await?.collections {
+//! for collection in install.metadata.inventory().await?.collections {
 //!     let segments = collection.segments().count();
 //!     println!("{}: {} partitions, {segments} segments", collection.name, collection.partitions.len());
 //! }
@@ -35,14 +35,16 @@ mod error;
 mod install;
 mod inventory;
 pub mod meta_json;
+mod metadata;
 mod resolve;
 mod sqlite;
 mod wal;
 
 pub use codes::{Engine, FileType, Metric};
 pub use error::{Error, Result};
-pub use install::{Install, MetaSource};
+pub use install::{Install, tables_folder};
 pub use inventory::{
     Collection, DEFAULT_PARTITION, EnvironmentRow, FileRow, Inventory, Partition, Segment, TableRow,
 };
+pub use metadata::{MetaSource, Metadata};
 pub use wal::Unflushed;

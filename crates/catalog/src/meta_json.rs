@@ -7,7 +7,6 @@
 //! segments, and the other partitions beside them.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use m2m_segment::names::is_safe_component;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -91,47 +90,48 @@ where
     Ok(Option::deserialize(json)?.unwrap_or_default())
 }
 
-/// Reads a `meta.json`, of milvus-migration or of m2m.
+/// Reads the text of a `meta.json`, of milvus-migration or of m2m.
+/// `location` names it in messages.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, is of a newer version, or holds a value that
+/// When it is no JSON of this form, is of a newer version, or holds a value that
 /// cannot be.
-pub fn read(path: &Path) -> Result<Inventory> {
-    let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
+pub fn read(location: &str, text: &[u8]) -> Result<Inventory> {
+    let metadata = location;
     let meta: Meta =
-        serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.into(), source })?;
+        serde_json::from_slice(text).map_err(|source| Error::Json { metadata: metadata.into(), source })?;
     if meta.version > VERSION {
-        return Err(Error::JsonVersion { path: path.into(), found: meta.version });
+        return Err(Error::JsonVersion { metadata: metadata.into(), found: meta.version });
     }
     let mut names = HashSet::new();
     let mut collections = Vec::with_capacity(meta.collections.len());
     for collection in meta.collections {
         if !names.insert(collection.collection.clone()) {
             return Err(wrong(
-                path,
+                metadata,
                 &collection.collection,
                 "collection",
                 "a name that comes once",
                 "a second one",
             ));
         }
-        collections.push(of_json(path, collection)?);
+        collections.push(of_json(metadata, collection)?);
     }
-    once(path, &collections)?;
+    once(metadata, &collections)?;
     collections.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Inventory { collections, ..Inventory::default() })
 }
 
 /// Makes sure that no directory stands for two partitions, whose rows would
 /// then count twice.
-fn once(path: &Path, collections: &[Collection]) -> Result<()> {
+fn once(metadata: &str, collections: &[Collection]) -> Result<()> {
     let mut table_ids = HashSet::new();
     for collection in collections {
         for Partition { table_id, .. } in &collection.partitions {
             if !table_ids.insert(table_id) {
                 let expected = "a directory of one partition alone";
-                return Err(wrong(path, &collection.name, "table_id", expected, table_id));
+                return Err(wrong(metadata, &collection.name, "table_id", expected, table_id));
             }
         }
     }
@@ -149,19 +149,19 @@ pub fn write(inventory: &Inventory) -> Result<String> {
     serde_json::to_string_pretty(&meta).map_err(|source| Error::Encode { source })
 }
 
-fn of_json(path: &Path, json: CollectionJson) -> Result<Collection> {
+fn of_json(metadata: &str, json: CollectionJson) -> Result<Collection> {
     let name = json.collection;
     let metric = Metric::from_code(json.metric)
-        .ok_or_else(|| wrong(path, &name, "metric", "1 to 7", &json.metric.to_string()))?;
+        .ok_or_else(|| wrong(metadata, &name, "metric", "1 to 7", &json.metric.to_string()))?;
     let expected = "1 to 32768, for binary vectors a multiple of 8";
-    let layout =
-        layout(metric, json.dim).map_err(|_| wrong(path, &name, "dim", expected, &json.dim.to_string()))?;
-    let mut partitions = vec![partition(path, &name, DEFAULT_PARTITION, &name, json.segments)?];
+    let layout = layout(metric, json.dim)
+        .map_err(|_| wrong(metadata, &name, "dim", expected, &json.dim.to_string()))?;
+    let mut partitions = vec![partition(metadata, &name, DEFAULT_PARTITION, &name, json.segments)?];
     for more in json.partitions {
         if partitions.iter().any(|known| known.tag == more.tag || known.table_id == more.table_id) {
-            return Err(wrong(path, &name, "partitions", "tags and table ids that come once", &more.tag));
+            return Err(wrong(metadata, &name, "partitions", "tags and table ids that come once", &more.tag));
         }
-        partitions.push(partition(path, &name, &more.tag, &more.table_id, more.segments)?);
+        partitions.push(partition(metadata, &name, &more.tag, &more.table_id, more.segments)?);
     }
     let default_engine = if metric.is_binary() { Engine::BinFlat } else { Engine::Flat };
     Ok(Collection {
@@ -179,33 +179,33 @@ fn of_json(path: &Path, json: CollectionJson) -> Result<Collection> {
 }
 
 fn partition(
-    path: &Path,
+    metadata: &str,
     collection: &str,
     tag: &str,
     table_id: &str,
     json: Vec<SegmentJson>,
 ) -> Result<Partition> {
     if !is_safe_component(table_id) {
-        return Err(wrong(path, collection, "table_id", "a name without a path", table_id));
+        return Err(wrong(metadata, collection, "table_id", "a name without a path", table_id));
     }
     let mut ids = HashSet::new();
     let mut segments = Vec::with_capacity(json.len());
     for one in json {
         if !is_safe_component(&one.segment) {
-            return Err(wrong(path, collection, "segment", "a name without a path", &one.segment));
+            return Err(wrong(metadata, collection, "segment", "a name without a path", &one.segment));
         }
         if !ids.insert(one.segment.clone()) {
-            return Err(wrong(path, collection, "segment", "a segment that comes once", &one.segment));
+            return Err(wrong(metadata, collection, "segment", "a segment that comes once", &one.segment));
         }
-        segments.push(segment(path, collection, one)?);
+        segments.push(segment(metadata, collection, one)?);
     }
     Ok(Partition { tag: tag.into(), table_id: table_id.into(), segments })
 }
 
-fn segment(path: &Path, collection: &str, json: SegmentJson) -> Result<Segment> {
+fn segment(metadata: &str, collection: &str, json: SegmentJson) -> Result<Segment> {
     let kind = |name: &String| {
         let found = FileType::from_name(name);
-        found.ok_or_else(|| wrong(path, collection, "fileTypes", "names such as `RAW`", name))
+        found.ok_or_else(|| wrong(metadata, collection, "fileTypes", "names such as `RAW`", name))
     };
     let mut file_types = json.file_types.iter().map(kind).collect::<Result<Vec<_>>>()?;
     if file_types.is_empty() {
@@ -268,9 +268,9 @@ fn total(rows: impl Iterator<Item = i64>) -> i64 {
     rows.fold(0, i64::saturating_add)
 }
 
-fn wrong(path: &Path, collection: &str, key: &str, expected: &'static str, found: &str) -> Error {
+fn wrong(metadata: &str, collection: &str, key: &str, expected: &'static str, found: &str) -> Error {
     Error::Value {
-        path: path.into(),
+        metadata: metadata.into(),
         place: format!("collection `{collection}`, key `{key}`"),
         expected,
         found: format!("`{found}`"),
@@ -282,10 +282,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Inventory> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meta.json");
-        std::fs::write(&path, text).unwrap();
-        read(&path)
+        read("meta.json", text.as_bytes())
     }
 
     const OLD: &str = r#"{"collections":[{"collection":"test1w","metric":1,"rows":10000,"dim":256,"segments":[

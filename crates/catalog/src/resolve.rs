@@ -7,7 +7,6 @@
 //!   it. Rows of other types neither add it nor take it away.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
 use m2m_segment::names::is_safe_component;
 
@@ -18,9 +17,9 @@ use crate::inventory::{Collection, DEFAULT_PARTITION, FileRow, Partition, Segmen
 /// State of a row of `Tables` that is not dropped.
 const NORMAL: i64 = 0;
 
-/// Returns the live collections, by name. `path` is for messages.
-pub(crate) fn collections(path: &Path, tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
-    let resolver = Resolver { path, files: by_table(files) };
+/// Returns the live collections, by name. `metadata` names them in messages.
+pub(crate) fn collections(metadata: &str, tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
+    let resolver = Resolver { metadata, files: by_table(files) };
     let mut collections = Vec::new();
     for table in tables {
         if resolver.is_normal(table)? && table.owner_table.is_empty() {
@@ -40,7 +39,7 @@ fn by_table(files: &[FileRow]) -> HashMap<&str, Vec<&FileRow>> {
 }
 
 struct Resolver<'a> {
-    path: &'a Path,
+    metadata: &'a str,
     files: HashMap<&'a str, Vec<&'a FileRow>>,
 }
 
@@ -146,7 +145,7 @@ impl Resolver<'_> {
     fn value(&self, place: String, expected: &'static str, found: Option<impl ToString>) -> Error {
         let found =
             found.map_or_else(|| "no usable value".into(), |found| format!("`{}`", found.to_string()));
-        Error::Value { path: self.path.into(), place, expected, found }
+        Error::Value { metadata: self.metadata.into(), place, expected, found }
     }
 }
 
@@ -201,7 +200,7 @@ mod tests {
     }
 
     fn resolve(tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
-        collections(Path::new("meta.sqlite"), tables, files)
+        collections("meta.sqlite", tables, files)
     }
 
     fn ids(partition: &Partition) -> Vec<&str> {

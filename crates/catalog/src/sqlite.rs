@@ -98,10 +98,10 @@ async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
         return Ok(());
     }
     if has("Collection") && has("SegmentFile") {
-        return Err(Error::Milvus011 { path: path.into() });
+        return Err(Error::Milvus011 { metadata: path.display().to_string() });
     }
     let found = if names.is_empty() { "none".into() } else { format!("`{}`", names.join("`, `")) };
-    Err(Error::OtherDatabase { path: path.into(), found })
+    Err(Error::OtherDatabase { metadata: path.display().to_string(), found })
 }
 
 /// Damage shows in many calls; the codes are `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
@@ -114,7 +114,7 @@ fn sql_error(path: &Path, source: sqlx::Error) -> Error {
         let reason = source.as_database_error().map_or_else(String::new, |error| error.message().into());
         Error::Damaged { path: path.into(), reason }
     } else {
-        Error::Sql { path: path.into(), source }
+        Error::Sql { metadata: path.display().to_string(), source }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::prelude::SessionContext;
-use m2m_catalog::{Install, Inventory};
+use m2m_catalog::{Install, Inventory, Metadata};
 use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
@@ -25,22 +25,32 @@ pub struct Source {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) install: Install,
+    pub(crate) metadata: Metadata,
     pub(crate) inventory: Inventory,
     pub(crate) roots: Roots,
     pub(crate) tables: BTreeMap<String, Arc<CollectionTable>>,
 }
 
 impl Source {
-    /// Reads the metadata of an installation. Segments are not touched yet.
+    /// Reads the metadata of an installation on this machine. Segments are not
+    /// touched yet.
     ///
     /// # Errors
     ///
     /// When the metadata cannot be read, or no `tables` folder is named.
     pub async fn open(install: &Install) -> Result<Self> {
-        let inventory = install.inventory().await?;
-        let mut roots =
-            install.tables.iter().map(|folder| Storage::local(folder)).collect::<Result<Vec<_>, _>>()?;
+        let roots = install.tables.iter().map(|folder| Storage::local(folder)).collect::<Result<_, _>>()?;
+        Self::with_roots(&install.metadata, roots).await
+    }
+
+    /// Reads the metadata of an installation whose segments are in `roots`, the
+    /// `tables` folders. Segments are not touched yet.
+    ///
+    /// # Errors
+    ///
+    /// When the metadata cannot be read, or no `tables` folder is named.
+    pub async fn with_roots(metadata: &Metadata, mut roots: Vec<Storage>) -> Result<Self> {
+        let inventory = metadata.inventory().await?;
         if roots.is_empty() {
             return Err(Error::NoTables);
         }
@@ -50,13 +60,19 @@ impl Source {
             (collection.name.clone(), Arc::new(table))
         });
         let tables = tables.collect();
-        Ok(Self { inner: Arc::new(Inner { install: install.clone(), inventory, roots, tables }) })
+        Ok(Self { inner: Arc::new(Inner { metadata: metadata.clone(), inventory, roots, tables }) })
     }
 
-    /// Returns where the installation is.
+    /// Returns where its metadata is.
     #[must_use]
-    pub fn install(&self) -> &Install {
-        &self.inner.install
+    pub fn metadata(&self) -> &Metadata {
+        &self.inner.metadata
+    }
+
+    /// Returns where its `tables` folders are, as messages show them.
+    #[must_use]
+    pub fn tables(&self) -> Vec<String> {
+        self.inner.roots.iter().map(|root| root.display(root.prefix())).collect()
     }
 
     /// Returns what its metadata says.
@@ -94,7 +110,7 @@ impl Source {
         catalog.register_schema(COLLECTIONS, collections).map_err(Error::Session)?;
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
         ctx.register_catalog(CATALOG, Arc::new(catalog));
-        for root in std::iter::once(&self.inner.roots.first).chain(&self.inner.roots.others) {
+        for root in self.inner.roots.iter() {
             ctx.runtime_env().register_object_store(root.base_url(), Arc::clone(root.store()));
         }
         Ok(())

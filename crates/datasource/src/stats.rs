@@ -124,6 +124,12 @@ pub(crate) struct Roots {
     pub(crate) others: Vec<Storage>,
 }
 
+impl Roots {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Storage> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
 /// What stands before a path of this root in messages.
 pub(crate) fn base_of(root: &Storage) -> Arc<str> {
     if root.is_local() { "/".into() } else { root.base_url().as_str().into() }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
-use m2m_catalog::Install;
+use m2m_catalog::{Install, MetaSource, Metadata};
 use tempfile::TempDir;
 
 use crate::session::{SessionOptions, session};
@@ -93,7 +93,10 @@ impl TestInstall {
         let collections: Vec<String> = self.collections.iter().map(|name| self.json(name)).collect();
         let text = format!(r#"{{"version": 2, "collections": [{}]}}"#, collections.join(","));
         fs::write(&meta, text).unwrap();
-        Install::from_parts(&[self.tables()], &meta, None).unwrap()
+        Install {
+            tables: vec![self.tables()],
+            metadata: Metadata { source: MetaSource::file(&meta).unwrap(), wal: None },
+        }
     }
 
     fn json(&self, name: &str) -> String {

@@ -214,11 +214,7 @@ fn manifest(source: &Source, plan: &DumpPlan, settings: &DumpSettings, written: 
         }
         collections.push(collection_entry(planned, settings, partitions)?);
     }
-    let install = source.install();
-    let entry = SourceEntry {
-        meta: install.meta.path().display().to_string(),
-        tables: install.tables.iter().map(|root| root.display().to_string()).collect(),
-    };
+    let entry = SourceEntry { meta: source.metadata().source.to_string(), tables: source.tables() };
     Ok(Manifest::new(entry, collections))
 }
 

@@ -177,7 +177,7 @@ pub fn partition_names(collection: &Collection) -> Vec<String> {
 /// The tables of the named collections, each once, or of all.
 pub(crate) fn select(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionTable>>> {
     if source.inventory().collections.is_empty() {
-        return Err(Error::NoCollections { meta: source.install().meta.path().display().to_string() });
+        return Err(Error::NoCollections { meta: source.metadata().source.to_string() });
     }
     if collections.is_empty() {
         return source
@@ -217,10 +217,10 @@ fn refuse_unflushed(source: &Source, tables: &[Arc<CollectionTable>]) -> Result<
 /// What is not migrated because it stands only in the write-ahead log, or
 /// cannot be told because there is none.
 fn install_notes(source: &Source) -> Vec<String> {
-    let install = source.install();
+    let metadata = source.metadata();
     let unknown = "rows that were never flushed cannot be told";
-    let mut notes = match (&install.meta, &install.wal) {
-        (MetaSource::MetaJson(_), _) => {
+    let mut notes = match (&metadata.source, &metadata.wal) {
+        (MetaSource::MetaJson { .. }, _) => {
             vec![format!("a `meta.json` says nothing of the write-ahead log: {unknown}")]
         }
         (MetaSource::Sqlite(_), None) => {

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where metadata is, and reading it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::inventory::Inventory;
+use crate::{meta_json, resolve, sqlite, wal};
+
+/// The metadata of one 1.x server, and the write-ahead log that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The metadata.
+    pub source: MetaSource,
+    /// The write-ahead log, where one was found or named.
+    pub wal: Option<PathBuf>,
+}
+
+/// Where the metadata is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetaSource {
+    /// A SQLite database, with its `-wal` beside it.
+    Sqlite(PathBuf),
+    /// A `meta.json` of milvus-migration or of m2m, wherever it came from.
+    MetaJson {
+        /// Where it stands, for messages.
+        location: String,
+        /// What stands in it.
+        text: Vec<u8>,
+    },
+}
+
+impl MetaSource {
+    /// Returns the metadata in a local file, whose kind its content tells.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is neither SQLite nor JSON.
+    pub fn file(path: &Path) -> Result<Self> {
+        if sqlite::is_sqlite(path)? {
+            return Ok(Self::Sqlite(path.into()));
+        }
+        let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
+        if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+            return Ok(Self::MetaJson { location: path.display().to_string(), text });
+        }
+        let head = text.get(..16).unwrap_or(&text);
+        let found = if head.is_empty() { "nothing".into() } else { format!("`{}`", head.escape_ascii()) };
+        Err(Error::UnknownMetadata { path: path.into(), found })
+    }
+}
+
+impl fmt::Display for MetaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::MetaJson { location, .. } => f.write_str(location),
+        }
+    }
+}
+
+impl Metadata {
+    /// Names the folder of the write-ahead log, which can be anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When the folder does not exist.
+    pub fn with_wal(self, wal: PathBuf) -> Result<Self> {
+        std::fs::read_dir(&wal).map_err(Error::read("write-ahead log", &wal))?;
+        Ok(Self { wal: Some(wal), ..self })
+    }
+
+    /// Reads the metadata, and the headers of the write-ahead log where there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the metadata is damaged, of another version, or holds a live row
+    /// that cannot be.
+    pub async fn inventory(&self) -> Result<Inventory> {
+        match &self.source {
+            MetaSource::MetaJson { location, text } => meta_json::read(location, text),
+            MetaSource::Sqlite(path) => {
+                let rows = sqlite::read(path).await?;
+                let unflushed = match &self.wal {
+                    Some(folder) => wal::unflushed(folder, &rows.tables, &rows.environment)?,
+                    None => Vec::new(),
+                };
+                Ok(Inventory {
+                    collections: resolve::collections(
+                        &path.display().to_string(),
+                        &rows.tables,
+                        &rows.files,
+                    )?,
+                    tables: rows.tables,
+                    files: rows.files,
+                    environment: rows.environment,
+                    unflushed,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn metadata_is_told_by_its_content() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("meta.sqlite");
+        for (content, found) in [(&b""[..], "nothing"), (b"\x00garbage", r"\x00garbage")] {
+            fs::write(&path, content).unwrap();
+            let error = MetaSource::file(&path).unwrap_err().to_string();
+            assert!(error.contains(found) && error.contains("meta.sqlite"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_is_refused() {
+        let metadata = Metadata { source: MetaSource::Sqlite("meta.sqlite".into()), wal: None };
+        let error = metadata.with_wal("/nonexistent/wal".into()).unwrap_err();
+        assert!(matches!(&error, Error::Read { path, .. } if path.ends_with("wal")), "{error:?}");
+    }
+}
