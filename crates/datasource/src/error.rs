@@ -99,6 +99,16 @@ pub enum Error {
     /// The installation has no `tables` folder.
     #[error("no `tables` folder is named: give it with `--tables`")]
     NoTables,
+    /// The `tables` folders are in stores that one plan cannot read.
+    #[error(
+        "`{first}` and `{other}` are in different stores: bring all `tables` folders of the installation to one bucket, or to this machine"
+    )]
+    SeveralStores {
+        /// The first folder.
+        first: String,
+        /// One that is elsewhere.
+        other: String,
+    },
     /// There is no such collection.
     #[error("there is no collection `{name}`{hint}")]
     NoCollection {

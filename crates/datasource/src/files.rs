@@ -19,6 +19,9 @@ pub(crate) const IDS: &str = "ids";
 pub(crate) const VECTORS: &str = "vectors";
 const DELETED_DOCS: &str = "deleted docs";
 
+/// Bytes of deleted docs that are asked for at once: nearly always, all of them.
+const DELETED_DOCS_START: u64 = 64 << 10;
+
 /// The files of one segment.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentFiles {
@@ -88,31 +91,40 @@ impl SegmentFiles {
         vectors::check(header, meta.size, rows, layout).map_err(|source| self.damaged(VECTORS, &path, source))
     }
 
-    /// The deleted rows.
+    /// The deleted rows. What stands behind the counted part is not read.
     pub(crate) async fn deleted_docs(&self, rows: u64) -> Result<DeletedDocs> {
         let path = self.deleted_docs_path();
-        let bytes = match self.store.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        };
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
+        let (start, size) = match self.start(&path, DELETED_DOCS_START).await {
+            Ok((start, meta)) => (start, meta.size),
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(Error::MissingDeletedDocs { path: self.display(&path), rows });
             }
             Err(source) => return Err(self.unreadable(DELETED_DOCS, &path, source)),
         };
-        if snapshot::is_0_11_file(&bytes) {
+        if snapshot::is_0_11_file(&start) {
             return Err(Error::Milvus011 { what: DELETED_DOCS, path: self.display(&path) });
         }
-        DeletedDocs::decode(&bytes, rows).map_err(|source| self.damaged(DELETED_DOCS, &path, source))
+        let damaged = |source| self.damaged(DELETED_DOCS, &path, source);
+        let end = counted_end(&start, size).map_err(damaged)?;
+        let counted = self.up_to(DELETED_DOCS, &path, start, end).await?;
+        DeletedDocs::decode(&counted, rows).map_err(damaged)
+    }
+
+    /// The first `end` bytes of a file that begins with `start`.
+    async fn up_to(&self, what: &'static str, path: &Path, start: Bytes, end: u64) -> Result<Bytes> {
+        let known = start.len() as u64;
+        if end <= known {
+            return Ok(start.slice(..usize::try_from(end).unwrap_or(start.len())));
+        }
+        let rest = self.read(what, path, known..end).await?;
+        Ok([start, rest].concat().into())
     }
 
     /// Reads exactly the bytes of `range`.
     pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
         let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
-        let bytes = get_range(self.store.as_ref(), path, range).await;
-        let bytes = bytes.map_err(|source| self.unreadable(what, path, source))?;
+        let read = get_range(self.store.as_ref(), path, range).await;
+        let (bytes, _) = read.map_err(|source| self.unreadable(what, path, source))?;
         let found = bytes.len() as u64;
         if found == expected {
             Ok(bytes)
@@ -129,22 +141,33 @@ impl SegmentFiles {
         path: &Path,
         at_risk: impl FnOnce() -> String,
     ) -> Result<([u8; 8], ObjectMeta)> {
-        let meta = match self.store.head(path).await {
-            Ok(meta) => meta,
+        let (start, meta) = match self.start(path, HEADER_LEN).await {
+            Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(Error::Missing { what, path: self.display(path), rows: at_risk() });
             }
             Err(source) => return Err(self.unreadable(what, path, source)),
         };
-        let mut header = [0; 8];
-        if meta.size >= HEADER_LEN {
-            let bytes = self.read(what, path, 0..HEADER_LEN).await?;
-            if snapshot::is_0_11_file(&bytes) {
-                return Err(Error::Milvus011 { what, path: self.display(path) });
-            }
-            header.copy_from_slice(&bytes);
+        if snapshot::is_0_11_file(&start) {
+            return Err(Error::Milvus011 { what, path: self.display(path) });
         }
-        Ok((header, meta))
+        Ok((start.first_chunk().copied().unwrap_or_default(), meta))
+    }
+
+    /// The first `length` bytes of a file, or all if it has less, and the file
+    /// as the store knows it.
+    async fn start(&self, path: &Path, length: u64) -> object_store::Result<(Bytes, ObjectMeta)> {
+        let error = match get_range(self.store.as_ref(), path, 0..length).await {
+            Ok((bytes, meta)) if bytes.len() as u64 == length.min(meta.size) => return Ok((bytes, meta)),
+            Ok((bytes, meta)) => return Err(ended_early(length.min(meta.size), bytes.len())),
+            Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
+            Err(error) => error,
+        };
+        // To every store, a range of an empty file is an error.
+        match self.store.head(path).await {
+            Ok(meta) if meta.size == 0 => Ok((Bytes::new(), meta)),
+            _ => Err(error),
+        }
     }
 
     /// The segment's folder as a user knows it.
@@ -166,20 +189,44 @@ impl SegmentFiles {
     }
 }
 
-/// Reads a range of a file. From a local one the bytes go straight into fresh
-/// memory; the store's own way would fill that with zeros first.
-async fn get_range(store: &dyn ObjectStore, path: &Path, range: Range<u64>) -> object_store::Result<Bytes> {
+/// Where the counted part of a file of `size` bytes ends.
+fn counted_end(start: &[u8], size: u64) -> m2m_segment::Result<u64> {
+    let header = start.first_chunk().ok_or(m2m_segment::Error::NoHeader { found: size })?;
+    let counted = u64::from_le_bytes(*header);
+    match counted.checked_add(HEADER_LEN) {
+        Some(end) if end <= size => Ok(end),
+        _ => Err(m2m_segment::Error::FileLength {
+            expected: u128::from(counted) + u128::from(HEADER_LEN),
+            found: size,
+        }),
+    }
+}
+
+fn ended_early(expected: u64, found: usize) -> object_store::Error {
+    let source = format!("expected the first {expected} bytes, found {found}").into();
+    object_store::Error::Generic { store: "segments", source }
+}
+
+/// Reads a range of a file, which says how long the file is too. From a local
+/// one the bytes go straight into fresh memory; the store's own way would fill
+/// that with zeros first.
+async fn get_range(
+    store: &dyn ObjectStore,
+    path: &Path,
+    range: Range<u64>,
+) -> object_store::Result<(Bytes, ObjectMeta)> {
     let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
     let found = store.get_opts(path, options).await?;
-    let range = found.range.clone();
-    match found.payload {
+    let (range, meta) = (found.range.clone(), found.meta.clone());
+    let bytes = match found.payload {
         GetResultPayload::File(file, _) => {
             let read = tokio::task::spawn_blocking(move || read_range(file, &range)).await;
             let read = read.map_err(|source| object_store::Error::JoinError { source })?;
-            read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })
+            read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })?
         }
-        GetResultPayload::Stream(_) => found.bytes().await,
-    }
+        GetResultPayload::Stream(_) => found.bytes().await?,
+    };
+    Ok((bytes, meta))
 }
 
 fn read_range(mut file: File, range: &Range<u64>) -> std::io::Result<Bytes> {
@@ -189,3 +236,6 @@ fn read_range(mut file: File, range: &Range<u64>) -> std::io::Result<Bytes> {
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,7 @@ mod names;
 mod opener;
 mod piece;
 mod prune;
+mod roots;
 mod schema;
 mod schema_provider;
 mod session;

@@ -12,9 +12,9 @@ use m2m_storage::Storage;
 use crate::error::{Error, Result};
 use crate::meta::MetaSchema;
 use crate::names;
+use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
 use crate::session::{CATALOG, COLLECTIONS, META};
-use crate::stats::Roots;
 use crate::table::CollectionTable;
 
 /// An installation whose collections can be read. Cloning is cheap.
@@ -27,7 +27,7 @@ pub struct Source {
 pub(crate) struct Inner {
     pub(crate) metadata: Metadata,
     pub(crate) inventory: Inventory,
-    pub(crate) roots: Roots,
+    pub(crate) roots: Arc<Roots>,
     pub(crate) tables: BTreeMap<String, Arc<CollectionTable>>,
 }
 
@@ -48,15 +48,13 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When the metadata cannot be read, or no `tables` folder is named.
-    pub async fn with_roots(metadata: &Metadata, mut roots: Vec<Storage>) -> Result<Self> {
+    /// When the metadata cannot be read, no `tables` folder is named, or they
+    /// are in different stores.
+    pub async fn with_roots(metadata: &Metadata, roots: Vec<Storage>) -> Result<Self> {
         let inventory = metadata.inventory().await?;
-        if roots.is_empty() {
-            return Err(Error::NoTables);
-        }
-        let roots = Roots { first: roots.remove(0), others: roots };
+        let roots = Arc::new(Roots::new(roots)?);
         let tables = inventory.collections.iter().map(|collection| {
-            let table = CollectionTable::new(collection.clone(), roots.clone());
+            let table = CollectionTable::new(collection.clone(), Arc::clone(&roots));
             (collection.name.clone(), Arc::new(table))
         });
         let tables = tables.collect();
@@ -72,7 +70,7 @@ impl Source {
     /// Returns where its `tables` folders are, as messages show them.
     #[must_use]
     pub fn tables(&self) -> Vec<String> {
-        self.inner.roots.iter().map(|root| root.display(root.prefix())).collect()
+        self.inner.roots.names()
     }
 
     /// Returns what its metadata says.
@@ -96,7 +94,7 @@ impl Source {
     }
 
     /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`] and
-    /// [`META`], and the stores with the installation's files.
+    /// [`META`], and the store with the installation's files.
     ///
     /// A session can add views and tables of its own to [`COLLECTIONS`]; they
     /// are not seen by other sessions.
@@ -110,9 +108,8 @@ impl Source {
         catalog.register_schema(COLLECTIONS, collections).map_err(Error::Session)?;
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
         ctx.register_catalog(CATALOG, Arc::new(catalog));
-        for root in self.inner.roots.iter() {
-            ctx.runtime_env().register_object_store(root.base_url(), Arc::clone(root.store()));
-        }
+        let roots = &self.inner.roots;
+        ctx.runtime_env().register_object_store(roots.url().as_ref(), Arc::clone(&roots.place().store));
         Ok(())
     }
 }

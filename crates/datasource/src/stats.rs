@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_catalog::{Collection, Partition, Segment};
 use m2m_segment::deleted_docs::DeletedDocs;
-use m2m_storage::Storage;
 use object_store::ObjectMeta;
 
 use crate::error::Result;
 use crate::files::SegmentFiles;
+use crate::roots::Roots;
 
 /// Segments whose headers are read at once.
 const CONCURRENT: usize = 16;
@@ -82,7 +82,7 @@ pub(crate) async fn read_one(
     partition: &Partition,
     segment: &Segment,
 ) -> Result<SegmentStats> {
-    let files = find(roots, partition, segment).await;
+    let files = roots.place().files(&partition.table_id, &segment.segment_id).await;
     let (rows, ids) = files.rows(segment.row_count).await?;
     let deleted = files.deleted_docs(rows).await?;
     Ok(SegmentStats {
@@ -95,44 +95,6 @@ pub(crate) async fn read_one(
         ids,
         files,
     })
-}
-
-/// The files of a segment, in the first root that has its ids. When none has,
-/// the first root's: its path is what a message should name.
-async fn find(roots: &Roots, partition: &Partition, segment: &Segment) -> SegmentFiles {
-    let in_root = |root: &Storage| {
-        let folder = root.child(&format!("{}/{}", partition.table_id, segment.segment_id));
-        SegmentFiles::new(Arc::clone(root.store()), base_of(root), folder, &segment.segment_id)
-    };
-    let first = in_root(&roots.first);
-    if roots.others.is_empty() || first.exist().await {
-        return first;
-    }
-    for root in &roots.others {
-        let files = in_root(root);
-        if files.exist().await {
-            return files;
-        }
-    }
-    first
-}
-
-/// The `tables` folders of an installation: one, and more on servers of 0.9.
-#[derive(Clone, Debug)]
-pub(crate) struct Roots {
-    pub(crate) first: Storage,
-    pub(crate) others: Vec<Storage>,
-}
-
-impl Roots {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Storage> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-}
-
-/// What stands before a path of this root in messages.
-pub(crate) fn base_of(root: &Storage) -> Arc<str> {
-    if root.is_local() { "/".into() } else { root.base_url().as_str().into() }
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as DFResult};
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -28,8 +27,9 @@ use crate::error::Result;
 use crate::file_source::SegmentSource;
 use crate::piece::{Piece, range_of_rows, share_out};
 use crate::prune;
+use crate::roots::Roots;
 use crate::schema::{VECTOR, scan_projection, scan_schema, shown_schema};
-use crate::stats::{self, Roots, SegmentStats, base_of};
+use crate::stats::{self, SegmentStats};
 
 /// Segments whose vectors are checked at once.
 const CONCURRENT: usize = 16;
@@ -43,14 +43,14 @@ const CONCURRENT: usize = 16;
 #[derive(Debug)]
 pub struct CollectionTable {
     collection: Collection,
-    roots: Roots,
+    roots: Arc<Roots>,
     scan_schema: TableSchema,
     schema: SchemaRef,
     segments: OnceCell<Arc<[SegmentStats]>>,
 }
 
 impl CollectionTable {
-    pub(crate) fn new(collection: Collection, roots: Roots) -> Self {
+    pub(crate) fn new(collection: Collection, roots: Arc<Roots>) -> Self {
         let scan_schema = scan_schema(collection.layout);
         let schema = shown_schema(&scan_schema);
         Self { collection, roots, scan_schema, schema, segments: OnceCell::new() }
@@ -105,8 +105,7 @@ impl CollectionTable {
         shown: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let root = &self.roots.first;
-        let source = SegmentSource::new(self.collection.layout, base_of(root));
+        let source = SegmentSource::new(self.collection.layout, Arc::clone(&self.roots.place().base));
         let source = Arc::new(source.with_segments(kept, segments.len()));
         let mut files = Vec::with_capacity(groups.len());
         let mut rows = 0;
@@ -117,7 +116,7 @@ impl CollectionTable {
             let group = FileGroup::new(group.into_iter().map(|(file, _)| file).collect());
             files.push(group.with_statistics(Arc::new(statistics(self.scan_schema.table_schema(), live))));
         }
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(root.base_url().as_str())?, source)
+        let config = FileScanConfigBuilder::new(self.roots.url().clone(), source)
             .with_file_groups(files)
             .with_statistics(statistics(self.scan_schema.table_schema(), rows))
             .with_projection_indices(Some(scan_projection(shown)))?

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Small installations for tests, written byte by byte.
 
+mod bucket;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use tempfile::TempDir;
 
 use crate::session::{SessionOptions, session};
 use crate::source::Source;
+
+pub(crate) use bucket::Bucket;
 
 /// An installation whose collections have the same partitions and segments.
 ///
@@ -145,8 +149,12 @@ fn table_id(tag: &str) -> String {
 
 /// Writes a file with its length in front.
 pub(crate) fn write(path: &Path, payload: &[u8]) {
-    let header = (payload.len() as u64).to_le_bytes();
-    fs::write(path, [header.as_slice(), payload].concat()).unwrap();
+    fs::write(path, counted(payload)).unwrap();
+}
+
+/// Bytes with their length in front.
+pub(crate) fn counted(payload: &[u8]) -> Vec<u8> {
+    [(payload.len() as u64).to_le_bytes().as_slice(), payload].concat()
 }
 
 /// What a query answers.
