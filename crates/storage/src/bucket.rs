@@ -1,39 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use crate::options::Cloud;
 use crate::{Cause, Error};
 
-/// An S3 server and one bucket of it, as messages name them.
+/// A bucket and its server, as messages name them.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
+    pub(crate) cloud: Cloud,
     pub(crate) endpoint: String,
     pub(crate) name: String,
+    /// Whether there are keys or a token at hand, so that none must be asked for.
     pub(crate) has_credentials: bool,
+    /// Whether keys begin with a `/`.
+    pub(crate) has_leading_slash: bool,
 }
 
 impl Bucket {
+    /// Returns a key as messages show it.
+    pub(crate) fn display(&self, key: &str) -> String {
+        let slash = if self.has_leading_slash { "/" } else { "" };
+        format!("{}://{}/{slash}{key}", self.cloud.scheme(), self.name)
+    }
+
     /// Returns what is wrong with the bucket as a whole, or gives the cause back
     /// when it is about one file.
-    pub(crate) fn fault(&self, cause: Cause) -> Result<Error, Cause> {
-        if cause.code().as_deref() == Some("NoSuchBucket") {
+    pub(crate) fn fault(&self, action: &'static str, cause: Cause) -> Result<Error, Cause> {
+        let (cloud, endpoint, bucket) = (self.cloud, self.endpoint.clone(), self.name.clone());
+        if matches!(cause.code(), Some("NoSuchBucket" | "ContainerNotFound")) {
             return Ok(self.missing(cause));
         }
-        let (endpoint, bucket) = (self.endpoint.clone(), self.name.clone());
+        if !self.has_credentials && cause.is_from_elsewhere(&self.endpoint) {
+            return Ok(self.no_credentials(Some(cause)));
+        }
+        if let Some(problem) = cause.credential_problem() {
+            return Ok(Error::CredentialsRefused { cloud, endpoint, bucket, problem, source: cause });
+        }
         if cause.is_denial() {
-            return Ok(Error::Denied { endpoint, bucket, source: cause });
+            return Ok(Error::Denied { cloud, endpoint, bucket, action, source: cause });
         }
-        if !cause.is_transport() {
-            return Err(cause);
+        if cause.is_transport() {
+            return Ok(Error::Unreachable { endpoint, bucket, source: cause });
         }
-        Ok(if self.has_credentials {
-            Error::Unreachable { endpoint, bucket, source: cause }
-        } else {
-            // What could not be reached then is the service that hands out credentials.
-            Error::NoCredentials { endpoint, bucket, source: Some(cause) }
-        })
+        Err(cause)
     }
 
     pub(crate) fn missing(&self, cause: Cause) -> Error {
         Error::NoSuchBucket { endpoint: self.endpoint.clone(), bucket: self.name.clone(), source: cause }
+    }
+
+    pub(crate) fn no_credentials(&self, source: Option<Cause>) -> Error {
+        Error::NoCredentials {
+            cloud: self.cloud,
+            endpoint: self.endpoint.clone(),
+            bucket: self.name.clone(),
+            source,
+        }
     }
 
     pub(crate) fn timed_out(&self, seconds: u64) -> Error {

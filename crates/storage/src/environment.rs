@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use object_store::aws::AmazonS3ConfigKey as Key;
+use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::Secret;
+/// The environment variables that are about clouds, without the empty ones.
+///
+/// `Debug` shows their names alone.
+#[derive(Clone, Default)]
+pub(crate) struct Environment(BTreeMap<String, String>);
 
-/// The `AWS_*` environment variables that the S3 client understands.
-#[derive(Debug, Default)]
-pub(crate) struct Environment {
-    pub(crate) access_key: Option<String>,
-    pub(crate) secret_key: Option<Secret>,
-    pub(crate) session_token: Option<Secret>,
-    pub(crate) region: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) virtual_hosted: bool,
-    /// Everything else, handed to the client as it is.
-    pub(crate) others: Vec<(Key, String)>,
-}
+const PREFIXES: [&str; 9] = [
+    "AWS_",
+    "GOOGLE_",
+    "AZURE_",
+    "ALIBABA_CLOUD_",
+    "OSS_",
+    "TENCENTCLOUD_",
+    "COS_",
+    "STORAGE_EMULATOR_HOST",
+    "IDENTITY_ENDPOINT",
+];
 
 impl Environment {
     pub(crate) fn of_process() -> Self {
@@ -26,45 +30,35 @@ impl Environment {
     }
 
     pub(crate) fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut known: Vec<(Key, String)> = variables
-            .into_iter()
-            .filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty())
-            .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
-            .collect();
-        let mut take = |key: Key| {
-            let at = known.iter().position(|(known, _)| *known == key)?;
-            Some(known.swap_remove(at).1)
-        };
-        let specific = take(Key::S3Endpoint);
-        let general = take(Key::Endpoint);
-        let region = take(Key::Region);
-        let default_region = take(Key::DefaultRegion);
-        // The caller names the bucket.
-        let _bucket = take(Key::Bucket);
-        Self {
-            access_key: take(Key::AccessKeyId),
-            secret_key: take(Key::SecretAccessKey).map(Secret::from),
-            session_token: take(Key::Token).map(Secret::from),
-            region: region.or(default_region),
-            endpoint: specific.or(general),
-            virtual_hosted: take(Key::VirtualHostedStyleRequest).is_some_and(|value| is_true(&value)),
-            others: known,
-        }
+        let is_known = |name: &String| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let is_set = |(name, value): &(String, String)| is_known(name) && !value.trim().is_empty();
+        Self(variables.into_iter().filter(is_set).collect())
     }
 
-    /// Returns whether something other than a key pair can let a request through.
-    pub(crate) fn has_other_credentials(&self) -> bool {
-        self.others.iter().any(|(key, value)| match key {
-            Key::WebIdentityTokenFile
-            | Key::ContainerCredentialsRelativeUri
-            | Key::ContainerCredentialsFullUri
-            | Key::MetadataEndpoint => true,
-            Key::SkipSignature => is_true(value),
-            _ => false,
-        })
+    /// Returns the first of the variables that is set.
+    pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.0.get(*name)).map(String::as_str)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Returns the variables with a prefix, as keys of `object_store` and their values.
+    pub(crate) fn keys<K: std::str::FromStr>(&self, prefix: &str) -> Vec<(K, String)> {
+        let named = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
+        named
+            .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())))
+            .collect()
     }
 }
 
-fn is_true(value: &str) -> bool {
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+pub(crate) fn is_true(value: &str) -> bool {
     ["1", "true", "on", "yes", "y"].contains(&value.to_ascii_lowercase().as_str())
 }

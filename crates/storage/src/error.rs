@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use std::error::Error as StdError;
-use std::fmt;
-
-use object_store::client::{HttpError, HttpErrorKind};
+use crate::{Cause, Cloud};
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,7 +21,7 @@ pub enum Error {
     },
 
     /// An endpoint is not `host`, `host:port` or an http(s) URL of these.
-    #[error("cannot use `{endpoint}` as an S3 endpoint: {reason}")]
+    #[error("cannot use `{endpoint}` as an endpoint: {reason}")]
     InvalidEndpoint {
         /// The text that was given, without a user or a password in it.
         endpoint: String,
@@ -34,9 +31,12 @@ pub enum Error {
 
     /// Half of a key pair was given.
     #[error(
-        "the {given} for bucket `{bucket}` was given without the {missing}: give both, or neither to use the AWS_* environment variables"
+        "the {given} for bucket `{bucket}` was given without the {missing}: give both, or neither to use the {} environment variables",
+        .cloud.variables()
     )]
     IncompleteCredentials {
+        /// Who keeps the bucket.
+        cloud: Cloud,
         /// The bucket that the keys are for.
         bucket: String,
         /// The half that is there.
@@ -47,9 +47,12 @@ pub enum Error {
 
     /// There are no keys, and nothing that would hand some out.
     #[error(
-        "no credentials for bucket `{bucket}` at `{endpoint}`: give an access key and a secret key, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        "no credentials for bucket `{bucket}` at `{endpoint}`: {}",
+        .cloud.ways_to_give_keys()
     )]
     NoCredentials {
+        /// Who keeps the bucket.
+        cloud: Cloud,
         /// The server that was to be asked.
         endpoint: String,
         /// The bucket that was to be used.
@@ -58,12 +61,42 @@ pub enum Error {
         source: Option<Cause>,
     },
 
-    /// A setting from the options or the environment does not fit.
-    #[error("cannot set up S3 access to bucket `{bucket}`; check the AWS_* environment variables")]
-    InvalidSettings {
+    /// The machine's role was to be asked, where nobody here knows how.
+    #[error(
+        "cannot use the machine's role for bucket `{bucket}` of {}: switch IAM off for it, and {}",
+        .cloud.title(),
+        .cloud.ways_to_give_keys()
+    )]
+    NoRoles {
+        /// Who keeps the bucket.
+        cloud: Cloud,
         /// The bucket that was to be used.
         bucket: String,
-        /// What the S3 client said.
+    },
+
+    /// The cloud has an endpoint for each region, and neither was given.
+    #[error("no region for bucket `{bucket}` of {}: give the region or the endpoint, or set {variable}", .cloud.title())]
+    MissingRegion {
+        /// Who keeps the bucket.
+        cloud: Cloud,
+        /// The bucket that was to be used.
+        bucket: String,
+        /// The environment variable that names the region.
+        variable: &'static str,
+    },
+
+    /// A setting from the options or the environment does not fit.
+    #[error(
+        "cannot set up access to bucket `{bucket}` of {}; check the keys and the {} environment variables",
+        .cloud.title(),
+        .cloud.variables()
+    )]
+    InvalidSettings {
+        /// Who keeps the bucket.
+        cloud: Cloud,
+        /// The bucket that was to be used.
+        bucket: String,
+        /// What the store's client said.
         source: Cause,
     },
 
@@ -93,15 +126,34 @@ pub enum Error {
         seconds: u64,
     },
 
-    /// The server knows the keys but not their right to do this, or not the keys.
-    #[error(
-        "`{endpoint}` refuses access to bucket `{bucket}`; check the access key, the secret key, and their right to list, read and write"
-    )]
-    Denied {
+    /// The server does not know the keys, or not any longer.
+    #[error("`{endpoint}` does not accept the credentials for bucket `{bucket}`: {problem}")]
+    CredentialsRefused {
+        /// Who keeps the bucket.
+        cloud: Cloud,
         /// The server that was asked.
         endpoint: String,
         /// The bucket that was to be used.
         bucket: String,
+        /// What is wrong with them, and what to do.
+        problem: &'static str,
+        /// The server's own words.
+        source: Cause,
+    },
+
+    /// The credentials give no right to do this.
+    #[error(
+        "`{endpoint}` refuses to {action} in bucket `{bucket}`; check the credentials, and their right to {action} there"
+    )]
+    Denied {
+        /// Who keeps the bucket.
+        cloud: Cloud,
+        /// The server that was asked.
+        endpoint: String,
+        /// The bucket that was to be used.
+        bucket: String,
+        /// What was refused: `list`, `read`, `write` or `remove`.
+        action: &'static str,
         /// The server's own words.
         source: Cause,
     },
@@ -148,6 +200,15 @@ pub enum Error {
         found: usize,
     },
 
+    /// A local folder cannot be read.
+    #[error("cannot read folder `{folder}`; check that it is a folder and may be read")]
+    FolderNotReadable {
+        /// The folder.
+        folder: String,
+        /// The operating system's own words.
+        source: std::io::Error,
+    },
+
     /// A local folder cannot be made or written.
     #[error("cannot write into folder `{folder}`; check that it is a folder and may be written")]
     FolderNotWritable {
@@ -162,110 +223,5 @@ impl Error {
     /// Returns whether the error says that one file is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
-    }
-}
-
-/// What an object store said, in one line.
-///
-/// `object_store` repeats each source in the text above it; this type prints
-/// the innermost text alone, and of an S3 answer its code and message.
-#[derive(Debug)]
-pub struct Cause(Box<object_store::Error>);
-
-impl Cause {
-    /// Returns the object store's error.
-    pub fn object_store(&self) -> &object_store::Error {
-        &self.0
-    }
-
-    /// Returns whether no HTTP answer came at all.
-    pub(crate) fn is_transport(&self) -> bool {
-        chain(&*self.0).any(|error| {
-            error
-                .downcast_ref::<HttpError>()
-                .is_some_and(|error| !matches!(error.kind(), HttpErrorKind::Decode | HttpErrorKind::Unknown))
-        })
-    }
-
-    /// Returns whether the server refused the keys, or the rights that go with them.
-    ///
-    /// `object_store` says so by variant for single objects only; for a listing
-    /// the HTTP status stands in the text alone.
-    pub(crate) fn is_denial(&self) -> bool {
-        let text = self.innermost();
-        matches!(
-            *self.0,
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
-        ) || text.contains("status code: 401")
-            || text.contains("status code: 403")
-    }
-
-    /// Returns the code of an S3 answer, such as `NoSuchBucket`.
-    pub(crate) fn code(&self) -> Option<String> {
-        element(&self.innermost(), "Code").map(str::to_owned)
-    }
-
-    fn innermost(&self) -> String {
-        chain(&*self.0).last().map(ToString::to_string).unwrap_or_default()
-    }
-}
-
-impl From<object_store::Error> for Cause {
-    fn from(error: object_store::Error) -> Self {
-        Self(Box::new(error))
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.innermost();
-        match (element(&text, "Code"), element(&text, "Message")) {
-            (Some(code), Some(message)) => {
-                write!(f, "{code}: {}", message.trim_end_matches('.'))
-            }
-            (Some(code), None) => f.write_str(code),
-            (None, _) => f.write_str(text.lines().next().unwrap_or_default()),
-        }
-    }
-}
-
-impl StdError for Cause {}
-
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// Returns what stands in the first `<name>…</name>` of an XML text, if it is not empty.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    let (inside, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(inside).filter(|inside| !inside.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cause(text: &str) -> Cause {
-        Cause::from(object_store::Error::Generic { store: "S3", source: text.into() })
-    }
-
-    #[test]
-    fn s3_answer_is_shown_as_code_and_message() {
-        let cause = cause("status 403: <Error><Code>SlowDown</Code><Message>Later.</Message></Error>");
-        assert_eq!(cause.to_string(), "SlowDown: Later");
-        assert_eq!(cause.code().as_deref(), Some("SlowDown"));
-    }
-
-    #[test]
-    fn answer_that_is_not_xml_is_shown_by_its_first_line() {
-        assert_eq!(cause("status 500: oops\nmore").to_string(), "status 500: oops");
-        assert_eq!(cause("<Code>").to_string(), "<Code>");
-        assert_eq!(cause("").to_string(), "");
-    }
-
-    #[test]
-    fn cause_is_not_repeated_by_a_chain() {
-        assert!(cause("x").source().is_none());
     }
 }

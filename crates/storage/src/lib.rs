@@ -68,16 +68,25 @@
 //! It holds no notion of what the files mean, caches nothing, and never prints:
 //! a secret has no `Display`, and its `Debug` is `***`.
 
+mod azure;
 mod bucket;
+mod cause;
+mod clients;
+mod endpoint;
 mod environment;
 mod error;
+mod google;
 mod local;
+mod location;
+mod one_by_one;
 mod options;
+mod patience;
 mod s3;
 mod secret;
 mod storage;
 
-pub use error::{Cause, Error, Result};
+pub use cause::Cause;
+pub use error::{Error, Result};
 pub use options::{BucketOptions, Cloud};
 pub use secret::Secret;
 pub use storage::Storage;

@@ -40,6 +40,12 @@ pub(crate) fn check_writable(dir: &Path) -> Result<()> {
         .map_err(|source| Error::FolderNotWritable { folder: nearest.display().to_string(), source })
 }
 
+/// Proves that a folder exists and can be listed.
+pub(crate) fn check_readable(dir: &Path) -> Result<()> {
+    let listed = fs::read_dir(dir).map(drop);
+    listed.map_err(|source| Error::FolderNotReadable { folder: dir.display().to_string(), source })
+}
+
 fn probe(dir: &Path) -> io::Result<()> {
     if !dir.metadata()?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());

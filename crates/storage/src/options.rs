@@ -46,6 +46,20 @@ pub struct BucketOptions {
     pub virtual_hosted: Option<bool>,
 }
 
+impl BucketOptions {
+    pub(crate) fn given_access_key(&self) -> Option<&str> {
+        self.access_key.as_deref().filter(|key| !key.is_empty())
+    }
+
+    pub(crate) fn given_secret_key(&self) -> Option<&Secret> {
+        self.secret_key.as_ref().filter(|key| !key.expose().is_empty())
+    }
+
+    pub(crate) fn has_keys(&self) -> bool {
+        self.given_access_key().is_some() || self.given_secret_key().is_some()
+    }
+}
+
 impl Cloud {
     /// The clouds, by the name that `migration.yaml` gives them.
     pub const ALL: [(Self, &'static str); 5] = [
@@ -55,6 +69,60 @@ impl Cloud {
         (Self::Ali, "ali"),
         (Self::Tencent, "tc"),
     ];
+
+    /// Returns the scheme of this cloud's URLs.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Aws => "s3",
+            Self::Gcp => "gs",
+            Self::Azure => "az",
+            Self::Ali => "oss",
+            Self::Tencent => "cos",
+        }
+    }
+
+    /// Returns how messages say where credentials are looked for.
+    pub(crate) fn ways_to_give_keys(self) -> &'static str {
+        match self {
+            Self::Aws => {
+                "give an access key and a secret key, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            }
+            Self::Gcp => {
+                "give an HMAC key and its secret, or set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
+            }
+            Self::Azure => {
+                "give the account and its key, or set AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"
+            }
+            Self::Ali => {
+                "give an access key and a secret key, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+            }
+            Self::Tencent => {
+                "give an access key and a secret key, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"
+            }
+        }
+    }
+
+    /// Returns the pattern of this cloud's environment variables.
+    pub(crate) fn variables(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS_*",
+            Self::Gcp => "GOOGLE_*",
+            Self::Azure => "AZURE_*",
+            Self::Ali => "ALIBABA_CLOUD_* and OSS_*",
+            Self::Tencent => "TENCENTCLOUD_* and COS_*",
+        }
+    }
+
+    /// Returns what the cloud's store is called.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Aws => "S3",
+            Self::Gcp => "Google Cloud Storage",
+            Self::Azure => "Azure Blob Storage",
+            Self::Ali => "Alibaba Cloud OSS",
+            Self::Tencent => "Tencent Cloud COS",
+        }
+    }
 }
 
 impl fmt::Display for Cloud {

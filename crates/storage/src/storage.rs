@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::fmt;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::Path as FsPath;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use crate::bucket::Bucket;
+use crate::clients::Clients;
 use crate::environment::Environment;
+use crate::location::Location;
 use crate::options::BucketOptions;
-use crate::s3;
+use crate::s3::S3;
 use crate::{Cause, Error, Result, local};
 
-const CHECK_SECONDS: u64 = 15;
-const CHECK_NAME: &str = ".m2m-check";
-const CHECK_BYTES: &[u8] = b"m2m checks that this bucket can be written";
+mod check;
 
 /// One root under which files are read and written: a local folder, or a
 /// bucket with a prefix.
@@ -35,7 +34,14 @@ pub struct Storage {
     control: Arc<dyn ObjectStore>,
     base_url: Url,
     prefix: Path,
-    bucket: Option<Arc<Bucket>>,
+    remote: Option<Arc<Remote>>,
+}
+
+/// What a bucket has and a folder has not.
+struct Remote {
+    bucket: Bucket,
+    pages: Arc<dyn PaginatedListStore>,
+    s3: Option<S3>,
 }
 
 impl Storage {
@@ -53,7 +59,7 @@ impl Storage {
         let prefix = Path::from_absolute_path(&absolute).map_err(|e| invalid(e.to_string()))?;
         let base_url = Url::parse("file:///").map_err(|e| invalid(e.to_string()))?;
         let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-        Ok(Self { data: Arc::clone(&store), control: store, base_url, prefix, bucket: None })
+        Ok(Self { data: Arc::clone(&store), control: store, base_url, prefix, remote: None })
     }
 
     /// Returns the storage of a bucket and a prefix, without asking the server.
@@ -64,32 +70,50 @@ impl Storage {
     ///
     /// [`Error::InvalidLocation`] for an impossible bucket or prefix,
     /// [`Error::InvalidEndpoint`], [`Error::IncompleteCredentials`],
-    /// [`Error::NoCredentials`] and [`Error::InvalidSettings`] for the options.
+    /// [`Error::NoCredentials`], [`Error::NoRoles`], [`Error::MissingRegion`] and
+    /// [`Error::InvalidSettings`] for the options.
     pub fn bucket(bucket: &str, prefix: &str, options: &BucketOptions) -> Result<Self> {
-        Self::s3_in(bucket, prefix, options, Environment::of_process())
+        Self::bucket_in(bucket, prefix, options, &Environment::of_process())
     }
 
-    /// Returns the storage of `s3://bucket/prefix`, `file:///folder` or a path.
+    /// Returns the storage of a path, of `file:///folder`, or of a bucket and a
+    /// prefix behind `s3://`, `gs://`, `az://`, `oss://` or `cos://`.
+    ///
+    /// * The scheme says whose bucket it is, when the options leave it at AWS.
+    ///   `s3://` leaves the options as they are: buckets of all clouds but Azure
+    ///   can be spoken to in S3.
+    /// * `abfs://` and `abfss://container@account.dfs.core.windows.net/prefix`
+    ///   name the account as well.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidLocation`] for any other scheme, and those of
-    /// [`Storage::local`] and [`Storage::bucket`].
+    /// [`Error::InvalidLocation`] for any other scheme and for the scheme of
+    /// another cloud than that of the options, and those of [`Storage::local`]
+    /// and [`Storage::bucket`].
     pub fn open(url_or_path: &str, options: &BucketOptions) -> Result<Self> {
-        let Some((scheme, rest)) = url_or_path.split_once("://") else {
-            return Self::local(FsPath::new(url_or_path));
-        };
-        match scheme.to_ascii_lowercase().as_str() {
-            "s3" => {
-                let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-                Self::bucket(bucket, prefix, options)
-            }
-            "file" => Self::local(&folder_of_url(url_or_path)?),
-            _ => Err(Error::InvalidLocation {
-                location: url_or_path.to_owned(),
-                reason: "expected `s3://bucket/prefix`, `file:///folder` or a path".to_owned(),
-            }),
+        match Location::parse(url_or_path, options)? {
+            Location::Folder(folder) => Self::local(&folder),
+            Location::Bucket { name, prefix, options } => Self::bucket(name, prefix, &options),
         }
+    }
+
+    /// Returns the same root with keys that begin with a `/`: `/var/lib/db` where
+    /// this one reads `var/lib/db`. None when S3 is not what is spoken.
+    ///
+    /// Milvus 1.1 names its objects by absolute paths, and some S3 servers keep
+    /// the `/` at their beginning, which no [`Path`] can hold.
+    ///
+    /// * Only reading is made for it: [`Storage::get`], [`Storage::exists`],
+    ///   [`Storage::check_readable`], and from [`Storage::store`] `get`, `head` and
+    ///   ranges. A listing or a removal through the store is about other keys.
+    /// * [`Storage::display`] writes `s3://bucket//var/lib/db`; the
+    ///   [`Storage::base_url`] differs, so that both can be registered.
+    pub fn with_leading_slash(&self) -> Option<Self> {
+        let s3 = self.remote.as_ref()?.s3.as_ref()?;
+        let clients = Clients::with_leading_slash(s3).ok()?;
+        let scheme = clients.bucket.cloud.scheme();
+        let base_url = Url::parse(&format!("{scheme}-slash://{}/", clients.bucket.name)).ok()?;
+        Some(Self::of_clients(clients, base_url, self.prefix.clone()))
     }
 
     /// Returns the store to read and write rows through.
@@ -99,7 +123,7 @@ impl Storage {
         &self.data
     }
 
-    /// Returns the URL that the store stands for: `file:///` or `s3://bucket/`.
+    /// Returns the URL that the store stands for: `file:///`, `s3://bucket/` and so on.
     pub fn base_url(&self) -> &Url {
         &self.base_url
     }
@@ -123,20 +147,23 @@ impl Storage {
     ///
     /// A key with a leading `/` is another key to most S3 servers.
     pub fn import_path(&self, path: &Path) -> String {
-        if self.is_local() { format!("/{path}") } else { path.to_string() }
+        match &self.remote {
+            Some(remote) if !remote.bucket.has_leading_slash => path.to_string(),
+            _ => format!("/{path}"),
+        }
     }
 
     /// Returns a path as messages show it: `/folder/file` or `s3://bucket/key`.
     pub fn display(&self, path: &Path) -> String {
-        match &self.bucket {
+        match &self.remote {
             None => format!("/{path}"),
-            Some(bucket) => format!("s3://{}/{path}", bucket.name),
+            Some(remote) => remote.bucket.display(path.as_ref()),
         }
     }
 
     /// Returns whether the root is a local folder.
     pub fn is_local(&self) -> bool {
-        self.bucket.is_none()
+        self.remote.is_none()
     }
 
     /// Writes a whole file: whoever reads sees the old content or the new, never a part.
@@ -159,7 +186,9 @@ impl Storage {
         let failed = |e| self.failure("read", path, e);
         // The impatient client shows a wrong host soon; the patient one then has
         // the time that a long file takes.
-        self.control.head(path).await.map_err(failed)?;
+        if let Err(e) = self.control.head(path).await {
+            return Err(self.reason_to_refuse(path, e).await);
+        }
         self.data.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
     }
 
@@ -190,77 +219,44 @@ impl Storage {
         }
     }
 
-    /// Proves that the root can be listed, written, read and cleaned, within 15 s.
-    ///
-    /// A small file is written under the root and removed again. A local folder
-    /// is not created: the check is made in the nearest folder above it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unreachable`], [`Error::TimedOut`], [`Error::Denied`],
-    /// [`Error::NoSuchBucket`] and [`Error::NoCredentials`] for a bucket,
-    /// [`Error::FolderNotWritable`] for a folder, [`Error::Store`] and
-    /// [`Error::Altered`] for both.
-    pub async fn check_bucket(&self) -> Result<()> {
-        let Some(bucket) = &self.bucket else {
-            return self.check_folder().await;
-        };
-        let limit = Duration::from_secs(CHECK_SECONDS);
-        let checked = tokio::time::timeout(limit, self.probe()).await;
-        checked.unwrap_or_else(|_| Err(bucket.timed_out(CHECK_SECONDS)))
-    }
-
-    fn s3_in(bucket: &str, prefix: &str, options: &BucketOptions, environment: Environment) -> Result<Self> {
-        let location = format!("s3://{bucket}/{prefix}");
+    fn bucket_in(
+        bucket: &str,
+        prefix: &str,
+        options: &BucketOptions,
+        environment: &Environment,
+    ) -> Result<Self> {
+        let location = format!("{}://{bucket}/{prefix}", options.cloud.scheme());
         let invalid = |reason: String| Error::InvalidLocation { location: location.clone(), reason };
-        let (data, control, bucket) = s3::clients(bucket, options, environment)?;
+        let clients = Clients::new(bucket, options, environment)?;
         let prefix = Path::parse(prefix.trim_matches('/')).map_err(|e| invalid(e.to_string()))?;
-        let base_url = Url::parse(&format!("s3://{}/", bucket.name)).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self {
-            data: Arc::new(data),
-            control: Arc::new(control),
-            base_url,
-            prefix,
-            bucket: Some(Arc::new(bucket)),
-        })
+        let url = format!("{}://{}/", clients.bucket.cloud.scheme(), clients.bucket.name);
+        let base_url = Url::parse(&url).map_err(|e| invalid(e.to_string()))?;
+        Ok(Self::of_clients(clients, base_url, prefix))
     }
 
-    async fn check_folder(&self) -> Result<()> {
-        let folder = PathBuf::from(format!("/{}", self.prefix));
-        let checked = tokio::task::spawn_blocking(move || local::check_writable(&folder)).await;
-        checked.unwrap_or_else(|source| {
-            Err(Error::FolderNotWritable { folder: format!("/{}", self.prefix), source: source.into() })
-        })
+    fn of_clients(clients: Clients, base_url: Url, prefix: Path) -> Self {
+        let Clients { data, control, pages, bucket, s3 } = clients;
+        Self { data, control, base_url, prefix, remote: Some(Arc::new(Remote { bucket, pages, s3 })) }
     }
 
-    async fn probe(&self) -> Result<()> {
-        // Writing alone proves little: some servers make a missing bucket on the fly.
-        let first = self.control.list(Some(&self.prefix)).next().await;
-        if let Some(Err(e)) = first {
-            return Err(self.bucket_failure("list", &self.prefix, e));
+    /// Asks for a file whose head was refused: only the answer to a `GET` has a
+    /// body that says why.
+    async fn reason_to_refuse(&self, path: &Path, error: object_store::Error) -> Error {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        if self.is_local()
+            || !matches!(error, NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. })
+        {
+            return self.failure("read", path, error);
         }
-        let path = self.child(CHECK_NAME);
-        let failed = |action, e| self.bucket_failure(action, &path, e);
-        self.control.put(&path, CHECK_BYTES.into()).await.map_err(|e| failed("write", e))?;
-        let answer = self.control.get(&path).await.map_err(|e| failed("read", e))?;
-        let found = answer.bytes().await.map_err(|e| failed("read", e))?;
-        if found != CHECK_BYTES {
-            return Err(Error::Altered {
-                location: self.display(&path),
-                expected: CHECK_BYTES.len(),
-                found: found.len(),
-            });
-        }
-        self.control.delete(&path).await.map_err(|e| failed("remove", e))?;
-        tracing::debug!(location = self.display(&self.prefix), "the bucket can be used");
-        Ok(())
+        let again = self.control.get(path).await.err();
+        self.failure("read", path, again.unwrap_or(error))
     }
 
     /// Says what an error means to a call about the bucket as a whole, where
     /// nothing found means that the bucket is not there.
     fn bucket_failure(&self, action: &'static str, path: &Path, error: object_store::Error) -> Error {
-        match (&self.bucket, &error) {
-            (Some(bucket), object_store::Error::NotFound { .. }) => bucket.missing(Cause::from(error)),
+        match (&self.remote, &error) {
+            (Some(remote), object_store::Error::NotFound { .. }) => remote.bucket.missing(Cause::from(error)),
             _ => self.failure(action, path, error),
         }
     }
@@ -268,9 +264,9 @@ impl Storage {
     fn failure(&self, action: &'static str, path: &Path, error: object_store::Error) -> Error {
         let is_missing = matches!(error, object_store::Error::NotFound { .. });
         let source = Cause::from(error);
-        let source = match &self.bucket {
+        let source = match &self.remote {
             None => source,
-            Some(bucket) => match bucket.fault(source) {
+            Some(remote) => match remote.bucket.fault(action, source) {
                 Ok(fault) => return fault,
                 Err(source) => source,
             },
@@ -287,14 +283,6 @@ impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Storage({})", self.display(&self.prefix))
     }
-}
-
-fn folder_of_url(url: &str) -> Result<PathBuf> {
-    let parsed = Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
-    parsed.ok_or_else(|| Error::InvalidLocation {
-        location: url.to_owned(),
-        reason: "expected `file:///` and an absolute folder".to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use super::*;
@@ -19,7 +19,7 @@ fn options(endpoint: &str) -> BucketOptions {
 }
 
 fn s3(endpoint: &str, prefix: &str) -> Storage {
-    Storage::s3_in("bucket", prefix, &options(endpoint), Environment::default()).unwrap()
+    Storage::bucket_in("bucket", prefix, &options(endpoint), &Environment::default()).unwrap()
 }
 
 /// Answers every request with one status and body, and returns the endpoint.
@@ -120,7 +120,7 @@ fn open_tells_urls_from_paths() {
     assert_eq!(open("S3://bucket").unwrap(), "s3://bucket/");
     assert_eq!(open("file:///tmp/a%20b").unwrap(), "/tmp/a b");
     assert_eq!(open("/tmp/a:b").unwrap(), "/tmp/a:b");
-    for text in ["", "gs://bucket/x", "s3://", "s3:///x", "s3://b//x/../y", "file://host/x", "http://host/x"]
+    for text in ["", "gcs://bucket/x", "s3://", "s3:///x", "s3://b//x/../y", "file://host/x", "http://host/x"]
     {
         let error = open(text).unwrap_err();
         assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
@@ -195,7 +195,7 @@ async fn refused_key_is_reported_at_once_without_the_secret() {
     let error = s3(&endpoint, "").check_bucket().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(3));
     let text = chain(&error);
-    assert!(matches!(error, Error::Denied { .. }), "{text}");
+    assert!(matches!(error, Error::CredentialsRefused { .. }), "{text}");
     assert!(text.ends_with("InvalidAccessKeyId: The key you provided does not exist here"), "{text}");
     assert!(!format!("{text} {error:?}").contains("swordfish"));
 }

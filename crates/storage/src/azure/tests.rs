@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use super::*;
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    Environment::new(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn options() -> BucketOptions {
+    BucketOptions {
+        cloud: Cloud::Azure,
+        access_key: Some("acc".to_owned()),
+        secret_key: Some(Secret::from("c3dvcmRmaXNo")),
+        ..BucketOptions::default()
+    }
+}
+
+fn key(settings: &Settings) -> Option<&str> {
+    settings.key.as_ref().map(Secret::expose)
+}
+
+#[test]
+fn access_key_is_the_account_and_secret_key_its_key() {
+    let settings = Settings::new("box", &options(), &Environment::default()).unwrap();
+    assert_eq!(settings.service.url, "https://acc.blob.core.windows.net");
+    assert_eq!(key(&settings), Some("c3dvcmRmaXNo"));
+    assert!(settings.target().has_credentials);
+    assert!(settings.builder(Patience::Data).build().is_ok());
+}
+
+#[test]
+fn environment_names_account_and_key() {
+    let of = |variables: &[(&str, &str)]| {
+        let options = BucketOptions { cloud: Cloud::Azure, ..BucketOptions::default() };
+        Settings::new("box", &options, &environment(variables)).unwrap()
+    };
+    let plain = of(&[("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_KEY", "a2V5")]);
+    assert_eq!(plain.service.url, "https://env.blob.core.windows.net");
+    assert_eq!(key(&plain), Some("a2V5"));
+    let string = "DefaultEndpointsProtocol=https;AccountName=env;AccountKey=a2V5==;EndpointSuffix=core.chinacloudapi.cn";
+    let string = of(&[("AZURE_STORAGE_CONNECTION_STRING", string)]);
+    assert_eq!(string.service.url, "https://env.blob.core.chinacloudapi.cn");
+    assert_eq!(key(&string), Some("a2V5=="));
+    let sas = of(&[("AZURE_STORAGE_ACCOUNT_NAME", "env"), ("AZURE_STORAGE_SAS_TOKEN", "?sv=1&sig=x")]);
+    assert!(sas.key.is_none() && sas.sas.is_some());
+}
+
+#[test]
+fn key_of_another_account_is_not_used() {
+    let environment = environment(&[("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_KEY", "a2V5")]);
+    let options = BucketOptions { secret_key: None, ..options() };
+    let settings = Settings::new("box", &options, &environment).unwrap();
+    assert_eq!(settings.service.account, "acc");
+    assert_eq!(key(&settings), None);
+}
+
+#[test]
+fn role_of_the_machine_counts_instead_of_all_keys() {
+    let environment = environment(&[
+        ("AZURE_STORAGE_KEY", "a2V5"),
+        ("AZURE_STORAGE_SAS_TOKEN", "sig=x"),
+        ("AZURE_CLIENT_ID", "id"),
+        ("AZURE_CLIENT_SECRET", "secret"),
+    ]);
+    let role = BucketOptions { use_iam: true, ..options() };
+    let settings = Settings::new("box", &role, &environment).unwrap();
+    assert!(settings.key.is_none() && settings.sas.is_none());
+    assert_eq!(settings.others, [(Key::ClientId, "id".to_owned())]);
+    assert!(!settings.target().has_credentials);
+}
+
+#[test]
+fn emulator_has_an_account_of_its_own() {
+    let emulator = BucketOptions {
+        cloud: Cloud::Azure,
+        endpoint: Some("127.0.0.1:10000".to_owned()),
+        ..BucketOptions::default()
+    };
+    let settings = Settings::new("box", &emulator, &Environment::default()).unwrap();
+    assert_eq!(settings.service.url, "http://127.0.0.1:10000/devstoreaccount1");
+    assert_eq!(key(&settings), Some(EMULATOR_KEY));
+}
+
+#[test]
+fn missing_account_is_an_error_that_names_the_variables() {
+    let nobody = BucketOptions { cloud: Cloud::Azure, ..BucketOptions::default() };
+    let error = Settings::new("box", &nobody, &Environment::default()).err().unwrap().to_string();
+    assert!(error.contains("AZURE_STORAGE_ACCOUNT"), "{error}");
+    let half = BucketOptions { access_key: None, ..options() };
+    let error = Settings::new("box", &half, &Environment::default()).err().unwrap();
+    assert!(matches!(error, Error::IncompleteCredentials { .. }), "{error}");
+    assert!(!format!("{error} {error:?}").contains("c3dvcmRmaXNo"));
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::list::PaginatedListStore;
+
+use crate::bucket::Bucket;
+use crate::environment::Environment;
+use crate::one_by_one::OneByOne;
+use crate::options::{BucketOptions, Cloud};
+use crate::patience::Patience;
+use crate::s3::S3;
+use crate::{Cause, Error, Result, azure, google};
+
+/// What speaks to one bucket.
+pub(crate) struct Clients {
+    /// For rows: patient.
+    pub(crate) data: Arc<dyn ObjectStore>,
+    /// For checks and small files: soon at its end.
+    pub(crate) control: Arc<dyn ObjectStore>,
+    /// As impatient, to list a few keys only.
+    pub(crate) pages: Arc<dyn PaginatedListStore>,
+    pub(crate) bucket: Bucket,
+    /// How the clients were made, when the bucket is spoken to in S3.
+    pub(crate) s3: Option<S3>,
+}
+
+impl Clients {
+    /// Makes the clients of a bucket, in the way of its cloud.
+    pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
+        check_name(options.cloud, bucket)?;
+        match options.cloud {
+            Cloud::Azure => Self::azure(bucket, options, environment),
+            // Google's key pairs are for its S3 interface.
+            Cloud::Gcp if options.use_iam || !options.has_keys() => {
+                Self::google(bucket, options, environment)
+            }
+            Cloud::Aws | Cloud::Ali | Cloud::Tencent | Cloud::Gcp => {
+                let s3 = S3::new(bucket, options, environment)?;
+                let target = s3.target();
+                if !s3.may_sign() {
+                    return Err(target.no_credentials(None));
+                }
+                Self::s3(s3, target)
+            }
+        }
+    }
+
+    /// Makes the clients whose keys begin with a `/`.
+    pub(crate) fn with_leading_slash(s3: &S3) -> Result<Self> {
+        let s3 = s3.with_leading_slash();
+        let target = Bucket { has_leading_slash: true, ..s3.target() };
+        Self::s3(s3, target)
+    }
+
+    fn s3(s3: S3, bucket: Bucket) -> Result<Self> {
+        let build = |patience| s3.builder(patience).build().map_err(|e| invalid(&bucket, e));
+        let (data, control) = (build(Patience::Data)?, build(Patience::Control)?);
+        let pages: Arc<dyn PaginatedListStore> = Arc::new(control.clone());
+        let (data, control): (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>) = if bucket.cloud == Cloud::Gcp {
+            let wrapped = |store| OneByOne::new(store).map_err(|e| invalid(&bucket, e));
+            (Arc::new(wrapped(data)?), Arc::new(wrapped(control)?))
+        } else {
+            (Arc::new(data), Arc::new(control))
+        };
+        Ok(Self { data, control, pages, bucket, s3: Some(s3) })
+    }
+
+    fn azure(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
+        let settings = azure::Settings::new(bucket, options, environment)?;
+        let bucket = settings.target();
+        let build = |patience| settings.builder(patience).build().map_err(|e| invalid(&bucket, e));
+        let (data, control) = (Arc::new(build(Patience::Data)?), Arc::new(build(Patience::Control)?));
+        let pages = Arc::clone(&control) as _;
+        Ok(Self { data, control, pages, bucket, s3: None })
+    }
+
+    fn google(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
+        let settings = google::Settings::new(bucket, options, environment)?;
+        let bucket = settings.target();
+        let build = |patience| settings.builder(patience).build().map_err(|e| invalid(&bucket, e));
+        let (data, control) = (Arc::new(build(Patience::Data)?), Arc::new(build(Patience::Control)?));
+        let pages = Arc::clone(&control) as _;
+        Ok(Self { data, control, pages, bucket, s3: None })
+    }
+}
+
+fn invalid(bucket: &Bucket, source: object_store::Error) -> Error {
+    Error::InvalidSettings { cloud: bucket.cloud, bucket: bucket.name.clone(), source: Cause::from(source) }
+}
+
+fn check_name(cloud: Cloud, bucket: &str) -> Result<()> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !bucket.is_empty() && bucket.len() <= 255 && bucket.chars().all(legal) {
+        return Ok(());
+    }
+    Err(Error::InvalidLocation {
+        // Whoever writes credentials into a location must not find them in a log.
+        location: format!(
+            "{}://{}",
+            cloud.scheme(),
+            bucket.rsplit_once('@').map_or(bucket, |(_, host)| host)
+        ),
+        reason: "a bucket's name is made of letters, digits, `.`, `-` and `_`".to_owned(),
+    })
+}

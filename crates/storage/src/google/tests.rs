@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use super::*;
+
+fn settings(endpoint: Option<&str>, variables: &[(&str, &str)]) -> Settings {
+    let options = BucketOptions {
+        cloud: Cloud::Gcp,
+        endpoint: endpoint.map(str::to_owned),
+        ..BucketOptions::default()
+    };
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::new("b", &options, &Environment::new(variables)).unwrap()
+}
+
+#[test]
+fn emulator_is_asked_without_credentials() {
+    for emulator in [
+        settings(Some("127.0.0.1:4443"), &[]),
+        settings(None, &[("STORAGE_EMULATOR_HOST", "127.0.0.1:4443")]),
+        settings(None, &[("GOOGLE_BASE_URL", "http://127.0.0.1:4443/")]),
+    ] {
+        assert_eq!(emulator.endpoint.as_deref(), Some("http://127.0.0.1:4443"));
+        assert!(emulator.is_anonymous && emulator.target().has_credentials);
+        assert!(emulator.builder(Patience::Control).build().is_ok());
+    }
+}
+
+#[test]
+fn google_itself_is_asked_with_credentials() {
+    let own = settings(None, &[]);
+    assert_eq!(own.target().endpoint, OWN_ENDPOINT);
+    assert!(!own.is_anonymous && !own.target().has_credentials);
+    assert!(!settings(Some("storage.googleapis.com"), &[]).is_anonymous);
+    let with_file = settings(None, &[("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")]);
+    assert!(with_file.target().has_credentials);
+    assert!(settings(None, &[("GOOGLE_SKIP_SIGNATURE", "true")]).is_anonymous);
+}

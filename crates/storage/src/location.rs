@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::options::{BucketOptions, Cloud};
+use crate::{Error, Result};
+
+const EXPECTED: &str = "expected a path, `file:///folder`, or a bucket and a prefix behind `s3://`, `gs://`, `az://`, `oss://` or `cos://`";
+
+/// What a user's text names.
+pub(crate) enum Location<'a> {
+    Folder(PathBuf),
+    Bucket { name: &'a str, prefix: &'a str, options: Cow<'a, BucketOptions> },
+}
+
+impl<'a> Location<'a> {
+    /// Reads a URL or a path; the URL's scheme says whose bucket it is.
+    pub(crate) fn parse(text: &'a str, options: &'a BucketOptions) -> Result<Self> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(Self::Folder(PathBuf::from(text)));
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        let cloud = match scheme.as_str() {
+            "file" => return folder_of_url(text).map(Self::Folder),
+            "s3" => Cloud::Aws,
+            "gs" => Cloud::Gcp,
+            "az" | "abfs" | "abfss" => Cloud::Azure,
+            "oss" => Cloud::Ali,
+            "cos" => Cloud::Tencent,
+            _ => return Err(invalid(text, EXPECTED)),
+        };
+        let mut options = with_cloud(text, cloud, options)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let name = match bucket.split_once('@') {
+            Some((container, host)) if scheme.starts_with("abfs") => {
+                let account = host.split('.').next().unwrap_or_default();
+                name_account(text, options.to_mut(), account, host)?;
+                container
+            }
+            _ => bucket,
+        };
+        Ok(Self::Bucket { name, prefix, options })
+    }
+}
+
+/// Returns the options for the cloud of a URL.
+///
+/// The default of the options is AWS, so AWS stands for nothing said. `s3://` is
+/// said of every cloud whose buckets can be spoken to in S3.
+fn with_cloud<'a>(text: &str, cloud: Cloud, options: &'a BucketOptions) -> Result<Cow<'a, BucketOptions>> {
+    match (cloud, options.cloud) {
+        (of_url, of_options) if of_url == of_options => Ok(Cow::Borrowed(options)),
+        (Cloud::Aws, Cloud::Gcp | Cloud::Ali | Cloud::Tencent) => Ok(Cow::Borrowed(options)),
+        (cloud, Cloud::Aws) => Ok(Cow::Owned(BucketOptions { cloud, ..options.clone() })),
+        (_, other) => {
+            let scheme = other.scheme();
+            Err(invalid(text, &format!("the cloud is said to be `{other}`, whose buckets are `{scheme}://`")))
+        }
+    }
+}
+
+/// Takes the account from `container@account.dfs.core.windows.net`.
+fn name_account(text: &str, options: &mut BucketOptions, account: &str, host: &str) -> Result<()> {
+    if options.given_access_key().is_some_and(|given| given != account) {
+        return Err(invalid(text, "this is another account than that of the access key"));
+    }
+    options.access_key = Some(account.to_owned());
+    if crate::endpoint::given(options).is_none() {
+        options.endpoint = Some(format!("https://{host}"));
+    }
+    Ok(())
+}
+
+fn folder_of_url(url: &str) -> Result<PathBuf> {
+    let parsed = Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
+    parsed.ok_or_else(|| invalid(url, "expected `file:///` and an absolute folder"))
+}
+
+fn invalid(text: &str, reason: &str) -> Error {
+    // Whoever writes credentials into a location must not find them in a log.
+    let location = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.starts_with("abfs") => {
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+        }
+        _ => text.to_owned(),
+    };
+    Error::InvalidLocation { location, reason: reason.to_owned() }
+}
