@@ -109,6 +109,14 @@ pub enum Error {
         /// One that is elsewhere.
         other: String,
     },
+    /// The bucket has none of the first segments.
+    #[error(
+        "no segment of this metadata is in the bucket: no ids are at {tried}; check that bucket and prefix are those of the installation with this metadata, or restore what was removed"
+    )]
+    NoSegments {
+        /// The keys that the first segment's ids could have had.
+        tried: String,
+    },
     /// There is no such collection.
     #[error("there is no collection `{name}`{hint}")]
     NoCollection {

@@ -16,6 +16,7 @@ use m2m_segment::VectorLayout;
 use object_store::ObjectStore;
 
 use crate::opener::SegmentOpener;
+use crate::read_options::{ReadAhead, ReadOptions};
 use crate::schema::{FILE_ID, FILE_VECTOR, scan_schema};
 
 /// Reads segments as tables: one file is the `.uid` of a segment, its byte
@@ -28,6 +29,7 @@ use crate::schema::{FILE_ID, FILE_VECTOR, scan_schema};
 pub struct SegmentSource {
     layout: VectorLayout,
     base: Arc<str>,
+    ahead: ReadAhead,
     table_schema: TableSchema,
     projection: SplitProjection,
     /// Segments of the plan, and all of the collection; for EXPLAIN alone.
@@ -44,6 +46,7 @@ impl SegmentSource {
         Self {
             layout,
             base,
+            ahead: ReadOptions::default().ahead(false),
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             segments: None,
@@ -56,6 +59,11 @@ impl SegmentSource {
     pub fn with_segments(mut self, kept: usize, all: usize) -> Self {
         self.segments = Some((kept, all));
         self
+    }
+
+    /// Has each partition read so much at once.
+    pub(crate) fn reading(self, ahead: ReadAhead) -> Self {
+        Self { ahead, ..self }
     }
 
     /// What is read of each segment, in words.
@@ -80,6 +88,7 @@ impl FileSource for SegmentSource {
             store: object_store,
             base: Arc::clone(&self.base),
             layout: self.layout,
+            ahead: self.ahead,
             schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
             columns,
             limit: config.limit,

@@ -74,11 +74,11 @@ impl SegmentFiles {
         Ok((rows, meta))
     }
 
-    /// The stored rows of a segment whose file of ids had `planned` bytes when the query was planned.
-    pub(crate) async fn planned_rows(&self, planned: u64) -> Result<u64> {
-        let (rows, meta) = self.rows(None).await?;
+    /// Makes sure that the file of ids has the `planned` bytes that it had when the query was planned.
+    pub(crate) async fn check_planned(&self, planned: u64) -> Result<()> {
+        let (_, meta) = self.rows(None).await?;
         if meta.size == planned {
-            return Ok(rows);
+            return Ok(());
         }
         let path = self.display(&meta.location);
         Err(Error::Changed { what: IDS, path, expected: planned, found: meta.size })

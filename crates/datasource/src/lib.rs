@@ -39,10 +39,22 @@
 //! # What a scan reads
 //!
 //! A scanned file is the `.uid` of a segment; `deleted_docs` and, when vectors
-//! are asked for, `.rv` are found beside it. Blocks of at most 2 MiB of vectors
-//! become Arrow arrays as they are; where rows are deleted, the block is closed
-//! over them in place. An unfiltered `count(*)` is answered by headers, and
-//! filters over `partition_tag` and `segment_id` take segments out of the plan.
+//! are asked for, `.rv` are found beside it. Blocks of vectors, 2 MiB unless
+//! [`ReadOptions`] say otherwise, become Arrow arrays as they are; where rows are
+//! deleted, the block is closed over them in place. An unfiltered `count(*)` is
+//! answered by headers, and filters over `partition_tag` and `segment_id` take
+//! segments out of the plan.
+//!
+//! # Segments in a bucket
+//!
+//! A server of 1.1 may keep its segments in a bucket; all that is said here holds
+//! for them too. Where exactly they are below the named prefix, and whether keys
+//! begin with a `/`, is found out by the first live segments. Each file of a
+//! segment is opened by one request, which answers the header and the length.
+//!
+//! Plans call the bucket by a URL of their own, `milvus1x://…`: it is never taken
+//! for a bucket of the same name on another server. Messages and `meta.segments`
+//! say `s3://bucket/key`.
 //!
 //! # What it does not do
 //!
@@ -56,7 +68,9 @@ mod meta;
 mod names;
 mod opener;
 mod piece;
+mod place;
 mod prune;
+mod read_options;
 mod roots;
 mod schema;
 mod schema_provider;
@@ -70,6 +84,7 @@ mod testing;
 pub use error::{Error, Result};
 pub use file_source::SegmentSource;
 pub use piece::Piece;
+pub use read_options::ReadOptions;
 pub use schema::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
 pub use session::{CATALOG, COLLECTIONS, META, SessionOptions, session};
 pub use source::Source;

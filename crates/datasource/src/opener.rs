@@ -26,18 +26,15 @@ use object_store::path::Path;
 use crate::error::{Error, Result};
 use crate::files::{IDS, SegmentFiles, VECTORS};
 use crate::piece::rows_of_range;
+use crate::read_options::ReadAhead;
 use crate::schema::{FILE_ID, FILE_OFFSET, FILE_VECTOR, vector_item};
 
 // Files are little-endian, and their bytes become arrays as they are.
 #[cfg(target_endian = "big")]
 compile_error!("segment files are little-endian and are read without conversion");
 
-/// Bytes of vectors in one block, so in one batch.
-const BLOCK_BYTES: usize = 2 << 20;
-/// Rows in one block that has no vectors.
+/// Rows in one block, however narrow they are.
 const BLOCK_ROWS: u64 = 1 << 16;
-/// Blocks that are read ahead of the one that is worked on.
-const BLOCKS_AHEAD: usize = 2;
 
 /// Opens pieces of segments: a file is a segment's file of ids, its byte range
 /// the piece's rows. Everything else follows from the path.
@@ -46,6 +43,7 @@ pub(crate) struct SegmentOpener {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) base: Arc<str>,
     pub(crate) layout: VectorLayout,
+    pub(crate) ahead: ReadAhead,
     /// Columns that are read, by their places in the file schema.
     pub(crate) columns: Vec<usize>,
     /// Their schema.
@@ -65,11 +63,13 @@ impl FileOpener for SegmentOpener {
         );
         let reading = Reading {
             layout: self.layout,
+            block_bytes: self.ahead.block_bytes,
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
             limit: self.limit.map_or(u64::MAX, |limit| limit as u64),
             bytes_scanned: self.bytes_scanned.clone(),
         };
+        let blocks_ahead = self.ahead.blocks;
         Ok(async move {
             let piece = Arc::new(OpenPiece::open(files, &file, reading).await?);
             let blocks = piece.blocks();
@@ -78,7 +78,7 @@ impl FileOpener for SegmentOpener {
                     let piece = Arc::clone(&piece);
                     async move { piece.batch(block).await }
                 })
-                .buffered(BLOCKS_AHEAD);
+                .buffered(blocks_ahead);
             Ok(batches.boxed())
         }
         .boxed())
@@ -89,6 +89,7 @@ impl FileOpener for SegmentOpener {
 #[derive(Debug)]
 struct Reading {
     layout: VectorLayout,
+    block_bytes: u64,
     columns: Vec<usize>,
     schema: SchemaRef,
     limit: u64,
@@ -106,11 +107,20 @@ struct OpenPiece {
 
 impl OpenPiece {
     async fn open(files: SegmentFiles, file: &PartitionedFile, reading: Reading) -> Result<Self> {
-        let stored = files.planned_rows(file.object_meta.size).await?;
-        let deleted = files.deleted_docs(stored).await?;
-        if reading.columns.contains(&FILE_VECTOR) {
-            files.check_vectors(stored, reading.layout).await?;
-        }
+        let planned = file.object_meta.size;
+        let stored = planned.saturating_sub(HEADER_LEN) / ID_BYTES;
+        let vectors = async {
+            match reading.columns.contains(&FILE_VECTOR) {
+                true => files.check_vectors(stored, reading.layout).await,
+                false => Ok(()),
+            }
+        };
+        // At once, and of several faults always the same is told.
+        let (ids, deleted, vectors) =
+            futures::join!(files.check_planned(planned), files.deleted_docs(stored), vectors);
+        ids?;
+        let deleted = deleted?;
+        vectors?;
         let rows = rows_of_range(file.range.as_ref(), stored);
         Ok(Self { files, reading, rows, deleted })
     }
@@ -122,11 +132,8 @@ impl OpenPiece {
     /// Ranges of rows, each with a live row and of a size that fits in memory.
     /// The last one ends where the limit is reached.
     fn blocks(&self) -> Vec<Range<u64>> {
-        let rows = if self.has(FILE_VECTOR) {
-            ((BLOCK_BYTES / self.reading.layout.row_bytes()) as u64).clamp(1, BLOCK_ROWS)
-        } else {
-            BLOCK_ROWS
-        };
+        let width = if self.has(FILE_VECTOR) { self.reading.layout.row_bytes() as u64 } else { ID_BYTES };
+        let rows = (self.reading.block_bytes / width.max(1)).clamp(1, BLOCK_ROWS);
         let mut wanted = self.reading.limit;
         let mut blocks = Vec::new();
         let mut start = self.rows.start;

@@ -1,43 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where the files of segments are.
+//! Where an installation's segments are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::execution::object_store::ObjectStoreUrl;
+use futures::future;
+use m2m_catalog::Collection;
+use m2m_segment::names::ids_file;
 use m2m_storage::Storage;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::files::SegmentFiles;
+use crate::place::{Place, SegmentStore, base_of, below};
+use crate::read_options::{ReadAhead, ReadOptions};
+
+/// Where the folders of the tables may be below a prefix: right there, below
+/// the folder of the database or of the server, and below the whole bucket of a
+/// server that has its folder where it is by default.
+const FOLDERS: [&str; 4] = ["", "tables", "db/tables", "var/lib/milvus/db/tables"];
+/// Segments that are looked for: one may have lost its files.
+const PROBES: usize = 4;
 
 /// The `tables` folders of an installation: one, and more on servers of 0.9.
 /// All are in one store, because a plan reads from one.
 #[derive(Debug)]
 pub(crate) struct Roots {
     given: Vec<Storage>,
+    options: ReadOptions,
+    /// Files of ids of live segments, below a `tables` folder.
+    probes: Vec<String>,
     url: ObjectStoreUrl,
-    place: Place,
-}
-
-/// The folders that hold the folders of the tables, in their store.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    /// What stands before a path in messages: `/`, or `s3://bucket/`.
-    pub(crate) base: Arc<str>,
-    pub(crate) folders: Vec<Path>,
+    place: OnceCell<Place>,
 }
 
 impl Roots {
-    pub(crate) fn new(given: Vec<Storage>) -> Result<Self> {
+    pub(crate) fn new(given: Vec<Storage>, options: ReadOptions, collections: &[Collection]) -> Result<Self> {
         let first = given.first().ok_or(Error::NoTables)?;
         if let Some(other) = given.iter().find(|root| root.base_url() != first.base_url()) {
             return Err(Error::SeveralStores { first: name(first), other: name(other) });
         }
-        let place = Place::new(first, given.iter().map(|root| root.prefix().clone()).collect());
-        Ok(Self { url: url_of(first)?, place, given })
+        let place = first.is_local().then(|| Place::new(first, prefixes(&given)));
+        let place = OnceCell::new_with(place);
+        Ok(Self { options, probes: probes(collections), url: url_of(first)?, place, given })
     }
 
     /// The folders as the user named them.
@@ -50,38 +57,126 @@ impl Roots {
         &self.url
     }
 
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
-}
-
-impl Place {
-    fn new(storage: &Storage, folders: Vec<Path>) -> Self {
-        Self { store: Arc::clone(storage.store()), base: storage.display(&Path::default()).into(), folders }
-    }
-
-    /// The files of a segment, in the first folder that has its ids. When none
-    /// has, the first folder's: its path is what a message should name.
-    pub(crate) async fn files(&self, table_id: &str, segment_id: &str) -> SegmentFiles {
-        let in_folder = |folder: &Path| {
-            let folder = below(folder, &format!("{table_id}/{segment_id}"));
-            SegmentFiles::new(Arc::clone(&self.store), Arc::clone(&self.base), folder, segment_id)
-        };
-        if self.folders.len() > 1 {
-            for files in self.folders.iter().map(in_folder) {
-                if files.exist().await {
-                    return files;
-                }
-            }
+    /// The store that goes by [`Roots::url`].
+    pub(crate) fn store(self: &Arc<Self>) -> Arc<dyn ObjectStore> {
+        match self.given.first() {
+            Some(first) if first.is_local() => Arc::clone(first.store()),
+            _ => Arc::new(SegmentStore(Arc::clone(self))),
         }
-        in_folder(self.folders.first().unwrap_or(&Path::default()))
+    }
+
+    /// What stands before a path in messages.
+    pub(crate) fn base(&self) -> Arc<str> {
+        let named = || self.given.first().map_or_else(Arc::default, base_of);
+        self.place.get().map_or_else(named, |place| Arc::clone(&place.base))
+    }
+
+    fn is_remote(&self) -> bool {
+        self.given.first().is_some_and(|first| !first.is_local())
+    }
+
+    /// How much a scan partition reads at once.
+    pub(crate) fn read_ahead(&self) -> ReadAhead {
+        self.options.ahead(self.is_remote())
+    }
+
+    /// Segments whose headers are read at once.
+    pub(crate) fn headers_at_once(&self) -> usize {
+        if self.is_remote() { 64 } else { 16 }
+    }
+
+    /// Where the segments are. In a bucket they are searched for once.
+    pub(crate) async fn place(&self) -> Result<&Place> {
+        self.place.get_or_try_init(|| self.find()).await
+    }
+
+    async fn find(&self) -> Result<Place> {
+        let Some(plain) = self.given.first() else {
+            return Err(Error::NoTables);
+        };
+        let prefixes = prefixes(&self.given);
+        if self.probes.is_empty() {
+            return Ok(Place::new(plain, prefixes));
+        }
+        let forms: Vec<Storage> = [plain.clone()].into_iter().chain(plain.with_leading_slash()).collect();
+        match search(&forms, &prefixes, &self.probes).await? {
+            Some((form, folder)) => {
+                let folders = prefixes.iter().map(|prefix| below(prefix, folder)).collect();
+                Ok(Place::new(form, folders))
+            }
+            None => Err(Error::NoSegments { tried: self.tried(&forms, &prefixes) }),
+        }
+    }
+
+    /// The keys that the first segment's ids could have had.
+    fn tried(&self, forms: &[Storage], prefixes: &[Path]) -> String {
+        let probe = self.probes.first().map_or("", String::as_str);
+        let keys = candidates(forms, prefixes);
+        let keys = keys.map(|(form, folder, prefix)| form.display(&key(prefix, folder, probe)));
+        keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// A path below a folder, its parts as they are written.
-fn below(folder: &Path, relative: &str) -> Path {
-    let relative = Path::parse(relative).unwrap_or_else(|_| Path::from(relative));
-    folder.parts().chain(relative.parts()).collect()
+/// The keys of a bucket in one form.
+trait Keys {
+    fn has(&self, key: &Path) -> impl Future<Output = m2m_storage::Result<bool>>;
+}
+
+impl Keys for Storage {
+    fn has(&self, key: &Path) -> impl Future<Output = m2m_storage::Result<bool>> {
+        self.exists(key)
+    }
+}
+
+/// Finds the first form of keys and the first folder that have one of the probes.
+///
+/// A server may refuse a form that it does not keep, or hide by a refusal that
+/// there is no such key: an error of the first form is one only when nothing is found.
+async fn search<'a, K: Keys>(
+    forms: &'a [K],
+    prefixes: &'a [Path],
+    probes: &[String],
+) -> Result<Option<(&'a K, &'static str)>> {
+    for probe in probes {
+        let asked = candidates(forms, prefixes)
+            .map(async |(form, folder, prefix)| (form, folder, form.has(&key(prefix, folder, probe)).await));
+        let mut answers = future::join_all(asked).await;
+        if let Some((form, folder, _)) = answers.iter().find(|(.., has)| matches!(has, Ok(true))) {
+            return Ok(Some((form, folder)));
+        }
+        answers.truncate(FOLDERS.len() * prefixes.len());
+        answers.into_iter().try_for_each(|(.., has)| has.map(drop))?;
+    }
+    Ok(None)
+}
+
+/// All places to look at, the likely ones first.
+fn candidates<'a, K>(
+    forms: &'a [K],
+    prefixes: &'a [Path],
+) -> impl Iterator<Item = (&'a K, &'static str, &'a Path)> {
+    let folders = move |form| {
+        FOLDERS.into_iter().flat_map(move |folder| prefixes.iter().map(move |prefix| (form, folder, prefix)))
+    };
+    forms.iter().flat_map(folders)
+}
+
+fn key(prefix: &Path, folder: &str, probe: &str) -> Path {
+    below(&below(prefix, folder), probe)
+}
+
+/// Files of ids: of the first segments of the collections, one of each before two of any.
+fn probes(collections: &[Collection]) -> Vec<String> {
+    let of = |place| collections.iter().filter_map(move |one: &Collection| one.segments().nth(place));
+    let segments = (0..PROBES).flat_map(of).take(PROBES);
+    let path = |id: &str| format!("{id}/{}", ids_file(id));
+    segments
+        .map(|(partition, segment)| format!("{}/{}", partition.table_id, path(&segment.segment_id)))
+        .collect()
+}
+
+fn prefixes(roots: &[Storage]) -> Vec<Path> {
+    roots.iter().map(|root| root.prefix().clone()).collect()
 }
 
 fn name(root: &Storage) -> String {
@@ -100,3 +195,16 @@ fn url_of(root: &Storage) -> Result<ObjectStoreUrl> {
     };
     url.map_err(Error::Session)
 }
+
+#[cfg(test)]
+impl Roots {
+    /// Segments that are at a known place in a bucket.
+    pub(crate) fn in_bucket(place: Place, given: Storage) -> Self {
+        let url = url_of(&given).unwrap();
+        let (options, place) = (ReadOptions::default(), OnceCell::new_with(Some(place)));
+        Self { given: vec![given], options, probes: Vec::new(), url, place }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use m2m_storage::Storage;
 use crate::error::{Error, Result};
 use crate::meta::MetaSchema;
 use crate::names;
+use crate::read_options::ReadOptions;
 use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
 use crate::session::{CATALOG, COLLECTIONS, META};
@@ -48,17 +49,40 @@ impl Source {
     ///
     /// # Errors
     ///
+    /// Those of [`Source::with_options`].
+    pub async fn with_roots(metadata: &Metadata, roots: Vec<Storage>) -> Result<Self> {
+        Self::with_options(metadata, roots, ReadOptions::default()).await
+    }
+
+    /// Reads the metadata of an installation whose segments are in `roots`, the
+    /// `tables` folders, and says how to read them. Segments are not touched yet.
+    ///
+    /// A bucket's root may be the `tables` folder, that of the database (`db`),
+    /// that of the server, or, when the server's is `/var/lib/milvus`, the whole
+    /// bucket; keys may begin with a `/`. Which it is, is found out by the first
+    /// live segments, once, when the first segment is read.
+    ///
+    /// # Errors
+    ///
     /// When the metadata cannot be read, no `tables` folder is named, or they
     /// are in different stores.
-    pub async fn with_roots(metadata: &Metadata, roots: Vec<Storage>) -> Result<Self> {
+    pub async fn with_options(
+        metadata: &Metadata,
+        roots: Vec<Storage>,
+        options: ReadOptions,
+    ) -> Result<Self> {
         let inventory = metadata.inventory().await?;
-        let roots = Arc::new(Roots::new(roots)?);
+        let roots = Roots::new(roots, options, &inventory.collections)?;
+        Ok(Self::of(metadata.clone(), inventory, Arc::new(roots)))
+    }
+
+    pub(crate) fn of(metadata: Metadata, inventory: Inventory, roots: Arc<Roots>) -> Self {
         let tables = inventory.collections.iter().map(|collection| {
             let table = CollectionTable::new(collection.clone(), Arc::clone(&roots));
             (collection.name.clone(), Arc::new(table))
         });
         let tables = tables.collect();
-        Ok(Self { inner: Arc::new(Inner { metadata: metadata.clone(), inventory, roots, tables }) })
+        Self { inner: Arc::new(Inner { metadata, inventory, roots, tables }) }
     }
 
     /// Returns where its metadata is.
@@ -109,7 +133,7 @@ impl Source {
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
         ctx.register_catalog(CATALOG, Arc::new(catalog));
         let roots = &self.inner.roots;
-        ctx.runtime_env().register_object_store(roots.url().as_ref(), Arc::clone(&roots.place().store));
+        ctx.runtime_env().register_object_store(roots.url().as_ref(), roots.store());
         Ok(())
     }
 }

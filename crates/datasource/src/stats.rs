@@ -10,10 +10,8 @@ use object_store::ObjectMeta;
 
 use crate::error::Result;
 use crate::files::SegmentFiles;
+use crate::place::Place;
 use crate::roots::Roots;
-
-/// Segments whose headers are read at once.
-const CONCURRENT: usize = 16;
 
 /// A live segment, as its files are.
 #[derive(Clone, Debug)]
@@ -68,21 +66,22 @@ impl SegmentStats {
 
 /// Reads the headers of all segments of a collection, in its order.
 pub(crate) async fn read(roots: &Roots, collection: &Collection) -> Result<Vec<SegmentStats>> {
+    let place = roots.place().await?;
     let mut segments = Vec::new();
     for (index, partition) in collection.partitions.iter().enumerate() {
-        segments.extend(partition.segments.iter().map(|segment| read_one(roots, index, partition, segment)));
+        segments.extend(partition.segments.iter().map(|segment| read_one(place, index, partition, segment)));
     }
-    stream::iter(segments).buffered(CONCURRENT).try_collect().await
+    stream::iter(segments).buffered(roots.headers_at_once()).try_collect().await
 }
 
 /// Reads the headers of one segment.
 pub(crate) async fn read_one(
-    roots: &Roots,
+    place: &Place,
     index: usize,
     partition: &Partition,
     segment: &Segment,
 ) -> Result<SegmentStats> {
-    let files = roots.place().files(&partition.table_id, &segment.segment_id).await;
+    let files = place.files(&partition.table_id, &segment.segment_id).await;
     let (rows, ids) = files.rows(segment.row_count).await?;
     let deleted = files.deleted_docs(rows).await?;
     Ok(SegmentStats {

@@ -20,7 +20,6 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_catalog::Collection;
-use m2m_segment::VectorLayout;
 use tokio::sync::OnceCell;
 
 use crate::error::Result;
@@ -30,9 +29,6 @@ use crate::prune;
 use crate::roots::Roots;
 use crate::schema::{VECTOR, scan_projection, scan_schema, shown_schema};
 use crate::stats::{self, SegmentStats};
-
-/// Segments whose vectors are checked at once.
-const CONCURRENT: usize = 16;
 
 /// A collection as a table of its live rows.
 ///
@@ -80,7 +76,15 @@ impl CollectionTable {
     /// When a file of vectors is missing or contradicts its header or the ids.
     pub async fn check_vectors(&self) -> Result<()> {
         let segments = self.segments().await?;
-        check_vectors(segments.iter().collect(), self.collection.layout).await
+        self.check_vectors_of(segments.iter()).await
+    }
+
+    /// Makes sure that segments have as many vectors as ids; the first that has not is named.
+    async fn check_vectors_of(&self, segments: impl Iterator<Item = &SegmentStats>) -> Result<()> {
+        let layout = self.collection.layout;
+        let checks: Vec<_> =
+            segments.map(|segment| segment.files.check_vectors(segment.rows, layout)).collect();
+        stream::iter(checks).buffered(self.roots.headers_at_once()).try_collect().await
     }
 
     /// Returns a plan that reads the named columns of the pieces: one partition
@@ -105,8 +109,8 @@ impl CollectionTable {
         shown: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let source = SegmentSource::new(self.collection.layout, Arc::clone(&self.roots.place().base));
-        let source = Arc::new(source.with_segments(kept, segments.len()));
+        let source = SegmentSource::new(self.collection.layout, self.roots.base());
+        let source = Arc::new(source.with_segments(kept, segments.len()).reading(self.roots.read_ahead()));
         let mut files = Vec::with_capacity(groups.len());
         let mut rows = 0;
         for group in groups {
@@ -177,8 +181,7 @@ impl TableProvider for CollectionTable {
             None => Arc::clone(&self.schema),
         };
         if schema.column_with_name(VECTOR).is_some() {
-            let named = kept.iter().map(|(_, segment)| *segment).collect();
-            check_vectors(named, self.collection.layout).await?;
+            self.check_vectors_of(kept.iter().map(|(_, segment)| *segment)).await?;
         }
         let groups = share_out(&kept, state.config().target_partitions());
         if groups.is_empty() {
@@ -186,13 +189,6 @@ impl TableProvider for CollectionTable {
         }
         self.plan(&segments, kept.len(), groups, projection, limit)
     }
-}
-
-/// Makes sure that segments have as many vectors as ids; the first that has not is named.
-async fn check_vectors(segments: Vec<&SegmentStats>, layout: VectorLayout) -> Result<()> {
-    let checks: Vec<_> =
-        segments.into_iter().map(|segment| segment.files.check_vectors(segment.rows, layout)).collect();
-    stream::iter(checks).buffered(CONCURRENT).try_collect().await
 }
 
 /// So many rows, none of them with a null.

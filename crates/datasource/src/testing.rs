@@ -5,13 +5,18 @@ mod bucket;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use m2m_catalog::{Install, MetaSource, Metadata};
+use m2m_storage::{BucketOptions, Storage};
+use object_store::ObjectStore;
 use tempfile::TempDir;
 
+use crate::place::Place;
+use crate::roots::Roots;
 use crate::session::{SessionOptions, session};
 use crate::source::Source;
 
@@ -134,12 +139,40 @@ impl TestInstall {
         Source::open(&self.install()).await.unwrap()
     }
 
+    /// Opens the installation with its segments in a bucket instead.
+    pub(crate) async fn open_in_bucket(&self) -> (Source, Arc<Bucket>) {
+        let metadata = self.install().metadata;
+        let inventory = metadata.inventory().await.unwrap();
+        let bucket = Arc::new(Bucket::default());
+        bucket.upload(&self.tables(), "var/db/tables").await;
+        let store = Arc::clone(&bucket) as Arc<dyn ObjectStore>;
+        let place = Place { store, base: "s3://bucket/".into(), folders: vec!["var/db/tables".into()] };
+        let roots = Roots::in_bucket(place, some_bucket("var/db"));
+        (Source::of(metadata, inventory, Arc::new(roots)), bucket)
+    }
+
     /// A session of two workers over the installation.
     pub(crate) async fn session(&self) -> SessionContext {
-        let ctx = session(SessionOptions { workers: 2, ..SessionOptions::default() }).unwrap();
-        self.open().await.register(&ctx).unwrap();
-        ctx
+        session_over(&self.open().await)
     }
+}
+
+/// A session of two workers over an installation.
+pub(crate) fn session_over(source: &Source) -> SessionContext {
+    let ctx = session(SessionOptions { workers: 2, ..SessionOptions::default() }).unwrap();
+    source.register(&ctx).unwrap();
+    ctx
+}
+
+/// A bucket that nobody serves.
+pub(crate) fn some_bucket(prefix: &str) -> Storage {
+    let options = BucketOptions {
+        endpoint: Some("127.0.0.1:1".into()),
+        access_key: Some("key".into()),
+        secret_key: Some("secret".into()),
+        ..BucketOptions::default()
+    };
+    Storage::bucket("bucket", prefix, &options).unwrap()
 }
 
 /// The folder of a partition of `c`.

@@ -42,7 +42,7 @@ async fn check_wide(ctx: &SessionContext, expected: &[i64]) {
     let batches = query(ctx, "SELECT id, vector FROM c").await;
     assert_eq!(sorted(&batches), expected);
     for batch in &batches {
-        assert!(batch.num_rows() > 0 && batch.num_rows() * 32_768 * 4 <= BLOCK_BYTES);
+        assert!(batch.num_rows() > 0 && batch.num_rows() * 32_768 * 4 <= 2 << 20);
     }
     assert_eq!(numbers(ctx, "SELECT id FROM c WHERE vector[1] = id AND vector[32768] = 0.5").await, expected);
 }

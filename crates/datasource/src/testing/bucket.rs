@@ -2,6 +2,7 @@
 //! A bucket in memory that counts what is asked of it.
 
 use std::fmt;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// Bytes of one answer beyond which a request is a mistake.
@@ -29,6 +30,21 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    /// Puts all files of a folder under a prefix.
+    pub(crate) async fn upload(&self, folder: &std::path::Path, prefix: &str) {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let key = format!("{prefix}/{}", path.strip_prefix(folder).unwrap().to_str().unwrap());
+                self.files.put(&Path::from(key), fs::read(path).unwrap().into()).await.unwrap();
+            }
+        }
+    }
+
     /// Has the file at `path` go on with zeros up to `length`.
     pub(crate) fn lengthen(&self, path: Path, length: u64) {
         *self.huge.lock().unwrap() = Some((path, length));
