@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     service: Service,
     key: Option<Secret>,
     sas: Option<Secret>,
+    use_iam: bool,
     /// Variables for the client itself.
     others: Vec<(Key, String)>,
 }
@@ -52,21 +53,26 @@ impl Settings {
         };
         let environment_key = environment.first(&KEY).filter(|_| is_this(environment.first(&ACCOUNT)));
         let is_emulator = service.account == EMULATOR_ACCOUNT;
-        let key = options
-            .given_secret_key()
+        // A key is base64, and a token a query: one setting serves both.
+        let is_token = |secret: &&Secret| secret.expose().contains("sig=");
+        let secret = options.given_secret_key();
+        let key = secret
+            .filter(|secret| !is_token(secret))
             .cloned()
-            .or_else(|| environment_key.map(Secret::from))
-            .or(string.key)
+            .or_else(|| environment_key.filter(|_| secret.is_none()).map(Secret::from))
+            .or_else(|| string.key.filter(|_| secret.is_none()))
             .filter(|_| !options.use_iam);
-        let sas = environment
-            .first(&SAS)
-            .map(Secret::from)
+        let sas = secret
+            .filter(is_token)
+            .cloned()
+            .or_else(|| environment.first(&SAS).map(Secret::from))
             .or(string.sas)
             .filter(|_| !options.use_iam && key.is_none());
-        let others = others(environment, key.is_some(), options.use_iam);
+        let has_key = !options.use_iam && (secret.is_some() || key.is_some());
+        let others = others(environment, has_key, options.use_iam);
         let is_bare = key.is_none() && sas.is_none() && !has_credentials(&others) && !options.use_iam;
         let key = if is_emulator && is_bare { Some(Secret::from(EMULATOR_KEY)) } else { key };
-        Ok(Self { container: container.to_owned(), service, key, sas, others })
+        Ok(Self { container: container.to_owned(), service, key, sas, use_iam: options.use_iam, others })
     }
 
     pub(crate) fn target(&self) -> Bucket {
@@ -75,6 +81,7 @@ impl Settings {
             endpoint: self.service.url.clone(),
             name: self.container.clone(),
             has_credentials: self.key.is_some() || self.sas.is_some() || has_credentials(&self.others),
+            use_iam: self.use_iam,
             has_leading_slash: false,
         }
     }
@@ -109,7 +116,13 @@ fn without_account(container: &str, options: &BucketOptions) -> Error {
         return Error::IncompleteCredentials { cloud: Cloud::Azure, bucket, given, missing };
     }
     let endpoint = crate::endpoint::given(options).unwrap_or("https://<account>.blob.core.windows.net");
-    Error::NoCredentials { cloud: Cloud::Azure, endpoint: endpoint.to_owned(), bucket, source: None }
+    Error::NoCredentials {
+        cloud: Cloud::Azure,
+        endpoint: endpoint.to_owned(),
+        bucket,
+        use_iam: options.use_iam,
+        source: None,
+    }
 }
 
 /// Returns the variables that the client understands and nobody else here reads,

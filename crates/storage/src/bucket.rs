@@ -11,6 +11,8 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     /// Whether there are keys or a token at hand, so that none must be asked for.
     pub(crate) has_credentials: bool,
+    /// Whether the machine's role alone is asked for credentials.
+    pub(crate) use_iam: bool,
     /// Whether keys begin with a `/`.
     pub(crate) has_leading_slash: bool,
 }
@@ -53,6 +55,7 @@ impl Bucket {
             cloud: self.cloud,
             endpoint: self.endpoint.clone(),
             bucket: self.name.clone(),
+            use_iam: self.use_iam,
             source,
         }
     }

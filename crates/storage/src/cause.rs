@@ -64,6 +64,10 @@ impl Cause {
             Some("AuthenticationFailed" | "InvalidAuthenticationInfo" | "AuthenticationRequired") => {
                 "check the account and its key, that the token has not expired, and the clock of this machine"
             }
+            // Azure says the same of a firewall, but not that it is about the signature.
+            Some("AuthorizationFailure") if self.text.contains("failed to authenticate") => {
+                "check the account and its key or token"
+            }
             _ if self.text.contains("status code: 401") => {
                 "they are unknown or have expired; check them, or get new ones"
             }
@@ -96,7 +100,8 @@ impl fmt::Display for Cause {
         let text = &self.text;
         match (element(text, "Code"), element(text, "Message")) {
             (Some(code), Some(message)) => {
-                write!(f, "{code}: {}", message.trim_end_matches('.'))
+                let first = message.trim().lines().next().unwrap_or_default();
+                write!(f, "{code}: {}", first.trim_end_matches('.'))
             }
             (Some(code), None) => f.write_str(code),
             (None, _) => f.write_str(text.lines().next().unwrap_or_default()),
@@ -142,5 +147,23 @@ mod tests {
     #[test]
     fn cause_is_not_repeated_by_a_chain() {
         assert!(cause("x").source().is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_with_credentials_is_told_from_a_missing_right() {
+        let expired = cause("status code: 400: <Error><Code>ExpiredToken</Code></Error>");
+        assert_eq!(expired.credential_problem(), Some("they have expired; get new ones"));
+        let unknown = cause("Server returned non-2xx status code: 401 Unauthorized: ");
+        assert!(unknown.credential_problem().is_some());
+        let denied = cause("status code: 403 Forbidden: <Error><Code>AccessDenied</Code></Error>");
+        assert!(denied.credential_problem().is_none() && denied.is_denial());
+    }
+
+    #[test]
+    fn request_to_another_server_is_about_credentials() {
+        let elsewhere = cause("Error performing GET http://169.254.169.254/latest in 1s - refused");
+        assert!(elsewhere.is_from_elsewhere("https://s3.eu-west-1.amazonaws.com"));
+        let here = cause("Error performing GET http://b.host:9000/x in 1s - refused");
+        assert!(!here.is_from_elsewhere("http://host:9000"));
     }
 }

@@ -47,7 +47,8 @@ pub enum Error {
 
     /// There are no keys, and nothing that would hand some out.
     #[error(
-        "no credentials for bucket `{bucket}` at `{endpoint}`: {}",
+        "no credentials for bucket `{bucket}` at `{endpoint}`: {}{}",
+        if *.use_iam { "let this machine have a role, or switch IAM off and " } else { "" },
         .cloud.ways_to_give_keys()
     )]
     NoCredentials {
@@ -57,6 +58,8 @@ pub enum Error {
         endpoint: String,
         /// The bucket that was to be used.
         bucket: String,
+        /// Whether the machine's role alone was asked.
+        use_iam: bool,
         /// What looking for credentials ended with; none when it was not tried.
         source: Option<Cause>,
     },

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
+use std::sync::Arc;
+
+use object_store::client::{ClientConfigKey, StaticCredentialProvider};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 
 use crate::Result;
 use crate::bucket::Bucket;
@@ -25,6 +28,7 @@ pub(crate) struct Settings {
     endpoint: Option<String>,
     has_credentials: bool,
     is_anonymous: bool,
+    use_iam: bool,
     /// Variables for the client itself.
     others: Vec<(Key, String)>,
 }
@@ -48,6 +52,7 @@ impl Settings {
             has_credentials,
             // A person's credentials on this machine are not for an emulator.
             is_anonymous: skips_signature || (is_emulator && !has_credentials && !options.use_iam),
+            use_iam: options.use_iam,
             others,
         })
     }
@@ -58,6 +63,7 @@ impl Settings {
             endpoint: self.endpoint.clone().unwrap_or_else(|| OWN_ENDPOINT.to_owned()),
             name: self.bucket.clone(),
             has_credentials: self.has_credentials || self.is_anonymous,
+            use_iam: self.use_iam,
             has_leading_slash: false,
         }
     }
@@ -71,10 +77,15 @@ impl Settings {
             builder = builder.with_config(*key, value);
         }
         builder = builder.with_bucket_name(&self.bucket).with_skip_signature(self.is_anonymous);
+        if self.is_anonymous {
+            // The client asks for a token before it writes, even when it is not to sign.
+            let nobody = GcpCredential { bearer: String::new() };
+            builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
+        }
         if let Some(endpoint) = &self.endpoint {
             let allow_http = endpoint.starts_with("http://").to_string();
             builder = builder
-                .with_config(Key::Client(object_store::client::ClientConfigKey::AllowHttp), allow_http)
+                .with_config(Key::Client(ClientConfigKey::AllowHttp), allow_http)
                 .with_base_url(endpoint);
         }
         builder

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Where m2m reads and writes whole files: a local folder, or a bucket of an
-//! S3 server with a prefix.
+//! Where m2m reads and writes whole files: a local folder, or a bucket of a
+//! cloud or of an S3 server, with a prefix.
 //!
 //! A [`Storage`] turns what a user writes into an [`object_store::ObjectStore`]
 //! and knows three ways to say where a file is: the store's own path, the text
@@ -44,21 +44,61 @@
 //! # }
 //! ```
 //!
+//! # Clouds
+//!
+//! | cloud | URL | spoken to in | endpoint when none is given | region |
+//! |---|---|---|---|---|
+//! | AWS, MinIO and others | `s3://` | S3 | `https://s3.<region>.amazonaws.com` | `us-east-1` |
+//! | Alibaba OSS | `oss://` | S3 | `https://oss-<region>.aliyuncs.com` | must be known |
+//! | Tencent COS | `cos://` | S3 | `https://cos.<region>.myqcloud.com` | must be known |
+//! | Google, with a key pair | `gs://` | S3 | `https://storage.googleapis.com` | `auto` |
+//! | Google, otherwise | `gs://` | its XML interface | `https://storage.googleapis.com` | |
+//! | Azure | `az://`, `abfs://`, `abfss://` | Blob Storage | `https://<account>.blob.core.windows.net` | |
+//!
+//! The region of OSS and COS is taken from the options, from the environment or
+//! from the endpoint's name. The endpoint of Azure is a suffix such as
+//! `core.windows.net` or `blob.core.chinacloudapi.cn`, the account's own host, or
+//! `host:port` of an emulator, where the account stands in the path.
+//!
+//! Credentials are those of the first column that has any:
+//!
+//! | cloud | 1. options | 2. environment | 3. the machine |
+//! |---|---|---|---|
+//! | AWS | access key and secret key | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | web identity, container, instance role |
+//! | OSS | the same | `ALIBABA_CLOUD_ACCESS_KEY_ID`, `…_SECRET`, `ALIBABA_CLOUD_SECURITY_TOKEN`; `OSS_ACCESS_KEY_ID`, `…_SECRET`, `OSS_SESSION_TOKEN` | none: roles are an error |
+//! | COS | the same | `TENCENTCLOUD_SECRET_ID`, `…_KEY`, `TENCENTCLOUD_SESSION_TOKEN`; `COS_SECRETID`, `COS_SECRETKEY`, `COS_TOKEN` | none: roles are an error |
+//! | Google | HMAC key and secret | `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_SERVICE_ACCOUNT_KEY`, `GOOGLE_APPLICATION_CREDENTIALS` | what `gcloud` left in the home folder, instance role |
+//! | Azure | account, and its key or a SAS token | `AZURE_STORAGE_ACCOUNT`, `AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_CONNECTION_STRING`; `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET` | workload identity, managed identity |
+//!
+//! * [`BucketOptions::use_iam`] leaves out every key, and asks the machine.
+//!   For Google it leaves out the HMAC pair alone.
+//! * A key pair comes from one place as a whole: half a pair is an error, never
+//!   completed from the other place. An Azure account may be named alone.
+//! * Profiles (`AWS_PROFILE`) and shared credentials files of AWS are not read.
+//! * An emulator of Google, which is any other host, is asked without credentials
+//!   when the environment names none; Azure's has a well-known account and key.
+//!
 //! # Which setting counts
 //!
-//! What [`BucketOptions`] leaves out is taken from the `AWS_*` environment
-//! variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
-//! `AWS_ENDPOINT_URL` and the others that `object_store` knows). A key pair
-//! comes from one place as a whole: half a pair is an error, never completed
-//! from the other place. An endpoint without a scheme is http, unless `use_ssl`
-//! says otherwise. With an endpoint the bucket stands in the path, as MinIO and
-//! its like want it; `virtual_hosted` puts it in front of the host name.
+//! What [`BucketOptions`] leaves out is taken from the cloud's environment
+//! variables, endpoint and region included: `AWS_ENDPOINT_URL`, `AWS_REGION`,
+//! `OSS_ENDPOINT`, `ALIBABA_CLOUD_REGION_ID`, `OSS_REGION`, `COS_ENDPOINT`,
+//! `TENCENTCLOUD_REGION`, `COS_REGION`, `GOOGLE_BASE_URL`, `STORAGE_EMULATOR_HOST`,
+//! `AZURE_STORAGE_ENDPOINT`. What else `object_store` knows of `AWS_*`,
+//! `GOOGLE_*` and `AZURE_*` is honoured too.
+//!
+//! An endpoint without a scheme is what `use_ssl` says; when that says nothing,
+//! https for host names of a cloud, and http for addresses, for `localhost` and
+//! for S3 servers under any other name. A scheme counts more than `use_ssl`.
+//!
+//! The bucket stands in the path, except with OSS and COS, which want it in front
+//! of the host name; `virtual_hosted` decides otherwise.
 //!
 //! # How long a failure takes
 //!
 //! | call | connects in | retries until |
 //! |---|---|---|
-//! | [`Storage::check_bucket`], [`Storage::exists`], [`Storage::get`] of a server that does not answer | 3 s | about 10 s, never past 15 s |
+//! | [`Storage::check_bucket`], [`Storage::check_readable`], [`Storage::exists`], [`Storage::get`] of a server that does not answer | 3 s | about 10 s, never past 15 s |
 //! | everything else, through [`Storage::store`] | 5 s | 2 min after the request began, 10 times at most |
 //!
 //! A refused key or a missing bucket is not retried at all.

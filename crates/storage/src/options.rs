@@ -35,7 +35,7 @@ pub struct BucketOptions {
     pub region: Option<String>,
     /// The access key id (Azure: the account), given together with the secret key or not at all.
     pub access_key: Option<String>,
-    /// The secret key (Azure: the account's key) that belongs to the access key.
+    /// The secret key (Azure: the account's key, or a SAS token) that belongs to the access key.
     pub secret_key: Option<Secret>,
     /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts more.
     pub use_ssl: Option<bool>,

@@ -91,6 +91,7 @@ impl S3 {
             endpoint: self.endpoint_text(),
             name: self.bucket.clone(),
             has_credentials: self.credential.is_some() || self.has_other_credentials(),
+            use_iam: self.use_iam,
             has_leading_slash: self.has_leading_slash,
         }
     }

@@ -46,6 +46,14 @@ fn environment_names_account_and_key() {
 }
 
 #[test]
+fn token_may_stand_in_the_place_of_the_key() {
+    let token = BucketOptions { secret_key: Some(Secret::from("sv=2020-08-04&sp=rl&sig=x%3D")), ..options() };
+    let environment = environment(&[("AZURE_STORAGE_KEY", "a2V5")]);
+    let settings = Settings::new("box", &token, &environment).unwrap();
+    assert!(settings.key.is_none() && settings.sas.is_some());
+}
+
+#[test]
 fn key_of_another_account_is_not_used() {
     let environment = environment(&[("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_KEY", "a2V5")]);
     let options = BucketOptions { secret_key: None, ..options() };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use super::*;
-use crate::Secret;
+use crate::{Cloud, Secret};
 
 fn options(endpoint: &str) -> BucketOptions {
     BucketOptions {
@@ -125,6 +125,54 @@ fn open_tells_urls_from_paths() {
         let error = open(text).unwrap_err();
         assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
     }
+}
+
+#[test]
+fn scheme_says_whose_bucket_it_is() {
+    let shown = |text: &str, cloud| {
+        let plain = options("host.example.org");
+        let secret_key = Some(Secret::from("c3dvcmRmaXNo"));
+        let options = BucketOptions { cloud, region: Some("r".into()), secret_key, ..plain };
+        Storage::open(text, &options).map(|s| (s.display(s.prefix()), s.base_url().to_string()))
+    };
+    for (text, cloud, display, base) in [
+        ("gs://bucket/x", Cloud::Aws, "gs://bucket/x", "gs://bucket/"),
+        ("s3://bucket/x", Cloud::Gcp, "gs://bucket/x", "gs://bucket/"),
+        ("oss://bucket/x", Cloud::Ali, "oss://bucket/x", "oss://bucket/"),
+        ("cos://bucket/x", Cloud::Aws, "cos://bucket/x", "cos://bucket/"),
+        ("az://bucket/x", Cloud::Azure, "az://bucket/x", "az://bucket/"),
+        ("abfss://bucket@key.dfs.core.windows.net/x", Cloud::Aws, "az://bucket/x", "az://bucket/"),
+    ] {
+        assert_eq!(shown(text, cloud).unwrap(), (display.to_owned(), base.to_owned()), "{text}");
+    }
+    for (text, cloud) in [
+        ("gs://bucket/x", Cloud::Ali),
+        ("s3://bucket/x", Cloud::Azure),
+        ("abfss://bucket@another.dfs.core.windows.net/x", Cloud::Azure),
+    ] {
+        let error = shown(text, cloud).unwrap_err();
+        assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
+    }
+}
+
+#[test]
+fn leading_slash_shows_in_every_text() {
+    let storage = s3("host:1", "/var/lib/db");
+    let slashed = storage.with_leading_slash().unwrap();
+    let file = slashed.child("tables/1");
+    assert_eq!(slashed.display(&file), "s3://bucket//var/lib/db/tables/1");
+    assert_eq!(slashed.import_path(&file), "/var/lib/db/tables/1");
+    assert_ne!(slashed.base_url(), storage.base_url());
+    assert_eq!(format!("{slashed:?}"), "Storage(s3://bucket//var/lib/db)");
+    assert!(Storage::local(FsPath::new("/data")).unwrap().with_leading_slash().is_none());
+}
+
+#[tokio::test]
+async fn folder_that_is_not_there_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    Storage::local(dir.path()).unwrap().check_readable().await.unwrap();
+    let error = Storage::local(&dir.path().join("new")).unwrap().check_readable().await.unwrap_err();
+    assert!(matches!(error, Error::FolderNotReadable { .. }), "{error}");
 }
 
 #[tokio::test]
