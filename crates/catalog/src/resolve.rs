@@ -26,6 +26,7 @@ pub(crate) fn collections(metadata: &str, tables: &[TableRow], files: &[FileRow]
             collections.push(resolver.collection(table, tables)?);
         }
     }
+    resolver.once(&collections, tables)?;
     collections.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(collections)
 }
@@ -118,6 +119,22 @@ impl Resolver<'_> {
             of_segment.into_values().filter_map(|rows| segment(&rows)).collect();
         segments.sort_by_key(|(id, _)| *id);
         Ok(segments.into_iter().map(|(_, segment)| segment).collect())
+    }
+
+    /// Makes sure that no directory stands for two live partitions, whose rows
+    /// would then count twice. The old server's own index sees to that; a copy
+    /// of the tables may have lost it.
+    fn once(&self, collections: &[Collection], tables: &[TableRow]) -> Result<()> {
+        let mut table_ids = HashSet::new();
+        for Partition { table_id, .. } in collections.iter().flat_map(|collection| &collection.partitions) {
+            if !table_ids.insert(table_id.as_str()) {
+                let is_same = |table: &&TableRow| table.state == Some(NORMAL) && table.table_id == *table_id;
+                let second = tables.iter().filter(is_same).nth(1).cloned().unwrap_or_default();
+                let expected = "a name that no other live row has";
+                return Err(self.wrong(&second, "table_id", expected, Some(table_id)));
+            }
+        }
+        Ok(())
     }
 
     fn wrong(
@@ -290,5 +307,21 @@ mod tests {
         let tables = [table(1, "c"), partition(2, "22", "c", "p"), partition(3, "33", "c", "p")];
         assert!(resolve(&tables, &[]).unwrap_err().to_string().contains("partition_tag"));
         assert!(resolve(&[table(1, "c"), partition(2, "22", "c", "_default")], &[]).is_err());
+    }
+
+    #[test]
+    fn two_live_rows_with_one_table_id_are_refused() {
+        let twice = [
+            vec![table(1, "c"), table(2, "c")],
+            vec![table(1, "c"), partition(3, "33", "c", "p"), partition(2, "33", "c", "q")],
+            vec![table(1, "c"), partition(2, "c", "c", "p")],
+            vec![table(1, "a"), table(2, "b"), partition(3, "b", "a", "p")],
+        ];
+        for tables in twice {
+            let error = resolve(&tables, &[]).unwrap_err().to_string();
+            assert!(error.contains("column `table_id`") && error.contains("no other live row"), "{error}");
+        }
+        let dropped = TableRow { state: Some(1), ..table(2, "c") };
+        assert_eq!(resolve(&[table(1, "c"), dropped], &[]).unwrap().len(), 1);
     }
 }
