@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What another library found wrong.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why the metadata of an installation cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +31,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A folder was named where a file of metadata should be.
+    #[error("metadata `{}` is a folder: {remedy}", path.display())]
+    MetadataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What to name instead.
+        remedy: String,
     },
     /// The metadata is neither SQLite nor JSON.
     #[error("metadata `{}` is neither a SQLite database nor JSON: it begins with {found}", path.display())]
@@ -55,21 +66,42 @@ pub enum Error {
     },
     /// The database holds something else.
     #[error(
-        "metadata `{metadata}` is not of Milvus 1.x: expected the tables `Tables` and `TableFiles`, found {found}"
+        "metadata `{metadata}` is not of Milvus 1.x: expected the tables `Tables`, `TableFiles` and `Environment`, found {found}"
     )]
     OtherDatabase {
         /// Where it stands.
         metadata: String,
-        /// The tables it has.
+        /// The tables it has, or those that the user may see.
         found: String,
     },
-    /// SQLite refused a query.
+    /// The address of a MySQL database cannot be parsed. It is not repeated: any
+    /// part of it may be the password.
+    #[error(
+        "cannot parse the address of the MySQL database: {reason}; expected `user:password@tcp(host:port)/database` or `mysql://user:password@host:port/database`"
+    )]
+    MySqlAddress {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The database server cannot be reached, or does not let the user read.
+    #[error("cannot read metadata database `{metadata}`: {reason}; {remedy}")]
+    Database {
+        /// Its address, without the password.
+        metadata: String,
+        /// What happened.
+        reason: &'static str,
+        /// What to do.
+        remedy: &'static str,
+        /// Why, in the server's or the system's own words.
+        source: Option<Cause>,
+    },
+    /// The database refused a query.
     #[error("cannot query metadata `{metadata}`")]
     Sql {
         /// Where it stands.
         metadata: String,
         /// Why.
-        source: sqlx::Error,
+        source: Cause,
     },
     /// The `meta.json` is not what it should be.
     #[error("cannot decode metadata `{metadata}`")]
@@ -139,5 +171,15 @@ impl Error {
     pub(crate) fn read(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Read { what, path, source }
+    }
+}
+
+/// What lies behind an error whose own text would only repeat it.
+pub(crate) fn cause(error: sqlx::Error) -> Cause {
+    match error {
+        sqlx::Error::Database(error) => error.into_error(),
+        sqlx::Error::Io(error) => error.into(),
+        sqlx::Error::Tls(error) | sqlx::Error::Configuration(error) => error,
+        other => other.into(),
     }
 }

@@ -20,7 +20,9 @@
 //!
 //! # Promises
 //!
-//! * The source is never written: SQLite is read through a copy with its `-wal`.
+//! * The source is never written: SQLite is read through a copy with its `-wal`,
+//!   MySQL in one transaction that can only read.
+//! * No password stands in an error, nor in what `Debug` and `Display` show.
 //! * Names that metadata gives cannot lead out of the `tables` folder.
 //! * What decides whether a row lives is read strictly; what does not (a row
 //!   count that wrapped around, say) never fails a read.
@@ -36,15 +38,18 @@ mod install;
 mod inventory;
 pub mod meta_json;
 mod metadata;
+mod mysql;
 mod resolve;
+mod rows;
 mod sqlite;
 mod wal;
 
 pub use codes::{Engine, FileType, Metric};
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use install::{Install, tables_folder};
 pub use inventory::{
     Collection, DEFAULT_PARTITION, EnvironmentRow, FileRow, Inventory, Partition, Segment, TableRow,
 };
 pub use metadata::{MetaSource, Metadata};
+pub use mysql::MySql;
 pub use wal::Unflushed;

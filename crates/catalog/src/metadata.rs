@@ -2,11 +2,17 @@
 //! Where metadata is, and reading it.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::inventory::Inventory;
-use crate::{meta_json, resolve, sqlite, wal};
+use crate::mysql::MySql;
+use crate::{meta_json, mysql, resolve, sqlite, wal};
+
+/// How much of a file tells its kind.
+const HEAD_BYTES: u64 = 4096;
 
 /// The metadata of one 1.x server, and the write-ahead log that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Metadata {
 pub enum MetaSource {
     /// A SQLite database, with its `-wal` beside it.
     Sqlite(PathBuf),
+    /// A MySQL or MariaDB database.
+    MySql(MySql),
     /// A `meta.json` of milvus-migration or of m2m, wherever it came from.
     MetaJson {
         /// Where it stands, for messages.
@@ -36,18 +44,38 @@ impl MetaSource {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is neither SQLite nor JSON.
+    /// When the file cannot be read, is a folder, or is neither SQLite nor JSON.
     pub fn file(path: &Path) -> Result<Self> {
-        if sqlite::is_sqlite(path)? {
+        if path.is_dir() {
+            return Err(Error::MetadataFolder { path: path.into(), remedy: remedy(path) });
+        }
+        let head = head(path).map_err(Error::read("metadata", path))?;
+        if head.starts_with(sqlite::MAGIC) {
             return Ok(Self::Sqlite(path.into()));
         }
-        let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
-        if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+        if head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+            let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
             return Ok(Self::MetaJson { location: path.display().to_string(), text });
         }
-        let head = text.get(..16).unwrap_or(&text);
+        let head = head.get(..16).unwrap_or(&head);
         let found = if head.is_empty() { "nothing".into() } else { format!("`{}`", head.escape_ascii()) };
         Err(Error::UnknownMetadata { path: path.into(), found })
+    }
+}
+
+/// Reads how a file begins, and no more: it may be large and something else.
+fn head(path: &Path) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What to name instead of a folder.
+fn remedy(folder: &Path) -> String {
+    let inside = ["meta.sqlite", "db/meta.sqlite", "meta.json"].map(|name| folder.join(name));
+    match inside.iter().find(|path| path.is_file()) {
+        Some(path) => format!("name `{}` in it", path.display()),
+        None => "name a `meta.sqlite` or a `meta.json`".into(),
     }
 }
 
@@ -55,6 +83,7 @@ impl fmt::Display for MetaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::MySql(mysql) => mysql.fmt(f),
             Self::MetaJson { location, .. } => f.write_str(location),
         }
     }
@@ -78,27 +107,22 @@ impl Metadata {
     /// When the metadata is damaged, of another version, or holds a live row
     /// that cannot be.
     pub async fn inventory(&self) -> Result<Inventory> {
-        match &self.source {
-            MetaSource::MetaJson { location, text } => meta_json::read(location, text),
-            MetaSource::Sqlite(path) => {
-                let rows = sqlite::read(path).await?;
-                let unflushed = match &self.wal {
-                    Some(folder) => wal::unflushed(folder, &rows.tables, &rows.environment)?,
-                    None => Vec::new(),
-                };
-                Ok(Inventory {
-                    collections: resolve::collections(
-                        &path.display().to_string(),
-                        &rows.tables,
-                        &rows.files,
-                    )?,
-                    tables: rows.tables,
-                    files: rows.files,
-                    environment: rows.environment,
-                    unflushed,
-                })
-            }
-        }
+        let rows = match &self.source {
+            MetaSource::MetaJson { location, text } => return meta_json::read(location, text),
+            MetaSource::Sqlite(path) => sqlite::read(path).await?,
+            MetaSource::MySql(mysql) => mysql::read(mysql).await?,
+        };
+        let unflushed = match &self.wal {
+            Some(folder) => wal::unflushed(folder, &rows.tables, &rows.environment)?,
+            None => Vec::new(),
+        };
+        Ok(Inventory {
+            collections: resolve::collections(&self.source.to_string(), &rows.tables, &rows.files)?,
+            tables: rows.tables,
+            files: rows.files,
+            environment: rows.environment,
+            unflushed,
+        })
     }
 }
 
@@ -117,6 +141,27 @@ mod tests {
             let error = MetaSource::file(&path).unwrap_err().to_string();
             assert!(error.contains(found) && error.contains("meta.sqlite"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_refused_with_the_file_to_name() {
+        let root = tempfile::tempdir().unwrap();
+        let error = MetaSource::file(root.path()).unwrap_err().to_string();
+        assert!(error.contains("is a folder") && error.contains("name a `meta.sqlite`"), "{error}");
+        fs::create_dir(root.path().join("db")).unwrap();
+        fs::write(root.path().join("db/meta.sqlite"), sqlite::MAGIC).unwrap();
+        let error = MetaSource::file(root.path()).unwrap_err().to_string();
+        assert!(error.contains("db/meta.sqlite` in it"), "{error}");
+    }
+
+    #[test]
+    fn json_is_told_behind_white_space() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("meta.json");
+        fs::write(&path, "\n  {}").unwrap();
+        assert!(
+            matches!(MetaSource::file(&path), Ok(MetaSource::MetaJson { text, .. }) if text == b"\n  {}")
+        );
     }
 
     #[test]

@@ -6,15 +6,14 @@
 //! in the `-wal`, so it is copied too; the `-shm` is made anew. A `-journal`
 //! that a killed writer left takes back a change that it did not commit.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use crate::error::{Error, Result};
-use crate::inventory::{EnvironmentRow, FileRow, TableRow};
+use crate::error::{Error, Result, cause};
+use crate::rows::{FromColumns, Rows, TableNames};
 
 const TABLE_NAMES: &str = include_str!("../../../sql/catalog/table_names.sql");
 const TABLES: &str = include_str!("../../../sql/catalog/tables.sql");
@@ -22,14 +21,6 @@ const TABLE_FILES: &str = include_str!("../../../sql/catalog/table_files.sql");
 const ENVIRONMENT: &str = include_str!("../../../sql/catalog/environment.sql");
 /// What every SQLite database begins with.
 pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
-
-/// The rows of a metadata database.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    pub(crate) tables: Vec<TableRow>,
-    pub(crate) files: Vec<FileRow>,
-    pub(crate) environment: Vec<EnvironmentRow>,
-}
 
 /// Reads all rows of the metadata in `path`.
 pub(crate) async fn read(path: &Path) -> Result<Rows> {
@@ -39,29 +30,26 @@ pub(crate) async fn read(path: &Path) -> Result<Rows> {
     let options = SqliteConnectOptions::new().filename(&copy).create_if_missing(false);
     let mut connection = options.disable_statement_logging().connect().await.map_err(sql)?;
     check(path, &mut connection).await?;
-    let tables = sqlx::query(TABLES).fetch_all(&mut connection).await.map_err(sql)?;
-    let files = sqlx::query(TABLE_FILES).fetch_all(&mut connection).await.map_err(sql)?;
-    let environment = sqlx::query(ENVIRONMENT).fetch_all(&mut connection).await.map_err(sql)?;
+    let rows = Rows {
+        tables: fetch(path, &mut connection, TABLES).await?,
+        files: fetch(path, &mut connection, TABLE_FILES).await?,
+        environment: fetch(path, &mut connection, ENVIRONMENT).await?,
+    };
     connection.close().await.map_err(sql)?;
-    Ok(Rows {
-        tables: tables.iter().map(table_row).collect::<Result<_, _>>().map_err(sql)?,
-        files: files.iter().map(file_row).collect::<Result<_, _>>().map_err(sql)?,
-        environment: environment.iter().map(environment_row).collect::<Result<_, _>>().map_err(sql)?,
-    })
+    Ok(rows)
 }
 
-/// Returns whether a file begins as a SQLite database does.
-pub(crate) fn is_sqlite(path: &Path) -> Result<bool> {
-    let mut magic = [0; MAGIC.len()];
-    let mut file = File::open(path).map_err(Error::read("metadata", path))?;
-    let mut filled = 0;
-    while let Some(rest) = magic.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest).map_err(Error::read("metadata", path))? {
-            0 => break,
-            more => filled += more,
-        }
+async fn fetch<T: FromColumns<SqliteRow>>(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    query: &'static str,
+) -> Result<Vec<T>> {
+    let mut rows = Vec::new();
+    let mut stream = sqlx::query(query).fetch(connection);
+    while let Some(row) = stream.try_next().await.map_err(|source| sql_error(path, source))? {
+        rows.push(T::from_columns(&row).map_err(|source| sql_error(path, source))?);
     }
-    Ok(magic == *MAGIC)
+    Ok(rows)
 }
 
 fn copy(path: &Path, folder: &Path) -> Result<PathBuf> {
@@ -93,15 +81,7 @@ async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
         return Err(Error::Damaged { path: path.into(), reason: found.join("; ") });
     }
     let names: Vec<String> = sqlx::query_scalar(TABLE_NAMES).fetch_all(connection).await.map_err(sql)?;
-    let has = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-    if has("Tables") && has("TableFiles") && has("Environment") {
-        return Ok(());
-    }
-    if has("Collection") && has("SegmentFile") {
-        return Err(Error::Milvus011 { metadata: path.display().to_string() });
-    }
-    let found = if names.is_empty() { "none".into() } else { format!("`{}`", names.join("`, `")) };
-    Err(Error::OtherDatabase { metadata: path.display().to_string(), found })
+    TableNames::find(&path.display().to_string(), &names).map(drop)
 }
 
 /// Damage shows in many calls; the codes are `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
@@ -114,48 +94,8 @@ fn sql_error(path: &Path, source: sqlx::Error) -> Error {
         let reason = source.as_database_error().map_or_else(String::new, |error| error.message().into());
         Error::Damaged { path: path.into(), reason }
     } else {
-        Error::Sql { metadata: path.display().to_string(), source }
+        Error::Sql { metadata: path.display().to_string(), source: cause(source) }
     }
-}
-
-fn table_row(row: &SqliteRow) -> Result<TableRow, sqlx::Error> {
-    Ok(TableRow {
-        id: row.try_get("id")?,
-        table_id: row.try_get("table_id")?,
-        state: row.try_get("state")?,
-        dimension: row.try_get("dimension")?,
-        created_on: row.try_get("created_on")?,
-        flag: row.try_get("flag")?,
-        index_file_size: row.try_get("index_file_size")?,
-        engine_type: row.try_get("engine_type")?,
-        index_params: row.try_get("index_params")?,
-        metric_type: row.try_get("metric_type")?,
-        owner_table: row.try_get("owner_table")?,
-        partition_tag: row.try_get("partition_tag")?,
-        version: row.try_get("version")?,
-        flush_lsn: row.try_get("flush_lsn")?,
-    })
-}
-
-fn file_row(row: &SqliteRow) -> Result<FileRow, sqlx::Error> {
-    Ok(FileRow {
-        id: row.try_get("id")?,
-        table_id: row.try_get("table_id")?,
-        segment_id: row.try_get("segment_id")?,
-        engine_type: row.try_get("engine_type")?,
-        file_id: row.try_get("file_id")?,
-        file_type: row.try_get("file_type")?,
-        file_size: row.try_get("file_size")?,
-        row_count: row.try_get("row_count")?,
-        updated_time: row.try_get("updated_time")?,
-        created_on: row.try_get("created_on")?,
-        date: row.try_get("date")?,
-        flush_lsn: row.try_get("flush_lsn")?,
-    })
-}
-
-fn environment_row(row: &SqliteRow) -> Result<EnvironmentRow, sqlx::Error> {
-    Ok(EnvironmentRow { global_lsn: row.try_get("global_lsn")? })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::inventory::EnvironmentRow;
 
 /// The tables as the server makes them (`SqliteMetaImpl.cpp`, v1.1.1).
 const SCHEMA: &str = "

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reading all rows, as they stood at one moment.
+
+use std::future::Future;
+
+use futures::TryStreamExt;
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+use tokio::time::timeout;
+
+use super::MySql;
+use super::connect::{connect, failure};
+use crate::error::{Error, Result};
+use crate::rows::{FromColumns, Name, Rows, TableNames};
+
+const TABLE_NAMES: &str = include_str!("../../../../sql/catalog/mysql/table_names.sql");
+const TABLES: &str = include_str!("../../../../sql/catalog/mysql/tables.sql");
+const TABLE_FILES: &str = include_str!("../../../../sql/catalog/mysql/table_files.sql");
+const ENVIRONMENT: &str = include_str!("../../../../sql/catalog/mysql/environment.sql");
+/// The level counts for the next transaction alone.
+const BEGIN: [&str; 2] = [
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+];
+
+/// Reads all rows of the metadata in a database.
+pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
+    let mut session = Session { mysql, connection: connect(mysql).await? };
+    for statement in BEGIN {
+        session.execute(statement).await?;
+    }
+    let names: Vec<Name> = session.rows(TABLE_NAMES.into()).await?;
+    let names: Vec<String> = names.into_iter().map(|Name(name)| name).collect();
+    let found = TableNames::find(&mysql.to_string(), &names)?;
+    let rows = Rows {
+        tables: session.rows(of_table(TABLES, "Tables", found.tables)).await?,
+        files: session.rows(of_table(TABLE_FILES, "TableFiles", found.files)).await?,
+        environment: session.rows(of_table(ENVIRONMENT, "Environment", found.environment)).await?,
+    };
+    session.close().await;
+    Ok(rows)
+}
+
+/// A query for a table that the server spells in its own way, which differs in case alone.
+fn of_table(query: &str, name: &str, spelt: &str) -> String {
+    query.replace(&format!("`{name}`"), &format!("`{spelt}`"))
+}
+
+struct Session<'a> {
+    mysql: &'a MySql,
+    connection: MySqlConnection,
+}
+
+impl Session<'_> {
+    async fn execute(&mut self, statement: &'static str) -> Result<()> {
+        within(self.mysql, sqlx::raw_sql(statement).execute(&mut self.connection)).await.map(drop)
+    }
+
+    async fn rows<T: FromColumns<MySqlRow>>(&mut self, query: String) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        let mut stream = sqlx::query(AssertSqlSafe(query)).fetch(&mut self.connection);
+        while let Some(row) = within(self.mysql, stream.try_next()).await? {
+            rows.push(T::from_columns(&row).map_err(|error| failure(self.mysql, error))?);
+        }
+        Ok(rows)
+    }
+
+    /// Takes leave. All is read, so it does not matter how that ends.
+    async fn close(self) {
+        within(self.mysql, self.connection.close()).await.ok();
+    }
+}
+
+async fn within<T>(mysql: &MySql, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
+    match timeout(mysql.read_timeout, answer).await {
+        Ok(answer) => answer.map_err(|error| failure(mysql, error)),
+        Err(_) => Err(Error::Database {
+            metadata: mysql.to_string(),
+            reason: "it fell silent while it was read",
+            remedy: "try again; `readTimeout=10m` in the address allows more",
+            source: None,
+        }),
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rows of a metadata database, whichever server keeps them.
+
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use crate::error::{Error, Result};
+use crate::inventory::{EnvironmentRow, FileRow, TableRow};
+
+/// The rows of a metadata database.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) tables: Vec<TableRow>,
+    pub(crate) files: Vec<FileRow>,
+    pub(crate) environment: Vec<EnvironmentRow>,
+}
+
+/// The tables of a database of Milvus 1.x, as it spells them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableNames<'a> {
+    pub(crate) tables: &'a str,
+    pub(crate) files: &'a str,
+    pub(crate) environment: &'a str,
+}
+
+impl<'a> TableNames<'a> {
+    /// Tells a database of Milvus 1.x from others by the tables it has. A
+    /// server may have folded their names. `metadata` names it in messages.
+    pub(crate) fn find(metadata: &str, names: &'a [String]) -> Result<Self> {
+        let find = |wanted: &str| {
+            let exact = names.iter().find(|name| *name == wanted);
+            exact.or_else(|| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)))
+        };
+        if let (Some(tables), Some(files), Some(environment)) =
+            (find("Tables"), find("TableFiles"), find("Environment"))
+        {
+            return Ok(Self { tables, files, environment });
+        }
+        let metadata = metadata.into();
+        if find("Collection").is_some() && find("SegmentFile").is_some() {
+            return Err(Error::Milvus011 { metadata });
+        }
+        let found = if names.is_empty() { "none".into() } else { format!("`{}`", names.join("`, `")) };
+        Err(Error::OtherDatabase { metadata, found })
+    }
+}
+
+/// Values of a row by the names of its columns.
+trait Columns {
+    fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+    fn text(&self, column: &str) -> Result<String, sqlx::Error>;
+}
+
+impl<R> Columns for R
+where
+    R: Row,
+    for<'a> &'a str: ColumnIndex<R>,
+    for<'a> i64: Decode<'a, R::Database> + Type<R::Database>,
+    for<'a> String: Decode<'a, R::Database> + Type<R::Database>,
+{
+    fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn text(&self, column: &str) -> Result<String, sqlx::Error> {
+        self.try_get(column)
+    }
+}
+
+/// What a query for one of the tables yields.
+pub(crate) trait FromColumns<R>: Sized {
+    /// Decodes one row.
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error>;
+}
+
+impl<R: Columns> FromColumns<R> for TableRow {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: id(row)?,
+            table_id: row.text("table_id")?,
+            state: row.number("state")?,
+            dimension: row.number("dimension")?,
+            created_on: row.number("created_on")?,
+            flag: row.number("flag")?,
+            index_file_size: row.number("index_file_size")?,
+            engine_type: row.number("engine_type")?,
+            index_params: row.text("index_params")?,
+            metric_type: row.number("metric_type")?,
+            owner_table: row.text("owner_table")?,
+            partition_tag: row.text("partition_tag")?,
+            version: row.text("version")?,
+            flush_lsn: row.number("flush_lsn")?,
+        })
+    }
+}
+
+impl<R: Columns> FromColumns<R> for FileRow {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: id(row)?,
+            table_id: row.text("table_id")?,
+            segment_id: row.text("segment_id")?,
+            engine_type: row.number("engine_type")?,
+            file_id: row.text("file_id")?,
+            file_type: row.number("file_type")?,
+            file_size: row.number("file_size")?,
+            row_count: row.number("row_count")?,
+            updated_time: row.number("updated_time")?,
+            created_on: row.number("created_on")?,
+            date: row.number("date")?,
+            flush_lsn: row.number("flush_lsn")?,
+        })
+    }
+}
+
+impl<R: Columns> FromColumns<R> for EnvironmentRow {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        Ok(Self { global_lsn: row.number("global_lsn")? })
+    }
+}
+
+/// The name of a table in the database.
+#[derive(Debug)]
+pub(crate) struct Name(pub(crate) String);
+
+impl<R: Columns> FromColumns<R> for Name {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        row.text("name").map(Self)
+    }
+}
+
+fn id(row: &impl Columns) -> Result<i64, sqlx::Error> {
+    let null = || sqlx::Error::ColumnDecode {
+        index: "id".into(),
+        source: Box::new(sqlx::error::UnexpectedNullError),
+    };
+    row.number("id")?.ok_or_else(null)
+}
