@@ -227,7 +227,7 @@ fn collection_entry(
     let rows: u64 = partitions.iter().map(|partition| partition.rows).sum();
     let entry = CollectionEntry {
         name: collection.name.clone(),
-        target_name: collection.name.clone(),
+        target_name: plan.target_name.clone(),
         metric: collection.metric.name().into(),
         engine: collection.engine.name().into(),
         index_params: collection.index_params.clone(),

@@ -49,6 +49,28 @@ pub enum Error {
         /// The metadata.
         meta: String,
     },
+    /// A name is given for one collection, and not one is selected.
+    #[error(
+        "`{name}` is to be the name of one collection, and {collections} are selected: select one with `--col`"
+    )]
+    RenameOfMany {
+        /// The name.
+        name: String,
+        /// How many are selected.
+        collections: usize,
+    },
+    /// A collection is not what the configuration expects of it.
+    #[error("collection `{collection}` has {what} {found}, expected {expected} (`target.create.collection`)")]
+    Unexpected {
+        /// The collection.
+        collection: String,
+        /// What is compared.
+        what: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What the collection has.
+        found: String,
+    },
     /// The output folder holds a complete dump already.
     #[error(
         "`{location}` holds a complete dump already: choose another folder, or replace it with `--overwrite`"

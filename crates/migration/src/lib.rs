@@ -8,7 +8,7 @@
 //! ```no_run
 //! use m2m_catalog::Install;
 //! use m2m_datasource::{SessionOptions, Source, session};
-//! use m2m_migration::{DumpPlan, DumpSettings, Silent, dump};
+//! use m2m_migration::{DumpPlan, DumpSettings, Selection, Silent, dump};
 //! use m2m_storage::Storage;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +16,7 @@
 //! let ctx = session(SessionOptions::default())?;
 //! source.register(&ctx)?;
 //! let settings = DumpSettings::default();
-//! let plan = DumpPlan::new(&source, &[], &settings).await?;
+//! let plan = DumpPlan::new(&source, &Selection::default(), &settings).await?;
 //! let target = Storage::local("dump".as_ref())?;
 //! let manifest = dump(&ctx, &source, &plan, &target, &settings, &Silent).await?;
 //! println!("{} collections", manifest.collections.len());
@@ -46,6 +46,7 @@ mod load;
 mod patience;
 mod plan;
 mod sample;
+mod select;
 mod settings;
 mod verify;
 
@@ -54,5 +55,7 @@ pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use load::{load, read_dump, refuse_existing};
 pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
-pub use settings::{DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings};
+pub use settings::{
+    DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings, Selection,
+};
 pub use verify::{CollectionVerification, PartitionCounts, Verification, verify};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_milvus::mapping;
 use m2m_milvus::{Client, ImportPhase, IndexSpec, NewCollection, TaskId, VectorType};
-use m2m_sink::manifest::{CollectionEntry, Manifest, PartitionEntry, SetEntry};
+use m2m_sink::manifest::{CollectionEntry, FileEntry, Manifest, PartitionEntry, SetEntry};
 use m2m_sink::npy;
 use m2m_storage::Storage;
 
@@ -204,8 +204,11 @@ async fn import(
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let files: Vec<String> =
-        job.set.files.iter().map(|file| target.import_path(&target.child(&file.path))).collect();
+    let path = |file: &FileEntry| match &settings.server_path {
+        Some(folder) => format!("{folder}/{}", file.path),
+        None => target.import_path(&target.child(&file.path)),
+    };
+    let files: Vec<String> = job.set.files.iter().map(path).collect();
     let task = client.import(&job.collection.target_name, &job.partition.name, &files).await?;
     let set = job.set.name.clone();
     observer.on_event(&Event::JobStarted { set: set.clone(), task: task.0 });
@@ -232,11 +235,12 @@ async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSett
         match status.phase {
             ImportPhase::Completed => return Ok(status.rows),
             ImportPhase::Failed => {
+                let reason = status.failed_reason.unwrap_or_else(|| "the server gave no reason".into());
                 return Err(Error::ImportFailed {
                     task: task.0,
                     set: job.set.name.clone(),
                     collection: job.collection.target_name.clone(),
-                    reason: status.failed_reason.unwrap_or_else(|| "the server gave no reason".into()),
+                    reason: reason + &where_it_looked(settings),
                 });
             }
             _ => {}
@@ -244,6 +248,15 @@ async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSett
         let what = || format!("import job {} of `{}`", task.0, job.set.name);
         patience.wait(0, what, || format!("{:?}, {} rows", status.phase, status.rows)).await?;
     }
+}
+
+/// What a server on this machine may lack to read a local target.
+fn where_it_looked(settings: &LoadSettings) -> String {
+    settings.server_path.as_deref().map_or_else(String::new, |folder| {
+        format!(
+            " (it looked below `{folder}`: it must run with `storageType: local`, see that folder and be allowed to read it)"
+        )
+    })
 }
 
 async fn make_queryable(

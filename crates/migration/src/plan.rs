@@ -10,7 +10,8 @@ use m2m_segment::VectorElement;
 use m2m_sink::{PlannedSet, SegmentRows, plan_file_sets};
 
 use crate::error::{Error, Result};
-use crate::settings::DumpSettings;
+use crate::select::{Selected, select};
+use crate::settings::{DumpSettings, Selection};
 
 /// Bytes of one id in an import file.
 const ID_BYTES: u64 = 8;
@@ -29,6 +30,8 @@ pub struct DumpPlan {
 pub struct CollectionPlan {
     /// The table that is read.
     pub table: Arc<CollectionTable>,
+    /// The collection's name in Milvus 2.x.
+    pub target_name: String,
     /// Its partitions, `_default` first.
     pub partitions: Vec<PartitionPlan>,
     /// What the user should know, one sentence each.
@@ -51,23 +54,23 @@ pub struct PartitionPlan {
 }
 
 impl DumpPlan {
-    /// Plans the dump of the named collections, or of all when none is named.
+    /// Plans the dump of the selected collections.
     ///
     /// # Errors
     ///
-    /// When a collection does not exist, when a segment's files are missing or
+    /// When a collection does not exist or is not what is expected of it, when a segment's files are missing or
     /// contradict each other, or when rows stand only in the write-ahead log.
-    pub async fn new(source: &Source, collections: &[String], settings: &DumpSettings) -> Result<Self> {
+    pub async fn new(source: &Source, selection: &Selection, settings: &DumpSettings) -> Result<Self> {
         // A name that Milvus refuses must not cost a dump first.
         mapping::check_field_name(&settings.id_field)?;
         mapping::check_field_name(&settings.vector_field)?;
-        let tables = select(source, collections)?;
+        let selected = select(source, selection)?;
         if !settings.allow_unflushed {
-            refuse_unflushed(source, &tables)?;
+            refuse_unflushed(source, &selected)?;
         }
-        let mut plans = Vec::with_capacity(tables.len());
-        for table in tables {
-            plans.push(CollectionPlan::new(table, settings).await?);
+        let mut plans = Vec::with_capacity(selected.len());
+        for one in selected {
+            plans.push(CollectionPlan::new(one, settings).await?);
         }
         Ok(Self { collections: plans, notes: install_notes(source) })
     }
@@ -86,7 +89,8 @@ impl DumpPlan {
 }
 
 impl CollectionPlan {
-    async fn new(table: Arc<CollectionTable>, settings: &DumpSettings) -> Result<Self> {
+    async fn new(selected: Selected, settings: &DumpSettings) -> Result<Self> {
+        let Selected { table, target_name } = selected;
         let stats = table.segments().await?;
         table.check_vectors().await?;
         let names = partition_names(table.collection());
@@ -100,8 +104,11 @@ impl CollectionPlan {
                 PartitionPlan::new(&table, &stats, index, partition.tag.clone(), name, settings)
             })
             .collect::<Result<Vec<_>>>()?;
-        let notes = notes(&table, &stats, &partitions);
-        Ok(Self { table, partitions, notes })
+        let mut notes = notes(&table, &stats, &partitions);
+        if target_name != table.collection().name {
+            notes.push(format!("the collection becomes `{target_name}`"));
+        }
+        Ok(Self { table, target_name, partitions, notes })
     }
 
     /// The collection as its metadata describes it.
@@ -174,34 +181,11 @@ pub fn partition_names(collection: &Collection) -> Vec<String> {
     mapping::partition_names(&tags)
 }
 
-/// The tables of the named collections, each once, or of all.
-pub(crate) fn select(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionTable>>> {
-    if source.inventory().collections.is_empty() {
-        return Err(Error::NoCollections { meta: source.metadata().source.to_string() });
-    }
-    if collections.is_empty() {
-        return source
-            .inventory()
-            .collections
-            .iter()
-            .map(|collection| Ok(source.collection(&collection.name)?))
-            .collect();
-    }
-    let mut tables: Vec<Arc<CollectionTable>> = Vec::new();
-    for name in collections {
-        let table = source.collection(name)?;
-        if !tables.iter().any(|known| known.collection().name == table.collection().name) {
-            tables.push(table);
-        }
-    }
-    Ok(tables)
-}
-
-fn refuse_unflushed(source: &Source, tables: &[Arc<CollectionTable>]) -> Result<()> {
+fn refuse_unflushed(source: &Source, selected: &[Selected]) -> Result<()> {
     let mut collections = Vec::new();
     let (mut rows, mut deletes) = (0, 0);
     for unflushed in &source.inventory().unflushed {
-        if tables.iter().any(|table| table.collection().name == unflushed.collection) {
+        if selected.iter().any(|one| one.table.collection().name == unflushed.collection) {
             rows += unflushed.inserted_rows;
             deletes += unflushed.deleted_rows;
             collections.push(format!("`{}`", unflushed.collection));
@@ -223,10 +207,10 @@ fn install_notes(source: &Source) -> Vec<String> {
         (MetaSource::MetaJson { .. }, _) => {
             vec![format!("a `meta.json` says nothing of the write-ahead log: {unknown}")]
         }
-        (MetaSource::Sqlite(_), None) => {
+        (_, None) => {
             vec![format!("no write-ahead log was found: {unknown} (`--wal` names it)")]
         }
-        (MetaSource::Sqlite(_), Some(_)) => Vec::new(),
+        (_, Some(_)) => Vec::new(),
     };
     notes.extend(source.inventory().unflushed.iter().map(|unflushed| {
         format!(

@@ -11,6 +11,27 @@ pub const DEFAULT_FILE_BYTES: u64 = 1 << 30;
 /// Import jobs in flight, by default.
 pub const DEFAULT_JOBS: usize = 2;
 
+/// Which collections a step is about, and what is expected of them.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Their names; none means all.
+    pub collections: Vec<String>,
+    /// The name in Milvus 2.x of the one collection that is selected.
+    pub rename: Option<String>,
+    /// The dimension that each must have.
+    pub dimension: Option<u32>,
+    /// The metric that each must have, in any case.
+    pub metric: Option<String>,
+}
+
+impl Selection {
+    /// Selects the named collections, or all when none is named.
+    #[must_use]
+    pub fn of(collections: &[String]) -> Self {
+        Self { collections: collections.to_vec(), ..Self::default() }
+    }
+}
+
 /// How to dump.
 #[derive(Clone, Debug)]
 pub struct DumpSettings {
@@ -51,6 +72,9 @@ pub struct LoadSettings {
     pub jobs: usize,
     /// Shards of a new collection; 0 leaves it to the server.
     pub shards: i32,
+    /// The folder of a local target as the server sees it; `None` where both
+    /// see it by the same path, and for buckets.
+    pub server_path: Option<String>,
     /// Longest time from the start of one import job to its end. Servers of
     /// 2.2 and 2.3 end a job themselves after 15 minutes.
     pub import_timeout: Duration,
@@ -63,6 +87,7 @@ impl Default for LoadSettings {
         Self {
             jobs: DEFAULT_JOBS,
             shards: 0,
+            server_path: None,
             import_timeout: Duration::from_secs(3600),
             index_stall: Duration::from_secs(900),
         }

@@ -12,8 +12,10 @@ use m2m_milvus::{Client, CollectionInfo};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
-use crate::plan::{partition_names, select};
+use crate::plan::partition_names;
 use crate::sample::{SampledRow, sample};
+use crate::select::{Selected, select};
+use crate::settings::Selection;
 
 const REPEATED_IDS: &str = include_str!("../../../sql/verify/repeated_ids.sql");
 const REPEATED_AMONG: &str = include_str!("../../../sql/verify/repeated_among.sql");
@@ -33,6 +35,8 @@ pub struct Verification {
 pub struct CollectionVerification {
     /// The collection.
     pub collection: String,
+    /// Its name in Milvus 2.x.
+    pub target_name: String,
     /// Its partitions, `_default` first.
     pub partitions: Vec<PartitionCounts>,
     /// Rows that Milvus counts in the whole collection.
@@ -83,7 +87,7 @@ impl CollectionVerification {
     }
 }
 
-/// Compares the named collections, or all, with Milvus: their counts, and a
+/// Compares the selected collections with Milvus: their counts, and a
 /// sample of about `sample_rows` rows bit for bit. Differences are an answer,
 /// not an error.
 ///
@@ -94,20 +98,20 @@ pub async fn verify(
     ctx: &SessionContext,
     source: &Source,
     client: &Client,
-    collections: &[String],
+    selection: &Selection,
     sample_rows: usize,
     observer: &dyn Observer,
 ) -> Result<Verification> {
-    let tables = select(source, collections)?;
-    let mut live = Vec::with_capacity(tables.len());
-    for table in &tables {
-        live.push(table.segments().await?.iter().map(SegmentStats::live).sum::<u64>());
+    let selected = select(source, selection)?;
+    let mut live = Vec::with_capacity(selected.len());
+    for one in &selected {
+        live.push(one.table.segments().await?.iter().map(SegmentStats::live).sum::<u64>());
     }
     observer.on_event(&Event::Started { phase: Phase::Verify, rows: live.iter().sum(), bytes: 0 });
     let mut verification = Verification::default();
     let mut rows = 0;
-    for (table, live) in tables.into_iter().zip(live) {
-        let check = Check { ctx, client, table, sample_rows };
+    for (Selected { table, target_name }, live) in selected.into_iter().zip(live) {
+        let check = Check { ctx, client, table, target_name, sample_rows };
         verification.collections.push(check.run().await?);
         rows += live;
         observer.on_event(&Event::Progress { phase: Phase::Verify, rows, bytes: 0 });
@@ -121,13 +125,14 @@ struct Check<'a> {
     ctx: &'a SessionContext,
     client: &'a Client,
     table: Arc<CollectionTable>,
+    target_name: String,
     sample_rows: usize,
 }
 
 impl Check<'_> {
     async fn run(&self) -> Result<CollectionVerification> {
         let mut found = self.of_source().await?;
-        let name = found.collection.clone();
+        let name = self.target_name.clone();
         match self.client.describe_collection(&name).await? {
             None => found.differences.push(format!("collection `{name}` does not exist in Milvus")),
             Some(info) => {
@@ -160,6 +165,7 @@ impl Check<'_> {
         let unqueryable = self.answer("unqueryable_ids", UNQUERYABLE_IDS, &[]).await?;
         Ok(CollectionVerification {
             collection: collection.name.clone(),
+            target_name: self.target_name.clone(),
             partitions: partitions.collect(),
             repeated_ids: single(&repeated, "repeated_ids", "ids")?,
             hidden_rows: single(&repeated, "repeated_ids", "hidden_rows")?,
@@ -189,7 +195,7 @@ impl Check<'_> {
     }
 
     async fn compare_counts(&self, found: &mut CollectionVerification) -> Result<()> {
-        let name = found.collection.clone();
+        let name = self.target_name.clone();
         let total = self.client.count(&name, None).await?;
         found.target_rows = Some(total);
         if total != found.live_rows() {
@@ -249,7 +255,7 @@ impl Check<'_> {
         expected: &HashMap<i64, Vec<u8>>,
     ) -> Result<Vec<String>> {
         let ids: Vec<i64> = expected.keys().copied().collect();
-        let name = &self.table.collection().name;
+        let name = &self.target_name;
         let answer = self
             .client
             .query_by_ids(name, Some(&partition.name), &info.id_field, &info.vector_field, &ids)

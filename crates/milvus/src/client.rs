@@ -105,7 +105,9 @@ impl Client {
             .map_err(|_| timed_out())??;
         let session = Session::new(address.shown.clone(), options)?;
         let mut client = Self {
-            service: MilvusServiceClient::new(channel).max_decoding_message_size(options.max_decode_bytes),
+            service: MilvusServiceClient::new(channel)
+                .max_decoding_message_size(options.max_decode_bytes)
+                .max_encoding_message_size(options.max_encode_bytes),
             session: Arc::new(session),
             version: Arc::new(ServerVersion::parse("")),
         };

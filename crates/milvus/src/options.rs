@@ -29,6 +29,8 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// The longest answer that is read.
     pub max_decode_bytes: usize,
+    /// The longest request that is sent.
+    pub max_encode_bytes: usize,
 }
 
 impl Default for ConnectOptions {
@@ -39,6 +41,7 @@ impl Default for ConnectOptions {
             database: None,
             connect_timeout: Duration::from_secs(5),
             max_decode_bytes: 256 << 20,
+            max_encode_bytes: usize::MAX,
         }
     }
 }
@@ -51,6 +54,7 @@ impl fmt::Debug for ConnectOptions {
             .field("database", &self.database)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_decode_bytes", &self.max_decode_bytes)
+            .field("max_encode_bytes", &self.max_encode_bytes)
             .finish()
     }
 }

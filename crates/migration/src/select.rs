@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a selection to tables.
+
+use std::sync::Arc;
+
+use m2m_datasource::{CollectionTable, Source};
+use m2m_milvus::mapping;
+
+use crate::error::{Error, Result};
+use crate::settings::Selection;
+
+/// A collection that was selected.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) table: Arc<CollectionTable>,
+    /// Its name in Milvus 2.x.
+    pub(crate) target_name: String,
+}
+
+/// Returns the selected collections, each once.
+pub(crate) fn select(source: &Source, selection: &Selection) -> Result<Vec<Selected>> {
+    let tables = tables(source, &selection.collections)?;
+    for table in &tables {
+        check(table, selection)?;
+    }
+    let selected = tables.into_iter().map(|table| {
+        let target_name = table.collection().name.clone();
+        Selected { table, target_name }
+    });
+    let mut selected: Vec<Selected> = selected.collect();
+    if let Some(name) = &selection.rename {
+        mapping::check_collection_name(name)?;
+        match &mut selected[..] {
+            [one] => one.target_name.clone_from(name),
+            several => return Err(Error::RenameOfMany { name: name.clone(), collections: several.len() }),
+        }
+    }
+    Ok(selected)
+}
+
+fn tables(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionTable>>> {
+    if source.inventory().collections.is_empty() {
+        return Err(Error::NoCollections { meta: source.metadata().source.to_string() });
+    }
+    if collections.is_empty() {
+        let all = source.inventory().collections.iter();
+        return all.map(|collection| Ok(source.collection(&collection.name)?)).collect();
+    }
+    let mut tables: Vec<Arc<CollectionTable>> = Vec::new();
+    for name in collections {
+        let table = source.collection(name)?;
+        if !tables.iter().any(|known| known.collection().name == table.collection().name) {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
+}
+
+/// Makes sure that a collection is what is expected of it.
+fn check(table: &CollectionTable, selection: &Selection) -> Result<()> {
+    let collection = table.collection();
+    let unexpected = |what, expected: String, found: String| Error::Unexpected {
+        collection: collection.name.clone(),
+        what,
+        expected,
+        found,
+    };
+    if let Some(dimension) = selection.dimension.filter(|expected| *expected != collection.dimension()) {
+        return Err(unexpected("dimension", dimension.to_string(), collection.dimension().to_string()));
+    }
+    match &selection.metric {
+        Some(metric) if !metric.eq_ignore_ascii_case(collection.metric.name()) => {
+            Err(unexpected("metric", metric.clone(), collection.metric.name().into()))
+        }
+        _ => Ok(()),
+    }
+}
