@@ -35,6 +35,8 @@ fn help_of_every_command() {
     snapshot!("help_load", run(&["load", "--help"]));
     snapshot!("help_verify", run(&["verify", "--help"]));
     snapshot!("help_migrate", run(&["migrate", "--help"]));
+    snapshot!("help_export", run(&["export", "--help"]));
+    snapshot!("help_config", run(&["config", "-h"]));
 }
 
 #[test]
@@ -155,10 +157,12 @@ fn a_wrong_configuration_ends_with_2_and_names_file_and_place() {
     run(&["-c", file.to_str().unwrap(), "sql", "SELECT 1"])
         .ends_with(2)
         .says(&["m.yaml", "limits", "line 3"]);
-    fs::write(&file, "target: {remote: {cloud: azure}}\n").unwrap();
-    run(&["-c", file.to_str().unwrap(), "sql", "SELECT 1"])
-        .ends_with(2)
-        .says(&["target.remote.cloud", "azure"]);
+    fs::write(&file, "target: {remote: {cloud: ibm}}\n").unwrap();
+    run(&["-c", file.to_str().unwrap(), "sql", "SELECT 1"]).ends_with(2).says(&[
+        "target.remote.cloud",
+        "ibm",
+        "`azure`",
+    ]);
     run(&["-c", "/nonexistent.yaml", "sql", "SELECT 1"]).ends_with(2).says(&["/nonexistent.yaml"]);
 }
 

@@ -3,8 +3,11 @@
 //! DataFusion is large and slow to link.
 
 mod cli;
+mod config;
 mod damage;
 mod deletes;
+mod dropin;
+mod faults;
 mod house;
 mod milvus;
 mod numpy;

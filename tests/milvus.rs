@@ -8,20 +8,11 @@ use serde_json::Value;
 
 use crate::support::command::{Run, run_command};
 use crate::support::fixtures::{self, CollectionTruth};
-use crate::support::services::{self, Target};
-
-/// A name that no other run of the tests has used on this server.
-fn unique(name: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    format!("{name}_{}_{now}", std::process::id())
-}
+use crate::support::services::{self, Target, unique};
 
 fn run(target: &Target, args: &[&str]) -> Run {
     let run = run_command(args, target.m2m(args));
-    let secret = services::s3_secret();
-    for text in [&run.stdout, &run.stderr] {
-        assert!(!text.contains(&secret), "a secret was printed");
-    }
+    services::assert_no_secret(&run);
     run
 }
 
@@ -196,29 +187,54 @@ fn a_refused_file_is_reported_in_the_servers_own_words() {
     let mut install = crate::support::install::Install::new(folder.path());
     install.collection("c", 2).segment("7", &[1, 2], &[0.0; 4], &[]).finish();
     let path = folder.path().to_str().unwrap();
-    // A local folder is no place from which a Milvus on S3 can import.
+    // A local folder is no place from which a Milvus on S3 can import, whatever the user says.
     let out = folder.path().join("out");
-    let args = ["migrate", "--install", path, "--out", out.to_str().unwrap(), "--milvus-database", &database];
+    let out = out.to_str().unwrap();
+    let seen = format!("m2m.serverPath={out}");
+    let args = ["migrate", "--install", path, "--out", out, "--set", &seen, "--milvus-database", &database];
     run(&target, &args).ends_with(1).says(&["import job", "collection `c`", "failed", "c/_default/7"]);
 }
 
 #[test]
-fn wrong_credentials_and_addresses_are_told_before_anything_is_written() {
-    let target = services::with_auth();
-    let root = fixtures::install("test1w");
-    let out = format!("s3://{}/{}", target.bucket, unique("none"));
-    let args = ["migrate", "--install", root.to_str().unwrap(), "--out", &out];
-    let with = |name: &str, value: &str| {
-        let mut command = target.m2m(&args);
-        command.env(name, value);
-        run_command(&args, command)
+fn a_folder_is_imported_by_a_server_with_local_storage() {
+    let target = services::with_local_storage();
+    let database = unique("local");
+    let root = fixtures::install("install-1.0.0");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let seen = format!("m2m.serverPath={out}");
+    let (root, col) = (root.to_str().unwrap(), ["--col", "float_l2"]);
+    let args = ["migrate", "--install", root, "--out", out, "--set", &seen, "--milvus-database", &database];
+    run(&target, &[&args[..], &col].concat()).ends_with(0).says(&["verified 1 collection"]);
+}
+
+#[test]
+fn a_collection_gets_another_name_when_the_configuration_says_so() {
+    let target = services::open();
+    let database = unique("renamed");
+    let folder = tempfile::tempdir().unwrap();
+    let mut install = crate::support::install::Install::new(folder.path());
+    install.collection("c", 2).segment("7", &[1, 2], &[0.0, 1.0, 2.0, 3.0], &[]);
+    install.collection("d", 2).segment("8", &[3], &[0.0; 2], &[]).finish();
+    let path = folder.path().to_str().unwrap();
+    let out = format!("s3://{}/{database}", target.bucket);
+    let create = |key: &str, value: &str| format!("target.create.collection.{key}={value}");
+    let rename = create("name", "renamed");
+    let args = |more: &[&str]| {
+        let args = ["migrate", "--install", path, "--out", &out, "--milvus-database", &database];
+        let set = ["--set", &rename];
+        run(&target, &[&args[..], &set, more].concat())
     };
-    let said = with("M2M_MILVUS_PASSWORD", "wrong-and-secret").ends_with(1).says(&["127.0.0.1"]);
-    assert!(!said.stderr.contains("wrong-and-secret"), "{}", said.stderr);
-    let said = with("M2M_S3_SECRET_KEY", "wrong-and-secret").ends_with(1).says(&[&target.bucket]);
-    assert!(!said.stderr.contains("wrong-and-secret"), "{}", said.stderr);
-    with("M2M_MILVUS", "127.0.0.1:9").ends_with(1).says(&["127.0.0.1:9"]);
-    with("M2M_S3_ENDPOINT", "127.0.0.1:9").ends_with(1).says(&["127.0.0.1:9"]);
-    let args = ["dump", "--install", root.to_str().unwrap(), "--out", "s3://no-such-bucket-here/x"];
-    run(&target, &args).ends_with(1).says(&["no-such-bucket-here"]);
+    args(&[]).ends_with(1).says(&["`renamed`", "2 are selected", "--col"]);
+    args(&["--col", "c", "--set", &create("dim", "3")]).ends_with(1).says(&["dimension 2, expected 3"]);
+    args(&["--col", "c", "--set", &create("metricType", "IP")])
+        .ends_with(1)
+        .says(&["metric L2, expected IP"]);
+    let fits = [create("dim", "2"), create("metricType", "l2"), create("shardsNum", "2")];
+    let fits: Vec<&str> = fits.iter().flat_map(|one| ["--set", one.as_str()]).collect();
+    args(&[&["--col", "c"][..], &fits].concat()).ends_with(0).says(&["the collection becomes `renamed`"]);
+    run(&target, &["verify", "--install", path, "--milvus-database", &database, "--col", "c"])
+        .ends_with(3)
+        .says(&["collection `c` does not exist"]);
 }

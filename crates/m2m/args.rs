@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::config::FILE_SIZE_MIB;
+use crate::config::keys::{self, FILE_SIZE_MIB, Key};
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// Configuration file; without it `migration.yaml`, then `configs/migration.yaml`, when there is one
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Set a key of the configuration, such as `target.remote.region=eu-west-1`; again for more
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Print no progress, notes or summary on standard error
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -38,18 +41,48 @@ pub(crate) struct Global {
     /// Log what is done on standard error; twice for everything (`M2M_LOG` takes a filter)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Threads that read and write at once; without it one for each core
-    #[arg(long, global = true, env = "M2M_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) workers: Option<u16>,
-    /// Memory for sorting, grouping and joining, before they spill to disk
-    #[arg(long, global = true, env = "M2M_MEMORY", value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]
-    pub(crate) memory: Option<u32>,
+    /// Threads that read and write at once; without it one for each core [env: M2M_WORKERS]
+    #[arg(long, global = true, value_name = "N")]
+    workers: Option<String>,
+    /// Memory for sorting, grouping and joining, before they spill to disk [env: M2M_MEMORY]
+    #[arg(long, global = true, value_name = "MIB")]
+    memory: Option<String>,
     #[command(flatten)]
-    pub(crate) source: Source,
+    source: Source,
     #[command(flatten)]
-    pub(crate) target: Target,
+    target: Target,
     #[command(flatten)]
-    pub(crate) milvus: Milvus,
+    milvus: Milvus,
+}
+
+impl Global {
+    /// The keys that flags stand for, with what was given.
+    pub(crate) fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
+        let (source, target, milvus) = (&self.source, &self.target, &self.milvus);
+        let single = [
+            (&keys::WORKERS, &self.workers),
+            (&keys::MEMORY, &self.memory),
+            (&keys::INSTALL, &source.install),
+            (&keys::META, &source.meta),
+            (&keys::WAL, &source.wal),
+            (&keys::OUT, &target.out),
+            (&keys::TARGET_ENDPOINT, &target.s3_endpoint),
+            (&keys::TARGET_REGION, &target.s3_region),
+            (&keys::TARGET_AK, &target.s3_access_key),
+            (&keys::TARGET_SK, &target.s3_secret_key),
+            (&keys::MILVUS, &milvus.milvus),
+            (&keys::MILVUS_USER, &milvus.milvus_user),
+            (&keys::MILVUS_PASSWORD, &milvus.milvus_password),
+            (&keys::MILVUS_TOKEN, &milvus.milvus_token),
+            (&keys::MILVUS_DATABASE, &milvus.milvus_database),
+        ];
+        let given = |(key, value): (&'static Key, &Option<String>)| Some((key, vec![value.clone()?]));
+        let mut all: Vec<_> = single.into_iter().filter_map(given).collect();
+        if !source.tables.is_empty() {
+            all.push((&keys::TABLES, source.tables.clone()));
+        }
+        all
+    }
 }
 
 /// How to show progress.
@@ -67,68 +100,61 @@ pub(crate) enum Progress {
 /// Where the 1.x installation is.
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Source")]
-pub(crate) struct Source {
-    /// Root of a 1.x installation (holds `db/meta.sqlite` and `db/tables`), or a folder with `meta.json` and `tables`
-    #[arg(long, global = true, env = "M2M_INSTALL", value_name = "DIR")]
-    pub(crate) install: Option<PathBuf>,
-    /// Its `tables` folder, together with --meta; again for each secondary path
-    #[arg(long, global = true, value_name = "DIR", requires = "meta", conflicts_with = "install")]
-    pub(crate) tables: Vec<PathBuf>,
-    /// Its metadata: a `meta.sqlite` or a `meta.json`
-    #[arg(long, global = true, value_name = "FILE", requires = "tables", conflicts_with = "install")]
-    pub(crate) meta: Option<PathBuf>,
-    /// Its write-ahead log; without it `wal` in the root of the installation
+struct Source {
+    /// Root of a 1.x installation (holds `db/meta.sqlite` and `db/tables`), or a folder with `meta.json` and `tables` [env: M2M_INSTALL]
     #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) wal: Option<PathBuf>,
+    install: Option<String>,
+    /// Its `tables` folder, or `s3://bucket/prefix`, together with --meta; again for each secondary path [env: M2M_TABLES]
+    #[arg(long, global = true, value_name = "DIR|URL", conflicts_with = "install")]
+    tables: Vec<String>,
+    /// Its metadata: a `meta.sqlite`, a `meta.json` or a MySQL address [env: M2M_META]
+    #[arg(long, global = true, value_name = "FILE|DSN", conflicts_with = "install")]
+    meta: Option<String>,
+    /// Its write-ahead log; without it `wal` in the root of the installation [env: M2M_WAL]
+    #[arg(long, global = true, value_name = "DIR")]
+    wal: Option<String>,
 }
 
 /// Where import files go.
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Import files")]
-pub(crate) struct Target {
-    /// Folder or `s3://bucket/prefix` for the import files; for `load` the bucket must be Milvus' own
-    #[arg(short, long, global = true, env = "M2M_OUT", value_name = "DIR|URL")]
-    pub(crate) out: Option<String>,
-    /// Endpoint of the S3 server, with or without scheme; without it AWS' own
-    #[arg(long, global = true, env = "M2M_S3_ENDPOINT", value_name = "HOST:PORT")]
-    pub(crate) s3_endpoint: Option<String>,
-    /// Region of the bucket
-    #[arg(long, global = true, env = "M2M_S3_REGION", value_name = "REGION")]
-    pub(crate) s3_region: Option<String>,
-    /// Access key; without it the environment's and the machine's credentials
-    #[arg(long, global = true, env = "M2M_S3_ACCESS_KEY", value_name = "KEY")]
-    pub(crate) s3_access_key: Option<String>,
-    /// Secret key (better given as `M2M_S3_SECRET_KEY`)
-    #[arg(long, global = true, env = "M2M_S3_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
-    pub(crate) s3_secret_key: Option<String>,
+struct Target {
+    /// Folder or `s3://bucket/prefix` for the import files; for `load` the bucket must be Milvus' own [env: M2M_OUT]
+    #[arg(short, long, global = true, value_name = "DIR|URL")]
+    out: Option<String>,
+    /// Endpoint of the storage server, with or without scheme; without it the cloud's own [env: M2M_S3_ENDPOINT]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    s3_endpoint: Option<String>,
+    /// Region of the bucket [env: M2M_S3_REGION]
+    #[arg(long, global = true, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// Access key; without it the environment's and the machine's credentials [env: M2M_S3_ACCESS_KEY]
+    #[arg(long, global = true, value_name = "KEY")]
+    s3_access_key: Option<String>,
+    /// Secret key; better given in the environment [env: M2M_S3_SECRET_KEY]
+    #[arg(long, global = true, value_name = "KEY")]
+    s3_secret_key: Option<String>,
 }
 
 /// Where Milvus 2.x is.
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Milvus 2.x")]
-pub(crate) struct Milvus {
-    /// Address of Milvus 2.x: `host:port` or `http(s)://host:port`
-    #[arg(long, global = true, env = "M2M_MILVUS", value_name = "URI")]
-    pub(crate) milvus: Option<String>,
-    /// User, when authentication is on
-    #[arg(long, global = true, env = "M2M_MILVUS_USER", value_name = "USER", requires = "milvus_password")]
-    pub(crate) milvus_user: Option<String>,
-    /// Password (better given as `M2M_MILVUS_PASSWORD`)
-    #[arg(long, global = true, env = "M2M_MILVUS_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
-    pub(crate) milvus_password: Option<String>,
-    /// API token instead of user and password (better given as `M2M_MILVUS_TOKEN`)
-    #[arg(
-        long,
-        global = true,
-        env = "M2M_MILVUS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        conflicts_with = "milvus_user"
-    )]
-    pub(crate) milvus_token: Option<String>,
-    /// Database; created when missing
-    #[arg(long, global = true, env = "M2M_MILVUS_DATABASE", value_name = "NAME")]
-    pub(crate) milvus_database: Option<String>,
+struct Milvus {
+    /// Address of Milvus 2.x: `host:port` or `http(s)://host:port` [env: M2M_MILVUS]
+    #[arg(long, global = true, value_name = "URI")]
+    milvus: Option<String>,
+    /// User, when authentication is on [env: M2M_MILVUS_USER]
+    #[arg(long, global = true, value_name = "USER")]
+    milvus_user: Option<String>,
+    /// Password; better given in the environment [env: M2M_MILVUS_PASSWORD]
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    milvus_password: Option<String>,
+    /// API token instead of user and password; better given in the environment [env: M2M_MILVUS_TOKEN]
+    #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "milvus_user")]
+    milvus_token: Option<String>,
+    /// Database; created when missing [env: M2M_MILVUS_DATABASE]
+    #[arg(long, global = true, value_name = "NAME")]
+    milvus_database: Option<String>,
 }
 
 /// The commands.
@@ -145,6 +171,52 @@ pub(crate) enum Command {
     /// Dump, load and verify
     #[command(alias = "start")]
     Migrate(Migrate),
+    /// Write the metadata of a 1.x installation as `meta.json`
+    Export(Export),
+    /// Show, begin or check a configuration
+    Config(Config),
+}
+
+/// Arguments of `m2m export`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// The server's `meta.sqlite`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) sqlite: Option<String>,
+    /// The server's MySQL database, as `user:password@tcp(host:port)/database` or `mysql://…` (better given as `M2M_META`)
+    #[arg(short, long, value_name = "DSN", conflicts_with = "sqlite")]
+    pub(crate) mysql: Option<String>,
+}
+
+/// Arguments of `m2m config`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// The commands of `m2m config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the values that count, each with where it comes from; secrets are hidden
+    Show {
+        /// Defaults too
+        #[arg(long)]
+        all: bool,
+        /// One JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a configuration with every key in a comment
+    Init {
+        /// The file, which must not exist; `-` prints it
+        #[arg(default_value = "migration.yaml", value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Find mistakes without touching anything
+    Check,
+    /// Print the reference of all keys as Markdown
+    Reference,
 }
 
 /// Arguments of `m2m sql`.
@@ -202,8 +274,8 @@ pub(crate) struct DumpOptions {
 
 fn file_size(text: &str) -> Result<u32, String> {
     let (least, most) = (FILE_SIZE_MIB.start(), FILE_SIZE_MIB.end());
-    match text.parse() {
-        Ok(mib) if FILE_SIZE_MIB.contains(&mib) => Ok(mib),
+    match text.parse::<u32>() {
+        Ok(mib) if FILE_SIZE_MIB.contains(&u64::from(mib)) => Ok(mib),
         _ => Err(format!("expected {least} to {most} MiB")),
     }
 }

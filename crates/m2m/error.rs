@@ -48,6 +48,16 @@ pub(crate) enum Error {
     /// The configuration file is not what it should be.
     #[error("configuration `{}` is wrong", path.display())]
     Config { path: PathBuf, source: serde_yaml::Error },
+    /// A new configuration file cannot be written.
+    #[error("cannot write configuration `{}`", path.display())]
+    WriteConfig { path: PathBuf, source: io::Error },
+    /// A folder is to be loaded from, and nothing says where the server sees it.
+    #[error(
+        "cannot load from the folder `{folder}`: Milvus reads import files from its own storage. \
+         Dump into its bucket instead (`--out s3://…`); or, when Milvus runs with `storageType: local`, \
+         set `m2m.serverPath` to this folder as the server sees it (`{folder}` itself on the same machine)"
+    )]
+    LocalTarget { folder: String },
     /// A file with statements cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -96,11 +106,21 @@ impl Error {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Missing { .. } | Self::Setting { .. } | Self::ReadConfig { .. } | Self::Config { .. } => {
-                Exit::Usage
-            }
-            Self::Catalog(m2m_catalog::Error::NotAnInstall { .. })
-            | Self::Storage(m2m_storage::Error::InvalidLocation { .. })
+            Self::Missing { .. }
+            | Self::Setting { .. }
+            | Self::ReadConfig { .. }
+            | Self::Config { .. }
+            | Self::LocalTarget { .. } => Exit::Usage,
+            Self::Catalog(
+                m2m_catalog::Error::NotAnInstall { .. } | m2m_catalog::Error::MySqlAddress { .. },
+            )
+            | Self::Storage(
+                m2m_storage::Error::InvalidLocation { .. }
+                | m2m_storage::Error::InvalidEndpoint { .. }
+                | m2m_storage::Error::IncompleteCredentials { .. }
+                | m2m_storage::Error::MissingRegion { .. }
+                | m2m_storage::Error::NoRoles { .. },
+            )
             | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
             | Self::Migration(m2m_migration::Error::NotInDump { .. })
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {
@@ -108,6 +128,7 @@ impl Error {
             })) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
+            | Self::WriteConfig { .. }
             | Self::Io { .. }
             | Self::Catalog(_)
             | Self::Datasource(_)

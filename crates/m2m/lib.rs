@@ -77,12 +77,15 @@ fn run_to_end(args: Args) -> Result<Exit> {
 
 async fn dispatch(args: Args) -> Result<Exit> {
     let settings = Settings::new(&args.global)?;
+    settings.warn()?;
     match args.command {
         Command::Sql(args) => commands::sql::run(args, &settings).await,
         Command::Dump(args) => commands::dump::run(args, &settings).await,
         Command::Load(args) => commands::load::run(args, &settings).await,
         Command::Verify(args) => commands::verify::run(args, &settings).await,
         Command::Migrate(args) => commands::migrate::run(args, &settings).await,
+        Command::Export(args) => commands::export::run(args, &settings).await,
+        Command::Config(args) => commands::config::run(&args, &settings),
     }
 }
 

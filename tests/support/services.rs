@@ -3,7 +3,10 @@
 
 use std::process::Command;
 
-use crate::support::command::m2m;
+use crate::support::command::{Run, m2m};
+
+/// What stands where a secret would be right; it must not be printed either.
+pub(crate) const WRONG: &str = "wrong-and-secret";
 
 /// A Milvus 2.3.5 with its bucket.
 pub(crate) struct Target {
@@ -33,14 +36,70 @@ pub(crate) fn with_auth() -> Target {
     }
 }
 
+/// The server that keeps its files on this machine, and imports from it.
+pub(crate) fn with_local_storage() -> Target {
+    Target { milvus: variable("M2M_TEST_MILVUS_LOCAL"), ..open() }
+}
+
+/// A MariaDB with the metadata of the installations.
+pub(crate) struct MySql {
+    /// `host:port`.
+    pub(crate) address: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    /// The metadata of install-1.1.1.
+    pub(crate) database: String,
+    /// A database with other tables.
+    pub(crate) other_database: String,
+}
+
+/// The MariaDB server.
+pub(crate) fn mysql() -> MySql {
+    MySql {
+        address: format!("127.0.0.1:{}", variable("M2M_TEST_MYSQL_PORT")),
+        user: variable("M2M_TEST_MYSQL_USER"),
+        password: variable("M2M_TEST_MYSQL_PASSWORD"),
+        database: "milvus_1_1_1".into(),
+        other_database: "other".into(),
+    }
+}
+
 /// A Python with numpy and pymilvus.
 pub(crate) fn python() -> String {
     variable("M2M_TEST_PYTHON")
 }
 
+/// The access key of the S3 server.
+pub(crate) fn s3_access() -> String {
+    variable("S3_ACCESS_KEY")
+}
+
 /// The secret key of the S3 server.
 pub(crate) fn s3_secret() -> String {
     variable("S3_SECRET_KEY")
+}
+
+/// Keys with which the S3 server lets nobody write.
+pub(crate) fn read_only_keys() -> (String, String) {
+    (variable("S3_READONLY_ACCESS_KEY"), variable("S3_READONLY_SECRET_KEY"))
+}
+
+/// Fails the test if a run printed a secret, right or wrong.
+#[track_caller]
+pub(crate) fn assert_no_secret(run: &Run) {
+    let of_tests = ["S3_SECRET_KEY", "S3_READONLY_SECRET_KEY", "M2M_TEST_MYSQL_PASSWORD"];
+    let secrets = of_tests.iter().filter_map(|name| std::env::var(name).ok());
+    for secret in secrets.chain([WRONG.to_owned()]) {
+        for text in [&run.stdout, &run.stderr] {
+            assert!(!text.contains(&secret), "a secret was printed");
+        }
+    }
+}
+
+/// A name that no other run of the tests has used on these servers.
+pub(crate) fn unique(name: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    format!("{name}_{}_{now}", std::process::id())
 }
 
 impl Target {
@@ -51,7 +110,7 @@ impl Target {
             .env("M2M_MILVUS", &self.milvus)
             .env("M2M_S3_ENDPOINT", &self.s3_endpoint)
             .env("M2M_S3_REGION", "us-east-1")
-            .env("M2M_S3_ACCESS_KEY", variable("S3_ACCESS_KEY"))
+            .env("M2M_S3_ACCESS_KEY", s3_access())
             .env("M2M_S3_SECRET_KEY", s3_secret());
         if self.auth {
             command.env("M2M_MILVUS_USER", "root").env("M2M_MILVUS_PASSWORD", "Milvus");

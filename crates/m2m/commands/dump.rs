@@ -14,7 +14,8 @@ pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
     let target = settings.target().await?;
     let ctx = settings.session(&source)?;
     let options = settings.dump(&args.options);
-    let plan = DumpPlan::new(&source, &args.selection.collections, &options).await?;
+    let selection = settings.selection(&args.selection.collections);
+    let plan = DumpPlan::new(&source, &selection, &options).await?;
     let manifest = dump(&ctx, &source, &plan, &target, &options, &settings.reporter()).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;

@@ -11,9 +11,10 @@ use crate::settings::Settings;
 /// Has Milvus import a dump and says what it holds then.
 pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
     let target = settings.target().await?;
+    let options = settings.load(&args.options, &target)?;
     let manifest = read_dump(&target, &args.selection.collections).await?;
     let client = settings.milvus().await?;
-    load(&client, &target, &manifest, &settings.load(&args.options), &settings.reporter()).await?;
+    load(&client, &target, &manifest, &options, &settings.reporter()).await?;
     if !settings.is_quiet() {
         summary::loaded(&manifest, client.version())?;
     }

@@ -13,20 +13,21 @@ use crate::settings::Settings;
 pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
     let target = settings.target().await?;
+    let loading = settings.load(&args.load, &target)?;
     let client = settings.milvus().await?;
     let ctx = settings.session(&source)?;
     let reporter = settings.reporter();
-    let names = &args.selection.collections;
+    let selection = settings.selection(&args.selection.collections);
 
     let options = settings.dump(&args.dump);
-    let plan = DumpPlan::new(&source, names, &options).await?;
+    let plan = DumpPlan::new(&source, &selection, &options).await?;
     client.ensure_database().await?;
     for collection in &plan.collections {
-        refuse_existing(&client, &collection.collection().name).await?;
+        refuse_existing(&client, &collection.target_name).await?;
     }
     let manifest = dump(&ctx, &source, &plan, &target, &options, &reporter).await?;
-    load(&client, &target, &manifest, &settings.load(&args.load), &reporter).await?;
-    let verification = verify(&ctx, &source, &client, names, args.verify.sample, &reporter).await?;
+    load(&client, &target, &manifest, &loading, &reporter).await?;
+    let verification = verify(&ctx, &source, &client, &selection, args.verify.sample, &reporter).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;
         summary::loaded(&manifest, client.version())?;

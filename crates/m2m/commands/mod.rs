@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One file for each command.
 
+pub(crate) mod config;
 pub(crate) mod dump;
+pub(crate) mod export;
 pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod sql;

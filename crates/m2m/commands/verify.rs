@@ -15,8 +15,9 @@ pub(crate) async fn run(args: Verify, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
     let client = settings.milvus().await?;
     let ctx = settings.session(&source)?;
-    let (names, sample) = (&args.selection.collections, args.options.sample);
-    let verification = verify(&ctx, &source, &client, names, sample, &settings.reporter()).await?;
+    let selection = settings.selection(&args.selection.collections);
+    let sample = args.options.sample;
+    let verification = verify(&ctx, &source, &client, &selection, sample, &settings.reporter()).await?;
     if args.json {
         let mut stdout = std::io::stdout().lock();
         serde_json::to_writer_pretty(&mut stdout, &verification)?;

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The configuration: `migration.yaml` as milvus-migration knows it, plus one
+//! block of our own, `m2m`, which that tool ignores.
+//!
+//! A value is taken from the first of these that has one: a flag, `--set`, an
+//! environment variable, the file, the default.
+
+mod file;
+pub(crate) mod keys;
+mod names;
+pub(crate) mod page;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use m2m_storage::{Cloud, Secret};
+
+use crate::error::{Error, Result};
+use keys::{KEYS, Key, Kind};
+pub(crate) use value::Value;
+
+/// Where a configuration is looked for when none is named.
+const LOOKUP: [&str; 2] = ["migration.yaml", "configs/migration.yaml"];
+/// What environment variables of the file's own sections begin with. One that
+/// is not known is refused there, because it is a misspelt key.
+const SECTIONS: [&str; 5] = ["M2M_DUMPER_", "M2M_LOADER_", "M2M_META_", "M2M_SOURCE_", "M2M_TARGET_"];
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    File(PathBuf),
+    Variable(String),
+    Set,
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Set => f.write_str("--set"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// What was typed: `--set` and the flags that stand for keys.
+#[derive(Debug, Default)]
+pub(crate) struct Typed<'a> {
+    /// `key=value`.
+    pub(crate) set: &'a [String],
+    /// Key and values of each flag that was given.
+    pub(crate) flags: Vec<(&'static Key, Vec<String>)>,
+}
+
+/// The values that count, each with where it comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    file: Option<PathBuf>,
+    values: BTreeMap<&'static str, (Value, Origin)>,
+}
+
+impl Config {
+    /// Reads the named file, or the first that the lookup finds, and lays the
+    /// environment and what was typed over it.
+    pub(crate) fn load(
+        named: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        typed: &Typed<'_>,
+    ) -> Result<Self> {
+        let found =
+            named.map(PathBuf::from).or_else(|| LOOKUP.iter().map(PathBuf::from).find(|path| path.is_file()));
+        let mut config = Self::default();
+        if let Some(path) = found {
+            config.add_file(path)?;
+        }
+        config.add_variables(variables)?;
+        for pair in typed.set {
+            config.add_pair(pair)?;
+        }
+        for (key, values) in &typed.flags {
+            config.add_flag(key, values)?;
+        }
+        Ok(config)
+    }
+
+    fn add_file(&mut self, path: PathBuf) -> Result<()> {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| Error::ReadConfig { path: path.clone(), source })?;
+        let settings = file::read(&text).map_err(|source| Error::Config { path: path.clone(), source })?;
+        for (key, value) in settings {
+            self.values.insert(key.path, (value, Origin::File(path.clone())));
+        }
+        self.file = Some(path);
+        Ok(())
+    }
+
+    fn add_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<()> {
+        let variables: BTreeMap<String, String> =
+            variables.into_iter().filter(|(name, _)| name.starts_with("M2M_")).collect();
+        let by_path: Vec<(String, &'static Key)> = KEYS.iter().map(|key| (key.environment(), *key)).collect();
+        for (name, text) in &variables {
+            if let Some((_, key)) = by_path.iter().find(|(known, _)| known == name) {
+                self.add(key, text, Origin::Variable(name.clone()))?;
+            } else if SECTIONS.iter().any(|section| name.starts_with(section)) {
+                let near = names::nearest(name, by_path.iter().map(|(known, _)| known.as_str()));
+                let near =
+                    near.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
+                let reason = format!("this environment variable names no key{near}");
+                return Err(Error::Setting { setting: name.clone(), reason });
+            }
+        }
+        // The short names are laid over the long ones, so they count first.
+        for key in KEYS.iter().filter(|key| key.variable.is_some()) {
+            if let Some((name, text)) = key.variable.and_then(|name| variables.get_key_value(name)) {
+                self.add(key, text, Origin::Variable(name.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_pair(&mut self, pair: &str) -> Result<()> {
+        let wrong = |reason: String| Error::Setting { setting: "--set".into(), reason };
+        let Some((path, text)) = pair.split_once('=') else {
+            // What stands there may be a secret without its key.
+            return Err(wrong("expected `key=value`, found no `=`".into()));
+        };
+        let key = names::key(path.trim()).ok_or_else(|| wrong(names::unknown(path.trim())))?;
+        self.add(key, text, Origin::Set)
+    }
+
+    fn add_flag(&mut self, key: &'static Key, values: &[String]) -> Result<()> {
+        let Some(flag) = key.flag else { return Ok(()) };
+        if matches!(key.kind, Kind::List) {
+            self.values.insert(key.path, (Value::List(values.to_vec()), Origin::Flag(flag)));
+            return Ok(());
+        }
+        values.iter().try_for_each(|text| self.add(key, text, Origin::Flag(flag)))
+    }
+
+    fn add(&mut self, key: &'static Key, text: &str, origin: Origin) -> Result<()> {
+        let setting = match &origin {
+            Origin::Set => format!("--set {}", key.path),
+            other => other.to_string(),
+        };
+        match Value::parse(key, text).map_err(|reason| Error::Setting { setting, reason })? {
+            Some(value) => drop(self.values.insert(key.path, (value, origin))),
+            // An empty value takes back what stands below it.
+            None => drop(self.values.remove(key.path)),
+        }
+        Ok(())
+    }
+
+    /// The file that was read, if one was.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The value at a key and where it comes from.
+    pub(crate) fn get(&self, key: &Key) -> Option<(&Value, &Origin)> {
+        self.values.get(key.path).map(|(value, origin)| (value, origin))
+    }
+
+    /// Whether anything is said at a key.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.values.contains_key(key.path)
+    }
+
+    /// A text, or the word of a choice.
+    pub(crate) fn text(&self, key: &Key) -> Option<&str> {
+        match self.get(key) {
+            Some((Value::Text(text), _)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn secret(&self, key: &Key) -> Option<&Secret> {
+        match self.get(key) {
+            Some((Value::Secret(secret), _)) => Some(secret),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn list(&self, key: &Key) -> &[String] {
+        match self.get(key) {
+            Some((Value::List(list), _)) => list,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn flag(&self, key: &Key) -> Option<bool> {
+        match self.get(key) {
+            Some((Value::Flag(flag), _)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn integer(&self, key: &Key) -> Option<u64> {
+        match self.get(key) {
+            Some((Value::Integer(number), _)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn cloud(&self, key: &Key) -> Cloud {
+        match self.get(key) {
+            Some((Value::Cloud(cloud), _)) => *cloud,
+            _ => Cloud::default(),
+        }
+    }
+
+    /// What is accepted and means nothing, each with the reason.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let unused = KEYS.iter().filter_map(|key| match key.kind {
+            Kind::Unused(why) if self.has(key) => Some(format!("`{}` has no effect: {why}", key.path)),
+            _ => None,
+        });
+        unused.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

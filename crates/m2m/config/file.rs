@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The settings in a `migration.yaml`.
+//!
+//! The file is walked along the known keys, so that a scalar is taken as it is
+//! written: a password of digits stays the text it is.
+
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::keys::{Key, Kind};
+use super::names::{self, Place};
+use super::value::Value;
+
+/// What a file says of a key.
+pub(crate) type Setting = (&'static Key, Value);
+
+/// Reads the text of a configuration file.
+pub(crate) fn read(text: &str) -> Result<Vec<Setting>, serde_yaml::Error> {
+    let mut settings = Vec::new();
+    let root = Section { path: String::new(), settings: &mut settings };
+    root.deserialize(serde_yaml::Deserializer::from_str(text))?;
+    Ok(settings)
+}
+
+/// A mapping of the file, and where what it holds goes.
+struct Section<'a> {
+    path: String,
+    settings: &'a mut Vec<Setting>,
+}
+
+impl<'de> DeserializeSeed<'de> for Section<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
+        yaml.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Section<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keys and values")
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
+        yaml.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen: Vec<String> = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if seen.iter().any(|one| one.eq_ignore_ascii_case(&name)) {
+                return Err(A::Error::custom(format!("the key `{name}` comes twice")));
+            }
+            let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+            match names::place(&path) {
+                Some(Place::Key(key)) => map.next_value_seed(Leaf { key, settings: self.settings })?,
+                Some(Place::Section) => {
+                    map.next_value_seed(Section { path, settings: self.settings })?;
+                }
+                None => return Err(A::Error::custom(names::unknown(&path))),
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// The value of a key.
+struct Leaf<'a> {
+    key: &'static Key,
+    settings: &'a mut Vec<Setting>,
+}
+
+impl Leaf<'_> {
+    fn set<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        let value = Value::parse(self.key, text).map_err(E::custom)?;
+        self.settings.extend(value.map(|value| (self.key, value)));
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Leaf<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
+        match self.key.kind {
+            Kind::Unused(_) => {
+                yaml.deserialize_ignored_any(IgnoredAny)?;
+                self.settings.push((self.key, Value::Unused));
+                Ok(())
+            }
+            Kind::List => yaml.deserialize_any(self),
+            _ => yaml.deserialize_option(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Leaf<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self.key.kind, Kind::List) { "a text or a list" } else { "a single value" })
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
+        yaml.deserialize_str(self)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.set(text)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        self.set(&number.to_string())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element::<String>()? {
+            values.push(value);
+        }
+        if !values.is_empty() {
+            self.settings.push((self.key, Value::List(values)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    fn error(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    fn secret(text: &str) -> String {
+        match &read(text).unwrap()[..] {
+            [(_, Value::Secret(secret))] => secret.expose().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn scalars_are_taken_as_they_are_written() {
+        for written in ["0123", "1e5", "0x1f", "12345678901234567890123", "true", "1_000", "~x", "1.10"] {
+            assert_eq!(secret(&format!("target: {{remote: {{sk: {written}}}}}")), written);
+        }
+        assert_eq!(secret("target: {remote: {sk: 'a: #b'}}"), "a: #b");
+    }
+
+    #[test]
+    fn keys_are_known_in_any_case() {
+        let found = read("TARGET:\n  Remote:\n    usessl: T\n").unwrap();
+        assert!(matches!(&found[..], [(key, Value::Flag(true))] if key.path == keys::TARGET_SSL.path));
+    }
+
+    #[test]
+    fn nothing_is_no_setting() {
+        for text in
+            ["", "# only words\n", "target:\n", "target:\n  remote:\n", "target: {remote: {sk: ~}}", "---\n"]
+        {
+            assert!(read(text).unwrap().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_path_its_line_and_the_nearest_key() {
+        let error = error("loader:\n  worker:\n    limits: 3\n");
+        assert!(error.contains("`loader.worker.limits`"), "{error}");
+        assert!(error.contains("`loader.worker.limit`") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused_in_whatever_case() {
+        assert!(error("source: {mode: local, Mode: remote}").contains("comes twice"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_line() {
+        let error = error("target:\n  remote:\n    useSSL: yes\n");
+        assert!(error.contains("useSSL") && error.contains("`yes`") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        for text in [
+            "- a\n",
+            "just words",
+            "target: 3",
+            "target: {remote: {sk: [a]}}",
+            "source: {mode: {a: b}}",
+            "a: b: c",
+            "\t",
+            "a: *x",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_a_list_or_one() {
+        for text in ["[/a, /b]", "/a;/b"] {
+            let found = read(&format!("source: {{local: {{tablesDir: {text}}}}}")).unwrap();
+            assert!(matches!(&found[..], [(_, Value::List(list))] if list == &["/a", "/b"]), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_mean_nothing_here_are_known_with_all_below_them() {
+        let found =
+            read("meta: {fields: [{name: a}], milvus: {shardNum: 2}}\nsource: {es: {urls: [x]}}").unwrap();
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|(_, value)| matches!(value, Value::Unused)));
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every key that a configuration may have, and what it means. The reference
+//! page, the commented file of `m2m config init` and all checks come from here.
+
+use std::ops::RangeInclusive;
+
+/// Sizes that an import file can be asked to have, in MiB. Milvus refuses files
+/// of more than 16 GiB, and a file may become somewhat larger than asked for.
+pub(crate) const FILE_SIZE_MIB: RangeInclusive<u64> = 1..=12_288;
+const THREADS: RangeInclusive<u64> = 1..=1024;
+const KIB: RangeInclusive<u64> = 1..=1 << 30;
+const BYTES: RangeInclusive<u64> = 0..=i32::MAX as u64;
+const CLOUDS: &[&str] = &["aws", "gcp", "azure", "ali", "tc"];
+
+/// A key of the configuration.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its sections and its name, joined by dots.
+    pub(crate) path: &'static str,
+    /// What may stand there.
+    pub(crate) kind: Kind,
+    /// What counts when nothing stands there, in words; empty when nothing does.
+    pub(crate) default: &'static str,
+    /// The flag that says the same.
+    pub(crate) flag: Option<&'static str>,
+    /// A short environment variable beside the one that follows from the path.
+    pub(crate) variable: Option<&'static str>,
+    /// What it means, in Markdown.
+    pub(crate) doc: &'static str,
+}
+
+/// What may stand at a key.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// A text that is never printed.
+    Secret,
+    /// A MySQL address, whose password is never printed.
+    Dsn,
+    /// One or more paths or URLs.
+    List,
+    /// True or false.
+    Flag,
+    /// A whole number in this range.
+    Integer(RangeInclusive<u64>),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// The name of a cloud.
+    Cloud,
+    /// A key of milvus-migration, or everything below it, that means nothing
+    /// for 1.x: accepted with a warning that says why.
+    Unused(&'static str),
+}
+
+impl Kind {
+    /// The values, in words.
+    pub(crate) fn words(&self) -> String {
+        let list = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
+        match self {
+            Self::Text => "text".into(),
+            Self::Secret => "secret".into(),
+            Self::Dsn => "address with password".into(),
+            Self::List => "one or a list".into(),
+            Self::Flag => "`true` or `false`".into(),
+            Self::Integer(range) if *range.end() >= KIB.end() / 2 => "number".into(),
+            Self::Integer(range) => format!("{} to {}", range.start(), range.end()),
+            Self::Choice(words) => list(words).join(", "),
+            Self::Cloud => list(CLOUDS).join(", "),
+            Self::Unused(_) => "anything".into(),
+        }
+    }
+}
+
+impl Key {
+    const fn new(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Self {
+        Self { path, kind, default, flag: None, variable: None, doc }
+    }
+
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    const fn variable(mut self, variable: &'static str) -> Self {
+        self.variable = Some(variable);
+        self
+    }
+
+    /// The environment variable that follows from the path.
+    pub(crate) fn environment(&self) -> String {
+        let mut name = String::from("M2M_");
+        let path = self.path.strip_prefix("m2m.").unwrap_or(self.path);
+        let mut before = '.';
+        for c in path.chars() {
+            if c == '.' || (c.is_ascii_uppercase() && before.is_ascii_lowercase()) {
+                name.push('_');
+            }
+            if c != '.' {
+                name.push(c.to_ascii_uppercase());
+            }
+            before = c;
+        }
+        name
+    }
+}
+
+macro_rules! keys {
+    ($($name:ident = $key:expr;)*) => {
+        $(pub(crate) static $name: Key = $key;)*
+        /// Every key, in the order of the reference.
+        pub(crate) static KEYS: &[&Key] = &[$(&$name),*];
+    };
+}
+
+keys! {
+    DUMP_MODE = Key::new("dumper.worker.workMode", Kind::Choice(&["milvus1x"]), "milvus1x",
+        "What is migrated. milvus-migration knows other sources; m2m reads Milvus 1.x.");
+    DUMP_LIMIT = Key::new("dumper.worker.limit", Kind::Integer(THREADS), "",
+        "The most segments that are read at once. More than `m2m.workers` are never read.");
+    READ_BUFFER = Key::new("dumper.worker.reader.bufferSize", Kind::Integer(KIB), "",
+        "KiB of one read from object storage, kept between 64 KiB and 64 MiB. Local files are read as suits them.");
+    WRITE_BUFFER = Key::new("dumper.worker.writer.bufferSize", Kind::Integer(KIB), "",
+        "KiB of one uploaded part, kept between the 5 MiB that S3 wants and 64 MiB.");
+    LOAD_LIMIT = Key::new("loader.worker.limit", Kind::Integer(THREADS), "2", "Import jobs in flight.");
+
+    META_MODE = Key::new("meta.mode", Kind::Choice(&["sqlite", "mysql", "local", "mock", "remote"]), "",
+        "Where the metadata is: `sqlite` and `mysql` are the old server's own; `local` (or its old name `mock`) and `remote` are a `meta.json`. May be left out when only one of the keys below is there.");
+    META_SQLITE = Key::new("meta.sqliteFile", Kind::Text, "",
+        "The server's `meta.sqlite`, for mode `sqlite`. It is read through a copy, together with its `-wal`.");
+    META_MYSQL = Key::new("meta.mysqlUrl", Kind::Dsn, "",
+        "The server's MySQL database, for mode `mysql`: `user:password@tcp(host:port)/database?tls=true` as Go writes it, or `mysql://user:password@host:port/database`. It is read in one read-only transaction.");
+    META_LOCAL = Key::new("meta.localFile", Kind::Text, "", "A `meta.json` on disk, for mode `local`.");
+    META_MOCK = Key::new("meta.mockFile", Kind::Text, "", "The same, for mode `mock`.");
+    META_REMOTE = Key::new("meta.remoteMetaFile", Kind::Text, "",
+        "The key of a `meta.json` in the bucket of `source.remote`, for mode `remote`.");
+    META_VERSION = Key::new("meta.version", Kind::Unused("it is for Elasticsearch and Milvus 2.x sources"), "", "");
+    META_INDEX = Key::new("meta.index", Kind::Unused("it is for Elasticsearch sources"), "", "");
+    META_FIELDS = Key::new("meta.fields", Kind::Unused("it is for Elasticsearch and Milvus 2.x sources"), "", "");
+    META_COLLECTION = Key::new("meta.collection", Kind::Unused("it is for Milvus 2.x sources; `--col` selects collections"), "", "");
+    META_MILVUS = Key::new("meta.milvus", Kind::Unused("it is for Elasticsearch and Milvus 2.x sources"), "", "");
+
+    SOURCE_MODE = Key::new("source.mode", Kind::Choice(&["local", "remote"]), "local", "Where the segments are: on disk, or in object storage.");
+    SOURCE_TABLES = Key::new("source.local.tablesDir", Kind::List, "",
+        "The old server's `db/tables`, for mode `local`; the `db` folder or the root above it will do. A list for servers of 0.9 with secondary paths.");
+    SOURCE_FAISS = Key::new("source.local.faissFile", Kind::Unused("it is for Faiss sources"), "", "");
+    SOURCE_PREFIX = Key::new("source.remote.tablesDir", Kind::Text, "",
+        "The prefix of `db/tables` in the bucket, for mode `remote`, with or without a leading `/`.");
+    SOURCE_CLOUD = Key::new("source.remote.cloud", Kind::Cloud, "aws", "Who keeps the bucket, as `target.remote.cloud`.");
+    SOURCE_ENDPOINT = Key::new("source.remote.endpoint", Kind::Text, "the cloud's own", "As `target.remote.endpoint`.");
+    SOURCE_BUCKET = Key::new("source.remote.bucket", Kind::Text, "", "The bucket with the segments.");
+    SOURCE_REGION = Key::new("source.remote.region", Kind::Text, "", "As `target.remote.region`.");
+    SOURCE_AK = Key::new("source.remote.ak", Kind::Secret, "", "As `target.remote.ak`.");
+    SOURCE_SK = Key::new("source.remote.sk", Kind::Secret, "", "As `target.remote.sk`.");
+    SOURCE_SSL = Key::new("source.remote.useSSL", Kind::Flag, "", "As `target.remote.useSSL`.");
+    SOURCE_IAM = Key::new("source.remote.useIAM", Kind::Flag, "false", "As `target.remote.useIAM`.");
+    SOURCE_CHECK = Key::new("source.remote.checkBucket", Kind::Flag, "true",
+        "Whether to look first if the bucket is there and can be listed. Nothing is written to a source.");
+    SOURCE_FAISS_REMOTE = Key::new("source.remote.faissFile", Kind::Unused("it is for Faiss sources"), "", "");
+    SOURCE_ES = Key::new("source.es", Kind::Unused("it is for Elasticsearch sources"), "", "");
+    SOURCE_MILVUS = Key::new("source.milvus2x", Kind::Unused("it is for Milvus 2.x sources"), "", "");
+
+    TARGET_MODE = Key::new("target.mode", Kind::Choice(&["local", "remote"]), "",
+        "Where import files go: to a folder, or to the bucket of Milvus 2.x. May be left out when only one of them is described.");
+    TARGET_DIR = Key::new("target.local.outputDir", Kind::Text, "",
+        "The folder, for mode `local`. To load from it, Milvus must see it: `m2m.serverPath`.");
+    TARGET_PREFIX = Key::new("target.remote.outputDir", Kind::Text, "the bucket itself",
+        "The prefix in the bucket, for mode `remote`; slashes around it are dropped. Nothing is added to it.");
+    TARGET_CLOUD = Key::new("target.remote.cloud", Kind::Cloud, "aws",
+        "Who keeps the bucket: `aws` (also `s3`, `minio`: every server that speaks S3), `gcp` (`gcs`), `azure` (`az`), `ali` (`aliyun`, `oss`) or `tc` (`tencent`, `cos`).");
+    TARGET_ENDPOINT = Key::new("target.remote.endpoint", Kind::Text, "the cloud's own",
+        "The storage server, `host:port` or with `http://` or `https://` before it.")
+        .flag("--s3-endpoint").variable("M2M_S3_ENDPOINT");
+    TARGET_BUCKET = Key::new("target.remote.bucket", Kind::Text, "",
+        "The bucket; to be loaded from, it must be the one that Milvus 2.x is configured with.");
+    TARGET_REGION = Key::new("target.remote.region", Kind::Text, "us-east-1",
+        "The bucket's region. Servers other than AWS take any.")
+        .flag("--s3-region").variable("M2M_S3_REGION");
+    TARGET_AK = Key::new("target.remote.ak", Kind::Secret, "",
+        "The access key; for Azure the account. Without it the cloud's own environment variables count.")
+        .flag("--s3-access-key").variable("M2M_S3_ACCESS_KEY");
+    TARGET_SK = Key::new("target.remote.sk", Kind::Secret, "",
+        "The secret key; for Azure the account's key.")
+        .flag("--s3-secret-key").variable("M2M_S3_SECRET_KEY");
+    TARGET_SSL = Key::new("target.remote.useSSL", Kind::Flag, "",
+        "Whether an endpoint without a scheme is https. A cloud's own endpoint always is.");
+    TARGET_IAM = Key::new("target.remote.useIAM", Kind::Flag, "false",
+        "Whether the machine's role is asked for credentials: AWS roles, Google's metadata service, Azure's managed identity. Keys are ignored then.");
+    TARGET_CHECK = Key::new("target.remote.checkBucket", Kind::Flag, "true",
+        "Whether to prove first that the bucket can be listed, written, read and cleaned. It is never created.");
+    MILVUS = Key::new("target.milvus2x.endpoint", Kind::Text, "",
+        "The address of Milvus 2.x: `host:port`, or with `http://` or `https://` before it.")
+        .flag("--milvus").variable("M2M_MILVUS");
+    MILVUS_USER = Key::new("target.milvus2x.username", Kind::Text, "", "The user, when authentication is on.")
+        .flag("--milvus-user").variable("M2M_MILVUS_USER");
+    MILVUS_PASSWORD = Key::new("target.milvus2x.password", Kind::Secret, "", "The user's password.")
+        .flag("--milvus-password").variable("M2M_MILVUS_PASSWORD");
+    MILVUS_TOKEN = Key::new("target.milvus2x.token", Kind::Secret, "", "An API token instead of user and password.")
+        .flag("--milvus-token").variable("M2M_MILVUS_TOKEN");
+    MILVUS_DATABASE = Key::new("target.milvus2x.database", Kind::Text, "the server's default",
+        "The database of the new collections; created when missing.")
+        .flag("--milvus-database").variable("M2M_MILVUS_DATABASE");
+    MILVUS_RECV = Key::new("target.milvus2x.grpc.maxCallRecvMsgSize", Kind::Integer(BYTES), "268435456",
+        "Bytes of the longest answer that is read from Milvus; 0 is the default.");
+    MILVUS_SEND = Key::new("target.milvus2x.grpc.maxCallSendMsgSize", Kind::Integer(BYTES), "unlimited",
+        "Bytes of the longest request that is sent to Milvus; 0 is the default.");
+    MILVUS_WRITE = Key::new("target.milvus2x.writeMode", Kind::Unused("it is for Milvus 2.x sources"), "", "");
+    CREATE_NAME = Key::new("target.create.collection.name", Kind::Text, "the collection's own",
+        "The name in Milvus 2.x, when exactly one collection is migrated.");
+    CREATE_SHARDS = Key::new("target.create.collection.shardsNum", Kind::Integer(0..=64), "the server's default",
+        "Shards of new collections; 0 leaves it to the server.");
+    CREATE_DIM = Key::new("target.create.collection.dim", Kind::Integer(1..=32_768), "",
+        "The dimension that every migrated collection must have; otherwise nothing is done.");
+    CREATE_METRIC = Key::new("target.create.collection.metricType", Kind::Text, "",
+        "The metric that every migrated collection must have; otherwise nothing is done.");
+
+    INSTALL = Key::new("m2m.install", Kind::Text, "",
+        "The root of the old installation, in place of `source` and `meta`: it holds `db/meta.sqlite` and `db/tables`, or `meta.json` and `tables`.")
+        .flag("--install");
+    TABLES = Key::new("m2m.tables", Kind::List, "",
+        "In place of `source`: `tables` folders, or one `s3://bucket/prefix` (`gs://`, `az://`, `oss://`, `cos://`). A bucket is reached as `source.remote` says, or, where that is empty, as `target.remote` does.")
+        .flag("--tables");
+    META = Key::new("m2m.meta", Kind::Dsn, "",
+        "In place of `meta`: a `meta.sqlite`, a `meta.json`, a URL of one, or a MySQL address.")
+        .flag("--meta");
+    WAL = Key::new("m2m.wal", Kind::Text, "`wal` in `m2m.install`",
+        "The old server's write-ahead log, to tell rows that were never flushed.")
+        .flag("--wal");
+    SOURCE_HOSTED = Key::new("m2m.source.virtualHosted", Kind::Flag, "the cloud's way", "As `m2m.target.virtualHosted`.");
+    OUT = Key::new("m2m.out", Kind::Text, "",
+        "In place of `target.mode` and its folder or bucket: a folder, or `s3://bucket/prefix` (`gs://`, `az://`, `oss://`, `cos://`), reached as `target.remote` says.")
+        .flag("--out");
+    TARGET_HOSTED = Key::new("m2m.target.virtualHosted", Kind::Flag, "the cloud's way",
+        "Whether the bucket's name stands before the host name (as OSS and COS want it) or in the path (as MinIO and its like want it).");
+    SERVER_PATH = Key::new("m2m.serverPath", Kind::Text, "",
+        "The folder of a local target as the server of Milvus 2.x sees it. Needed to load from a folder, and only a Milvus with `storageType: local` can do that.");
+    WORKERS = Key::new("m2m.workers", Kind::Integer(THREADS), "one for each core", "Threads that read and write at once.")
+        .flag("--workers");
+    MEMORY = Key::new("m2m.memory", Kind::Integer(16..=1 << 24), "256",
+        "MiB for sorting, grouping and joining, before they spill to disk.")
+        .flag("--memory");
+    FILE_SIZE = Key::new("m2m.fileSize", Kind::Integer(FILE_SIZE_MIB), "1024", "About how many MiB an import file becomes.");
+    ID_FIELD = Key::new("m2m.idField", Kind::Text, "id", "The name of the primary key in Milvus 2.x.");
+    VECTOR_FIELD = Key::new("m2m.vectorField", Kind::Text, "vector", "The name of the vector field in Milvus 2.x.");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn environment_variables_are_spelt_as_people_expect() {
+        for (key, expected) in [
+            (&TARGET_SK, "M2M_TARGET_REMOTE_SK"),
+            (&TARGET_SSL, "M2M_TARGET_REMOTE_USE_SSL"),
+            (&READ_BUFFER, "M2M_DUMPER_WORKER_READER_BUFFER_SIZE"),
+            (&MILVUS, "M2M_TARGET_MILVUS2X_ENDPOINT"),
+            (&FILE_SIZE, "M2M_FILE_SIZE"),
+            (&OUT, "M2M_OUT"),
+        ] {
+            assert_eq!(key.environment(), expected);
+        }
+    }
+
+    #[test]
+    fn no_two_keys_share_a_name_a_flag_or_a_variable() {
+        let mut names = HashSet::new();
+        for key in KEYS {
+            let variable = key.variable.map(str::to_owned);
+            let flag = key.flag.map(str::to_owned);
+            let all = [Some(key.path.to_ascii_lowercase()), Some(key.environment()), variable, flag];
+            for name in all.into_iter().flatten() {
+                assert!(names.insert(name.clone()), "{name} comes twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_that_means_something_says_what() {
+        for key in KEYS {
+            assert_eq!(matches!(key.kind, Kind::Unused(_)), key.doc.is_empty(), "{}", key.path);
+        }
+    }
+}

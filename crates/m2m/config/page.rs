@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The keys as pages to read: the values that count, a commented file, and the
+//! reference.
+
+use std::fmt::Write;
+
+use m2m_catalog::MySql;
+
+use super::keys::{KEYS, Key, Kind};
+use super::{Config, Value};
+
+/// Width of a line of the commented file.
+const LINE: usize = 96;
+/// Stands for a secret.
+const HIDDEN: &str = "***";
+
+/// One line of `m2m config show`.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Shown {
+    /// The key.
+    pub(crate) key: &'static str,
+    /// The value as it may be seen.
+    pub(crate) value: String,
+    /// Where it comes from.
+    pub(crate) origin: String,
+}
+
+/// Returns the values that count, in the order of the reference: those that
+/// were given, and defaults too when `all` is set.
+pub(crate) fn shown(config: &Config, all: bool) -> Vec<Shown> {
+    let mut lines = Vec::new();
+    for key in KEYS {
+        if let Some((value, origin)) = config.get(key) {
+            lines.push(Shown { key: key.path, value: visible(value, key), origin: origin.to_string() });
+        } else if all && !key.default.is_empty() {
+            lines.push(Shown { key: key.path, value: key.default.into(), origin: "default".into() });
+        }
+    }
+    lines
+}
+
+fn visible(value: &Value, key: &Key) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Secret(address) if matches!(key.kind, Kind::Dsn) => address_without_password(address.expose()),
+        Value::Secret(_) => HIDDEN.into(),
+        Value::List(list) => list.join(";"),
+        Value::Flag(flag) => flag.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Cloud(cloud) => cloud.to_string(),
+        Value::Unused => "(no effect)".into(),
+    }
+}
+
+/// A MySQL address with its password hidden; anything else that may be a path
+/// or a URL as it is, and all hidden when it might hold a password after all.
+fn address_without_password(text: &str) -> String {
+    match MySql::parse(text) {
+        Ok(address) => address.to_string(),
+        Err(_) if text.contains('@') => HIDDEN.into(),
+        Err(_) => text.into(),
+    }
+}
+
+/// Returns a configuration file with every key in a comment.
+pub(crate) fn template() -> String {
+    let mut page = String::from(
+        "# Configuration of m2m. It is read from the file that `-c` names, from ./migration.yaml, or from\n\
+         # ./configs/migration.yaml. milvus-migration reads it too, and ignores the block `m2m`.\n\
+         # Remove the `#` before a key that you set; `m2m config check` tells what is missing.\n",
+    );
+    let mut open: Vec<&str> = Vec::new();
+    for key in KEYS.iter().filter(|key| !matches!(key.kind, Kind::Unused(_))) {
+        let mut sections: Vec<&str> = key.path.split('.').collect();
+        let name = sections.pop().unwrap_or_default();
+        let shared = open.iter().zip(&sections).take_while(|(one, other)| one == other).count();
+        if shared == 0 {
+            page.push('\n');
+        }
+        for (depth, section) in sections.iter().enumerate().skip(shared) {
+            let _ = writeln!(page, "{}{section}:", "  ".repeat(depth));
+        }
+        comment(&mut page, key, name, sections.len());
+        open = sections;
+    }
+    page
+}
+
+fn comment(page: &mut String, key: &Key, name: &str, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let plain = key.doc.replace('`', "");
+    let given = if is_value(key) { key.default } else { "" };
+    let values = match key.kind {
+        Kind::Choice(_) | Kind::Cloud | Kind::Flag => {
+            format!(" Values: {}.", key.kind.words().replace('`', ""))
+        }
+        _ => String::new(),
+    };
+    let default = if key.default.is_empty() || !given.is_empty() {
+        String::new()
+    } else {
+        format!(" Default: {}.", key.default)
+    };
+    for line in wrap(&format!("{plain}{values}{default}"), LINE - indent.len() - 2) {
+        let _ = writeln!(page, "{indent}# {line}");
+    }
+    let _ = writeln!(page, "{indent}#{}", format!("{name}: {given}").trim_end());
+}
+
+/// Whether the default can stand in a file, and does not only describe what counts.
+fn is_value(key: &Key) -> bool {
+    matches!(Value::parse(key, key.default), Ok(Some(_))) && !key.default.contains(' ')
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().filter(|line| line.len() + word.len() < width || line.is_empty());
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
+/// Returns the reference of all keys, in Markdown.
+pub(crate) fn reference() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut section = "";
+    for key in KEYS.iter().filter(|key| !matches!(key.kind, Kind::Unused(_))) {
+        let of = key.path.split('.').next().unwrap_or_default();
+        if of != section {
+            section = of;
+            let _ = write!(
+                page,
+                "\n## `{of}`\n\n| key | values | default | flag, variables | meaning |\n|---|---|---|---|---|\n"
+            );
+        }
+        let mut names: Vec<String> = key.flag.iter().map(|flag| format!("`{flag}`")).collect();
+        names.extend(key.variable.iter().map(|name| format!("`{name}`")));
+        names.push(format!("`{}`", key.environment()));
+        let default = if is_value(key) { format!("`{}`", key.default) } else { key.default.into() };
+        let words = key.kind.words();
+        let _ =
+            writeln!(page, "| `{}` | {words} | {default} | {} | {} |", key.path, names.join(", "), key.doc);
+    }
+    page.push_str(
+        "\n## Without effect\n\nKeys of milvus-migration for other sources are accepted with a warning:\n\n",
+    );
+    for key in KEYS {
+        if let Kind::Unused(why) = key.kind {
+            let _ = writeln!(page, "- `{}`: {why}", key.path);
+        }
+    }
+    page
+}
+
+const INTRODUCTION: &str = "# Configuration
+
+<!-- Written by `m2m config reference`. -->
+
+A `migration.yaml` of milvus-migration works as it is. m2m takes a value from the first of these that has one:
+
+1. a flag;
+2. `--set key=value`;
+3. an environment variable, the short name first;
+4. the file that `-c` names, or `./migration.yaml`, or `./configs/migration.yaml`;
+5. the default.
+
+Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. An empty value counts as none, and takes back what a later source says.
+
+`m2m config show` prints the values that count, each with where it comes from; secrets are hidden. `m2m config check` finds mistakes without touching anything. `m2m config init` writes a file with every key in a comment.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Typed;
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let pairs = [
+            "target.remote.sk=hush-sk",
+            "target.remote.ak=hush-ak",
+            "target.milvus2x.password=hush-pw",
+            "target.milvus2x.token=hush-token",
+            "meta.mysqlUrl=reader:hush-my@tcp(host:3306)/milvus",
+            "m2m.meta=mysql://reader:hush-meta@host/milvus",
+        ];
+        let set: Vec<String> = pairs.iter().map(ToString::to_string).collect();
+        let config = Config::load(None, [], &Typed { set: &set, flags: Vec::new() }).unwrap();
+        let lines = shown(&config, true);
+        let text = format!("{lines:?} {config:?}");
+        assert!(!text.contains("hush"), "{text}");
+        assert!(lines.iter().any(|line| line.key == "meta.mysqlUrl" && line.value.contains("host")));
+    }
+
+    #[test]
+    fn the_commented_file_says_nothing_and_everything() {
+        let page = template();
+        assert!(crate::config::file::read(&page).unwrap().is_empty());
+        for line in page.lines() {
+            assert!(line.len() <= LINE && line.trim_end() == line, "{line}");
+        }
+        // With every comment of a key removed, each key is read.
+        let all: String = page
+            .lines()
+            .map(|line| match line.trim_start().strip_prefix('#') {
+                Some(key) if !key.starts_with(' ') => {
+                    format!("{}{key}\n", " ".repeat(line.len() - line.trim_start().len()))
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let read = crate::config::file::read(&all).unwrap();
+        let defaults =
+            KEYS.iter().filter(|key| !matches!(key.kind, Kind::Unused(_)) && is_value(key)).count();
+        assert_eq!(read.len(), defaults, "{all}");
+    }
+}

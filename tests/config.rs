@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `m2m config`, `m2m export`, and what a configuration does to a run.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::command::{Run, m2m, run, run_command};
+use crate::support::fixtures;
+
+fn run_in(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = m2m(args);
+    command.current_dir(folder).envs(variables.iter().copied());
+    run_command(args, command)
+}
+
+/// Compares an observation with its snapshot.
+macro_rules! snapshot {
+    ($name:literal, $run:expr, $folder:expr) => {{
+        let observation =
+            $run.observation(&[($folder, "<folder>"), (&fixtures::install("install-1.1.1"), "<install>")]);
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!($name, observation);
+        });
+    }};
+}
+
+#[test]
+fn the_reference_in_the_project_is_the_one_that_the_program_writes() {
+    let path = fixtures::project().join("CONFIGURATION.md");
+    let written = run(&["config", "reference"]).ends_with(0).stdout;
+    let stands = fs::read_to_string(&path).unwrap_or_default();
+    assert!(stands == written, "run `m2m config reference > CONFIGURATION.md`");
+}
+
+#[test]
+fn show_says_where_each_value_comes_from_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "meta: {mode: mysql, mysqlUrl: 'reader:hush@tcp(db:3306)/milvus?tls=true'}\n\
+                target: {mode: remote, remote: {bucket: a-bucket, ak: hush, sk: hush}}\n";
+    fs::write(folder.path().join("migration.yaml"), text).unwrap();
+    let variables = [("M2M_TARGET_REMOTE_REGION", "eu-west-1"), ("M2M_MILVUS_PASSWORD", "hush")];
+    let args = ["config", "show", "--set", "target.remote.useSSL=1", "--milvus", "127.0.0.1:19530"];
+    let shown = run_in(folder.path(), &args, &variables).ends_with(0);
+    assert!(!shown.stdout.contains("hush") && !shown.stderr.contains("hush"));
+    snapshot!("config_show", shown, folder.path());
+    let json = run_in(folder.path(), &["config", "show", "--all", "--json"], &variables).ends_with(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert!(
+        json.as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line["key"] == "m2m.memory" && line["origin"] == "default")
+    );
+}
+
+#[test]
+fn init_writes_a_file_that_is_valid_and_never_writes_over_one() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), &["config", "init"], &[]).ends_with(0).says(&["migration.yaml", "config check"]);
+    let text = fs::read_to_string(folder.path().join("migration.yaml")).unwrap();
+    assert_eq!(run(&["config", "init", "-"]).ends_with(0).stdout, text);
+    run_in(folder.path(), &["config", "init"], &[]).ends_with(1).says(&["migration.yaml"]);
+    // What it says is nothing yet.
+    run_in(folder.path(), &["config", "check"], &[])
+        .ends_with(2)
+        .says(&["the 1.x installation is not given"]);
+    assert_eq!(run_in(folder.path(), &["config", "show"], &[]).ends_with(0).stdout, "");
+}
+
+#[test]
+fn check_finds_mistakes_and_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("migration.yaml");
+    let check = |text: &str| {
+        fs::write(&file, text).unwrap();
+        run_in(folder.path(), &["config", "check"], &[])
+    };
+    let source = "source: {mode: local, local: {tablesDir: /nowhere/tables}}\n";
+    let meta = "meta: {mode: mysql, mysqlUrl: 'u:hush@tcp(db.invalid)/milvus'}\n";
+    let target = "target: {mode: remote, remote: {bucket: b, outputDir: p, endpoint: 's3.invalid:9000', ak: a, sk: hush},\n  milvus2x: {endpoint: 'milvus.invalid:19530', username: root, password: hush}}\n";
+    let fine = check(&format!("{source}{meta}{target}")).ends_with(0);
+    assert!(!fine.stdout.contains("hush"));
+    snapshot!("config_check", fine, folder.path());
+    check(&format!("{source}{meta}target: {{mode: remote}}")).ends_with(2).says(&["target.remote.bucket"]);
+    check(&format!("{meta}{target}")).ends_with(2).says(&["the 1.x installation"]);
+    check(&format!("{source}meta: {{mode: sqlite}}")).ends_with(2).says(&["meta.sqliteFile"]);
+    check(&format!("{source}meta: {{mode: mysql, mysqlUrl: 'u:hush@milvus'}}")).ends_with(2);
+    check(&format!("{source}{meta}target: {{remote: {{bucket: b, sk: hush}}}}")).ends_with(2);
+    check(&format!("{source}{meta}meta:\n  mode: local")).ends_with(2).says(&["comes twice"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn keys_without_effect_are_warned_about_unless_quiet() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "meta: {version: 7, milvus: {shardNum: 2}}\nsource: {es: {urls: [a]}}\n";
+    fs::write(folder.path().join("migration.yaml"), text).unwrap();
+    snapshot!("config_warnings", run_in(folder.path(), &["config", "show"], &[]).ends_with(0), folder.path());
+    assert_eq!(run_in(folder.path(), &["-q", "config", "show"], &[]).ends_with(0).stderr, "");
+}
+
+#[test]
+fn the_second_place_of_the_lookup_is_the_folder_configs() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("configs")).unwrap();
+    fs::write(folder.path().join("configs/migration.yaml"), "m2m: {out: second}\n").unwrap();
+    let shown = |folder: &Path| run_in(folder, &["config", "show"], &[]).ends_with(0).stdout;
+    assert!(shown(folder.path()).contains("second"));
+    fs::write(folder.path().join("migration.yaml"), "m2m: {out: first}\n").unwrap();
+    assert!(shown(folder.path()).contains("first"));
+}
+
+#[test]
+fn metadata_is_exported_and_everything_accepts_the_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let install = fixtures::install("install-1.1.1");
+    let out = folder.path().join("new/folder");
+    let sqlite = install.join("db/meta.sqlite");
+    let args = ["export", "-s", sqlite.to_str().unwrap(), "-o", out.to_str().unwrap()];
+    snapshot!("export", run(&args).ends_with(0), folder.path());
+    // Again: the file is replaced whole.
+    run(&args).ends_with(0);
+    let meta = out.join("meta.json");
+    let tables = install.join("db/tables");
+    let parts = ["--tables", tables.to_str().unwrap(), "--meta", meta.to_str().unwrap()];
+    let count = ["sql", "--format", "csv", "SELECT count(*) AS n FROM float_l2"];
+    assert_eq!(run(&[&count[..], &parts].concat()).ends_with(0).stdout, "n\n687\n");
+    // And so does the export of an export.
+    let again = folder.path().join("again");
+    run(&[&["export", "-o", again.to_str().unwrap()][..], &parts].concat()).ends_with(0);
+    assert_eq!(fs::read(again.join("meta.json")).unwrap(), fs::read(&meta).unwrap());
+}
+
+#[test]
+fn metadata_of_another_kind_than_the_mode_says_is_refused() {
+    let install = fixtures::install("test1w");
+    let json = install.join("meta.json");
+    let tables = format!("source.local.tablesDir={}", install.join("tables").display());
+    let sqlite = format!("meta.sqliteFile={}", json.display());
+    let args = ["sql", "SELECT 1", "--set", &tables, "--set", "meta.mode=sqlite", "--set", &sqlite];
+    run(&args).ends_with(2).says(&["meta.json", "found JSON", "meta.localFile"]);
+    for mode in ["local", "mock"] {
+        let (mode, file) = (format!("meta.mode={mode}"), format!("meta.mockFile={}", json.display()));
+        let args = [
+            "sql",
+            "--format",
+            "csv",
+            "SELECT count(*) AS n FROM test1w",
+            "--set",
+            &tables,
+            "--set",
+            &mode,
+            "--set",
+            &file,
+        ];
+        assert_eq!(run(&args).ends_with(0).stdout, "n\n10000\n");
+    }
+}
+
+#[test]
+fn segments_are_read_from_every_folder_that_is_named() {
+    let copy = fixtures::copy("test1w");
+    let root = copy.path().join("test1w");
+    let second = copy.path().join("secondary/tables");
+    fs::create_dir_all(&second).unwrap();
+    fs::rename(root.join("tables/test1w"), second.join("test1w")).unwrap();
+    let (meta, first) = (root.join("meta.json"), root.join("tables"));
+    let meta = ["--meta", meta.to_str().unwrap()];
+    let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
+    let count = ["sql", "--format", "csv", "SELECT count(*) AS n FROM test1w"];
+    run(&[&count[..], &meta, &["--tables", first]].concat()).ends_with(1).says(&["test1w", "10000 rows"]);
+    let both = ["--tables", first, "--tables", second];
+    assert_eq!(run(&[&count[..], &meta, &both].concat()).ends_with(0).stdout, "n\n10000\n");
+    let list = format!("source.local.tablesDir={first};{second}");
+    let set = ["--set", list.as_str(), "--set", "meta.mode=local", "--set"];
+    let file = format!("meta.localFile={}", root.join("meta.json").display());
+    assert_eq!(run(&[&count[..], &set, &[&file]].concat()).ends_with(0).stdout, "n\n10000\n");
+}
