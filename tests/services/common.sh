@@ -95,6 +95,21 @@ make_venv() {
   python3 -m venv "$1"
 }
 
+npm_install() { # npm_install NAME PACKAGE...: like venv, for npm
+  local dir=$TARGET_HOME/$1 want
+  shift
+  want="$*"
+  [ "$(cat "$dir/.m2m-packages" 2>/dev/null)" = "$want" ] && return 0
+  mkdir -p "$dir"
+  (
+    flock 9
+    [ "$(cat "$dir/.m2m-packages" 2>/dev/null)" = "$want" ] && exit 0
+    note "installing into $dir: $want"
+    timeout "$PIP_TIMEOUT" npm install --prefix "$dir" --no-save --no-audit --no-fund --loglevel=error "$@" >&2 || exit 1
+    echo "$want" >"$dir/.m2m-packages"
+  ) 9>"$dir.lock" || die "cannot install into $dir: $want"
+}
+
 apt_install() { # apt_install PACKAGE...
   command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "missing and not installed, because that needs apt-get and root: install the Debian packages $*"
   note "installing Debian packages: $*"
