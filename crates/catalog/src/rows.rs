@@ -6,6 +6,9 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::error::{Error, Result};
 use crate::inventory::{EnvironmentRow, FileRow, TableRow};
 
+/// How many tables of another database are named.
+const TABLES_SHOWN: usize = 8;
+
 /// The rows of a metadata database.
 #[derive(Debug)]
 pub(crate) struct Rows {
@@ -39,8 +42,17 @@ impl<'a> TableNames<'a> {
         if find("Collection").is_some() && find("SegmentFile").is_some() {
             return Err(Error::Milvus011 { metadata });
         }
-        let found = if names.is_empty() { "none".into() } else { format!("`{}`", names.join("`, `")) };
-        Err(Error::OtherDatabase { metadata, found })
+        Err(Error::OtherDatabase { metadata, found: listed(names) })
+    }
+}
+
+/// The names of tables, or of some where they are many.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(TABLES_SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(TABLES_SHOWN) {
+        _ if names.is_empty() => "none".into(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -134,4 +146,31 @@ fn id(row: &impl Columns) -> Result<i64, sqlx::Error> {
         source: Box::new(sqlx::error::UnexpectedNullError),
     };
     row.number("id")?.ok_or_else(null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).into()).collect()
+    }
+
+    #[test]
+    fn tables_are_found_as_the_server_spells_them() {
+        let folded = names(&["environment", "fields", "tablefiles", "tables"]);
+        assert_eq!(TableNames::find("m", &folded).unwrap().files, "tablefiles");
+        let both = names(&["ENVIRONMENT", "TABLES", "TableFiles", "Tables", "tables"]);
+        assert_eq!(TableNames::find("m", &both).unwrap().tables, "Tables");
+    }
+
+    #[test]
+    fn other_tables_are_named() {
+        let error = |tables: &[&str]| TableNames::find("m", &names(tables)).unwrap_err().to_string();
+        assert!(error(&[]).contains("found none"));
+        let incomplete = error(&["TableFiles", "Tables"]);
+        assert!(incomplete.contains("`Environment`, found `TableFiles`, `Tables`"), "{incomplete}");
+        assert!(error(&["a"; 20]).ends_with("`a` and 12 more"));
+        assert!(error(&["collection", "segmentfile"]).contains("0.11"));
+    }
 }

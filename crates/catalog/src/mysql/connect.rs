@@ -93,10 +93,9 @@ fn explain(mysql: &MySql, error: &sqlx::Error) -> Option<(&'static str, &'static
             "a file of certificates cannot be read",
             "check the paths of `ssl-ca`, `ssl-cert` and `ssl-key`",
         )),
-        error if is_of_tls(error) && mysql.tls.mode != TlsMode::Disabled => Some((
-            "TLS failed",
-            "name the file of the CA that signed the server's certificate with `ssl-ca=/path/ca.pem`; `ssl-mode=VERIFY_CA` does not compare the name of the host, `tls=skip-verify` checks nothing",
-        )),
+        error if is_of_tls(error) && mysql.tls.mode != TlsMode::Disabled => {
+            Some(("TLS failed", of_tls(mysql, error)))
+        }
         sqlx::Error::Io(_) => {
             Some(("it cannot be reached", "check the host, and that the network leads there"))
         }
@@ -109,6 +108,20 @@ fn explain(mysql: &MySql, error: &sqlx::Error) -> Option<(&'static str, &'static
             "check that a MySQL or MariaDB server listens there, and that the user logs in by `mysql_native_password` or `caching_sha2_password`",
         )),
         _ => None,
+    }
+}
+
+fn of_tls(mysql: &MySql, error: &sqlx::Error) -> &'static str {
+    match (mysql.tls.mode, error) {
+        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, sqlx::Error::Tls(_)) => {
+            "check that the server has TLS, and that `ssl-ca` names a file of certificates in PEM"
+        }
+        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, _) => {
+            "name the file of the CA that signed the server's certificate with `ssl-ca=/path/ca.pem`; `ssl-mode=VERIFY_CA` does not compare the name of the host, `tls=skip-verify` checks nothing"
+        }
+        _ => {
+            "the server may have no TLS, or none from 1.2 on; without `tls` the connection is encrypted where that works"
+        }
     }
 }
 
@@ -134,7 +147,7 @@ fn explain_number(mysql: &MySql, number: u16) -> Option<(&'static str, &'static 
             "the server lets nobody in from this host",
             "create the user for this host, or run where the user is known",
         )),
-        1040 | 1203 | 1226 => Some(("the server has too many connections", "try again later")),
+        1040 | 1203 | 1226 => Some(("the server takes no more connections", "try again later")),
         3159 => Some((
             "the server asks for TLS",
             "say `tls=true`, or `tls=skip-verify` where the server's certificate cannot be checked",

@@ -31,7 +31,7 @@ pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
     }
     let names: Vec<Name> = session.rows(TABLE_NAMES.into()).await?;
     let names: Vec<String> = names.into_iter().map(|Name(name)| name).collect();
-    let found = TableNames::find(&mysql.to_string(), &names)?;
+    let found = TableNames::find(&mysql.to_string(), &names).map_err(as_seen)?;
     let rows = Rows {
         tables: session.rows(of_table(TABLES, "Tables", found.tables)).await?,
         files: session.rows(of_table(TABLE_FILES, "TableFiles", found.files)).await?,
@@ -39,6 +39,16 @@ pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
     };
     session.close().await;
     Ok(rows)
+}
+
+/// A server hides tables from a user who has no right to them.
+fn as_seen(error: Error) -> Error {
+    match error {
+        Error::OtherDatabase { metadata, found } => {
+            Error::OtherDatabase { metadata, found: format!("{found} among those that the user may see") }
+        }
+        other => other,
+    }
 }
 
 /// A query for a table that the server spells in its own way, which differs in case alone.
