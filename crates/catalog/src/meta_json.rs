@@ -313,6 +313,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_has_every_key_of_milvus_migration_with_its_value() {
+        let written: serde_json::Value = serde_json::from_str(&write(&parse(OLD).unwrap()).unwrap()).unwrap();
+        let old: serde_json::Value = serde_json::from_str(OLD).unwrap();
+        for at in ["", "/collections/0", "/collections/0/segments/0"] {
+            for (key, value) in old.pointer(at).and_then(|object| object.as_object()).unwrap() {
+                if !value.is_array() {
+                    assert_eq!(written.pointer(&format!("{at}/{key}")), Some(value), "{at}/{key}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn lists_that_go_writes_as_null_are_empty() {
         assert_eq!(parse(r#"{"collections":null,"rows":0}"#).unwrap(), Inventory::default());
         let empty = r#"{"collections":[{"collection":"c","metric":3,"dim":8,"rows":0,"segments":null}]}"#;
