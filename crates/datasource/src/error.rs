@@ -111,11 +111,13 @@ pub enum Error {
     },
     /// The bucket has none of the first segments.
     #[error(
-        "no segment of this metadata is in the bucket: no ids are at {tried}; check that bucket and prefix are those of the installation with this metadata, or restore what was removed"
+        "the bucket has no segments of this metadata: ids `{ids}` are in none of {folders}; check that bucket and prefix belong to the metadata, or restore what was removed"
     )]
     NoSegments {
-        /// The keys that the first segment's ids could have had.
-        tried: String,
+        /// The file of ids of the first live segment, below `tables`.
+        ids: String,
+        /// What could have been `tables`.
+        folders: String,
     },
     /// There is no such collection.
     #[error("there is no collection `{name}`{hint}")]

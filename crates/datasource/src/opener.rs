@@ -16,7 +16,7 @@ use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::physical_plan::metrics::Count;
 use futures::FutureExt;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_segment::deleted_docs::DeletedDocs;
 use m2m_segment::ids::ID_BYTES;
 use m2m_segment::{HEADER_LEN, VectorElement, VectorLayout, rows};
@@ -33,8 +33,10 @@ use crate::schema::{FILE_ID, FILE_OFFSET, FILE_VECTOR, vector_item};
 #[cfg(target_endian = "big")]
 compile_error!("segment files are little-endian and are read without conversion");
 
-/// Rows in one block, however narrow they are.
-const BLOCK_ROWS: u64 = 1 << 16;
+/// Bytes of vectors in one batch.
+const BATCH_BYTES: u64 = 2 << 20;
+/// Rows in one batch, however narrow they are.
+const BATCH_ROWS: u64 = 1 << 16;
 
 /// Opens pieces of segments: a file is a segment's file of ids, its byte range
 /// the piece's rows. Everything else follows from the path.
@@ -76,9 +78,11 @@ impl FileOpener for SegmentOpener {
             let batches = stream::iter(blocks)
                 .map(move |block| {
                     let piece = Arc::clone(&piece);
-                    async move { piece.batch(block).await }
+                    async move { piece.batches(block).await }
                 })
-                .buffered(blocks_ahead);
+                .buffered(blocks_ahead)
+                .map_ok(|batches| stream::iter(batches).map(Ok))
+                .try_flatten();
             Ok(batches.boxed())
         }
         .boxed())
@@ -129,11 +133,18 @@ impl OpenPiece {
         self.reading.columns.contains(&column)
     }
 
+    /// The rows, one at least, whose widest column has so many bytes.
+    fn rows_of(&self, bytes: u64) -> u64 {
+        let width = if self.has(FILE_VECTOR) { self.reading.layout.row_bytes() as u64 } else { ID_BYTES };
+        // Narrow rows have as many to a block as batches of them have.
+        let most = BATCH_ROWS.saturating_mul(bytes.div_ceil(BATCH_BYTES));
+        (bytes / width.max(1)).clamp(1, most)
+    }
+
     /// Ranges of rows, each with a live row and of a size that fits in memory.
     /// The last one ends where the limit is reached.
     fn blocks(&self) -> Vec<Range<u64>> {
-        let width = if self.has(FILE_VECTOR) { self.reading.layout.row_bytes() as u64 } else { ID_BYTES };
-        let rows = (self.reading.block_bytes / width.max(1)).clamp(1, BLOCK_ROWS);
+        let rows = self.rows_of(self.reading.block_bytes);
         let mut wanted = self.reading.limit;
         let mut blocks = Vec::new();
         let mut start = self.rows.start;
@@ -156,28 +167,36 @@ impl OpenPiece {
     }
 
     /// Reads the columns of one block at once and leaves the deleted rows out.
-    async fn batch(&self, block: Range<u64>) -> DFResult<RecordBatch> {
+    async fn batches(&self, block: Range<u64>) -> DFResult<Vec<RecordBatch>> {
         let live = usize::try_from(self.live(&block)).unwrap_or(usize::MAX);
+        let width = self.reading.layout.row_bytes();
         let (ids, vectors) = futures::try_join!(
             self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()),
-            self.column(
-                FILE_VECTOR,
-                VECTORS,
-                self.files.vectors_path(),
-                self.reading.layout.row_bytes() as u64,
-                block.clone()
-            ),
+            self.column(FILE_VECTOR, VECTORS, self.files.vectors_path(), width as u64, block.clone()),
         )?;
+        let offsets = self.offsets(block);
+        let block = LiveBlock { ids, vectors, offsets };
+        let rows = usize::try_from(self.rows_of(BATCH_BYTES)).unwrap_or(usize::MAX);
+        (0..live).step_by(rows).map(|first| self.batch(&block, first..live.min(first + rows))).collect()
+    }
+
+    /// Some of the live rows of a block as a batch, without a copy.
+    fn batch(&self, block: &LiveBlock, rows: Range<usize>) -> DFResult<RecordBatch> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.reading.columns.len());
         for column in &self.reading.columns {
             columns.push(match *column {
-                FILE_ID => self.ids(&ids, live),
-                FILE_VECTOR => self.vectors(&vectors, live)?,
-                FILE_OFFSET => self.offsets(block.clone(), live),
+                FILE_ID => ids(&part(&block.ids, &rows, size_of::<i64>()), rows.len()),
+                FILE_VECTOR => {
+                    let bytes = part(&block.vectors, &rows, self.reading.layout.row_bytes());
+                    self.vectors(&bytes, rows.len())?
+                }
+                FILE_OFFSET => Arc::new(Int64Array::from_iter_values(
+                    block.offsets.get(rows.clone()).unwrap_or_default().iter().copied(),
+                )),
                 other => return Err(DataFusionError::Internal(format!("no file column {other}"))),
             });
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(live));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.reading.schema), columns, &options)?)
     }
 
@@ -208,16 +227,13 @@ impl OpenPiece {
         Ok(bytes.freeze())
     }
 
-    fn ids(&self, bytes: &Bytes, live: usize) -> ArrayRef {
-        Arc::new(Int64Array::new(ScalarBuffer::new(aligned(bytes), 0, live), None))
-    }
-
     fn vectors(&self, bytes: &Bytes, live: usize) -> DFResult<ArrayRef> {
         let size = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(match self.reading.layout.element() {
             VectorElement::Float32 => {
                 let dimension = self.reading.layout.dimension() as usize;
-                let values = Float32Array::new(ScalarBuffer::new(aligned(bytes), 0, live * dimension), None);
+                let values =
+                    Float32Array::new(ScalarBuffer::new(aligned::<f32>(bytes), 0, live * dimension), None);
                 let values = Arc::new(values);
                 Arc::new(FixedSizeListArray::try_new(vector_item(), size(dimension), values, None)?)
             }
@@ -228,11 +244,31 @@ impl OpenPiece {
         })
     }
 
-    fn offsets(&self, block: Range<u64>, live: usize) -> ArrayRef {
-        let mut offsets = Vec::with_capacity(live);
-        rows::live_offsets(block, &self.deleted, &mut offsets);
-        Arc::new(Int64Array::from(offsets))
+    /// The live offsets of a block, or nothing when they are not asked for.
+    fn offsets(&self, block: Range<u64>) -> Vec<i64> {
+        let mut offsets = Vec::new();
+        if self.has(FILE_OFFSET) {
+            rows::live_offsets(block, &self.deleted, &mut offsets);
+        }
+        offsets
     }
+}
+
+/// What was read of a block: its live rows, one column after the other.
+struct LiveBlock {
+    ids: Bytes,
+    vectors: Bytes,
+    offsets: Vec<i64>,
+}
+
+/// The bytes of some rows.
+fn part(bytes: &Bytes, rows: &Range<usize>, width: usize) -> Bytes {
+    let end = bytes.len();
+    bytes.slice(rows.start.saturating_mul(width).min(end)..rows.end.saturating_mul(width).min(end))
+}
+
+fn ids(bytes: &Bytes, live: usize) -> ArrayRef {
+    Arc::new(Int64Array::new(ScalarBuffer::new(aligned::<i64>(bytes), 0, live), None))
 }
 
 /// The shortest range from the start of `block` with `wanted` live rows.
@@ -248,8 +284,8 @@ fn first_live(deleted: &DeletedDocs, block: Range<u64>, wanted: u64) -> Range<u6
 }
 
 /// The bytes as a buffer, copied only when a store hands out memory at an odd address.
-fn aligned(bytes: &Bytes) -> Buffer {
-    if bytes.as_ptr().addr().is_multiple_of(align_of::<i64>()) {
+fn aligned<T>(bytes: &Bytes) -> Buffer {
+    if bytes.as_ptr().addr().is_multiple_of(align_of::<T>()) {
         Buffer::from(bytes.clone())
     } else {
         Buffer::from_slice_ref(bytes.as_ref())

@@ -1,33 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much of a segment is read at once.
 
-/// Bytes of one block.
-const BLOCK: u64 = 2 << 20;
+/// Bytes of one block of a file on a disk.
+const BLOCK_OF_DISK: u64 = 2 << 20;
+/// Bytes of one block of a file in a bucket, where each request costs time.
+const BLOCK_OF_BUCKET: u64 = 8 << 20;
 const MIN_BLOCK: u64 = 64 << 10;
 const MAX_BLOCK: u64 = 64 << 20;
 
-/// Blocks that are read at once from a disk, one of them being worked on.
+/// Blocks that are read ahead from a disk.
 const BLOCKS_OF_DISK: usize = 2;
-/// Bytes that are on their way from a bucket at once: its latency is that of a network.
-const IN_FLIGHT: u64 = 16 << 20;
+/// Bytes that are read ahead from a bucket: its latency is that of a network.
+const AHEAD_OF_BUCKET: u64 = 24 << 20;
 const MOST_BLOCKS: usize = 16;
 
 /// How the files of segments are read.
 ///
-/// Each scan partition holds at most so many bytes of blocks, and the batch
-/// that was made of the last one:
+/// Each scan partition holds at most the block that it hands out and those that
+/// it reads ahead:
 ///
-/// | segments | blocks | together, when `block_bytes` is left out |
-/// |---|---|---|
-/// | on this machine | 2 | 4 MiB |
-/// | in a bucket | 16 MiB / `block_bytes`, 2 at least | 16 MiB |
+/// | segments | `block_bytes` | blocks ahead | bytes held |
+/// |---|---|---|---|
+/// | on this machine | 2 MiB | 2 | 3 × `block_bytes`: 6 MiB |
+/// | in a bucket | 8 MiB | 24 MiB / `block_bytes`, from 2 to 16 | `block_bytes` + 24 MiB, or 3 × `block_bytes` if that is more: 32 MiB |
 ///
-/// To these come 8 bytes of id for each row.
+/// With vectors come 8 bytes of id for each row. Whatever the blocks are, no
+/// batch has more than 2 MiB of vectors, unless one vector has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Bytes of vectors, or of ids where no vectors are asked for, that are read
-    /// by one request and become one batch: 64 KiB to 64 MiB, what is outside is
-    /// taken as the nearest of the two. 2 MiB when left out. A row is never cut.
+    /// Bytes of vectors, or of ids where no vectors are asked for, that one
+    /// request reads: 64 KiB to 64 MiB, what is outside is taken as the nearest
+    /// of the two. A row is never cut.
     pub block_bytes: Option<u64>,
 }
 
@@ -36,17 +39,17 @@ pub struct ReadOptions {
 pub(crate) struct ReadAhead {
     /// Bytes of one block.
     pub(crate) block_bytes: u64,
-    /// Blocks on their way.
+    /// Blocks that are read while one is handed out.
     pub(crate) blocks: usize,
 }
 
 impl ReadOptions {
     pub(crate) fn ahead(self, is_remote: bool) -> ReadAhead {
-        let block_bytes = self.block_bytes.unwrap_or(BLOCK).clamp(MIN_BLOCK, MAX_BLOCK);
+        let usual = if is_remote { BLOCK_OF_BUCKET } else { BLOCK_OF_DISK };
+        let block_bytes = self.block_bytes.unwrap_or(usual).clamp(MIN_BLOCK, MAX_BLOCK);
         let blocks = if is_remote {
-            usize::try_from(IN_FLIGHT / block_bytes)
-                .unwrap_or(BLOCKS_OF_DISK)
-                .clamp(BLOCKS_OF_DISK, MOST_BLOCKS)
+            let blocks = usize::try_from(AHEAD_OF_BUCKET / block_bytes).unwrap_or(MOST_BLOCKS);
+            blocks.clamp(BLOCKS_OF_DISK, MOST_BLOCKS)
         } else {
             BLOCKS_OF_DISK
         };
@@ -66,9 +69,9 @@ mod tests {
     #[test]
     fn blocks_are_bounded_in_size_and_number() {
         assert_eq!(ahead(None, false), (2 << 20, 2));
-        assert_eq!(ahead(None, true), (2 << 20, 8));
+        assert_eq!(ahead(None, true), (8 << 20, 3));
+        assert_eq!(ahead(Some(4 << 20), true), (4 << 20, 6));
         assert_eq!(ahead(Some(0), true), (64 << 10, 16));
-        assert_eq!(ahead(Some(8 << 20), true), (8 << 20, 2));
         assert_eq!(ahead(Some(u64::MAX), true), (64 << 20, 2));
         assert_eq!(ahead(Some(u64::MAX), false), (64 << 20, 2));
     }

@@ -104,16 +104,18 @@ impl Roots {
                 let folders = prefixes.iter().map(|prefix| below(prefix, folder)).collect();
                 Ok(Place::new(form, folders))
             }
-            None => Err(Error::NoSegments { tried: self.tried(&forms, &prefixes) }),
+            None => Err(self.nothing(&forms, &prefixes)),
         }
     }
 
-    /// The keys that the first segment's ids could have had.
-    fn tried(&self, forms: &[Storage], prefixes: &[Path]) -> String {
-        let probe = self.probes.first().map_or("", String::as_str);
-        let keys = candidates(forms, prefixes);
-        let keys = keys.map(|(form, folder, prefix)| form.display(&key(prefix, folder, probe)));
-        keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    /// Says what was looked for, and where.
+    fn nothing(&self, forms: &[Storage], prefixes: &[Path]) -> Error {
+        let folders = candidates(forms, prefixes);
+        let folders = folders.map(|(form, folder, prefix)| form.display(&below(prefix, folder)));
+        Error::NoSegments {
+            ids: self.probes.first().cloned().unwrap_or_default(),
+            folders: folders.map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", "),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ fn bytes_at_an_odd_address_are_copied_to_an_even_one() {
     let bytes = Bytes::from((0..24).collect::<Vec<u8>>());
     for start in 0..8 {
         let slice = bytes.slice(start..start + 16);
-        let buffer = aligned(&slice);
+        let buffer = aligned::<i64>(&slice);
         assert!(buffer.as_ptr().addr().is_multiple_of(8));
         assert_eq!(buffer.as_slice(), slice.as_ref());
     }
@@ -92,5 +92,23 @@ async fn a_file_that_shrank_is_an_error_and_no_shorter_answer() {
         let ctx = install.session().await;
         let error = crate::testing::chain(&collect(scan, ctx.task_ctx()).await.unwrap_err());
         assert!(error.contains(&format!("/1/{name}")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn batches_are_the_same_whatever_the_blocks_are() {
+    let gone: Vec<i32> = [31].into_iter().chain(32..64).chain([64, 74]).collect();
+    let install = wide(&gone);
+    let left: Vec<i64> = (0..75).filter(|row| !gone.contains(row)).map(|row| 1000 + i64::from(row)).collect();
+    for block_bytes in [0, 1 << 20, 8 << 20, u64::MAX] {
+        let install = install.install();
+        let root = m2m_storage::Storage::local(&install.tables[0]).unwrap();
+        let options = crate::ReadOptions { block_bytes: Some(block_bytes) };
+        let source = crate::Source::with_options(&install.metadata, vec![root], options).await.unwrap();
+        let ctx = crate::testing::session_over(&source);
+        check_wide(&ctx, &left).await;
+        let whole = "SELECT id FROM c WHERE vector[1] = id AND id = 1000 + segment_offset";
+        assert_eq!(numbers(&ctx, whole).await, left);
+        assert_eq!(numbers(&ctx, "SELECT segment_offset FROM c").await.len(), left.len());
     }
 }

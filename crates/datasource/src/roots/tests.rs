@@ -69,9 +69,13 @@ async fn segments_of_all_collections_are_looked_for_before_two_of_one() {
 async fn what_was_tried_is_told() {
     let roots = Roots { probes: vec!["t/1/1.uid".into()], ..roots(vec![some_bucket("db")]).unwrap() };
     let plain = some_bucket("db");
-    let tried = roots.tried(&[plain.clone(), plain.with_leading_slash().unwrap()], &["db".into()]);
-    assert!(tried.starts_with("`s3://bucket/db/t/1/1.uid`, `s3://bucket/db/tables/t/1/1.uid`, "), "{tried}");
-    assert!(tried.contains("`s3://bucket//db/t/1/1.uid`"), "{tried}");
+    let forms = [plain.clone(), plain.with_leading_slash().unwrap()];
+    let error = roots.nothing(&forms, &["db".into()]).to_string();
+    assert!(
+        error.contains("ids `t/1/1.uid` are in none of `s3://bucket/db`, `s3://bucket/db/tables`, "),
+        "{error}"
+    );
+    assert!(error.contains("`s3://bucket//db`"), "{error}");
 }
 
 fn roots(given: Vec<Storage>) -> Result<Roots> {
