@@ -104,7 +104,11 @@ impl Roots {
                 let folders = prefixes.iter().map(|prefix| below(prefix, folder)).collect();
                 Ok(Place::new(form, folders))
             }
-            None => Err(self.nothing(&forms, &prefixes)),
+            None => {
+                // Asked for one key, a server does not tell that there is no such bucket.
+                plain.check_readable().await?;
+                Err(self.nothing(&forms, &prefixes))
+            }
         }
     }
 
