@@ -106,13 +106,14 @@ fn the_readmes_example_with_sqlite_runs() {
 fn the_readmes_example_with_mysql_runs() {
     let _alone = alone();
     let target = services::with_auth();
-    let mysql = services::mysql();
+    let mariadb = services::mariadb();
     let folder = tempfile::tempdir().unwrap();
+    let address = format!("127.0.0.1:{}", mariadb.port);
     let more = [
-        ("user", mysql.user.as_str()),
-        ("mysql password", &mysql.password),
-        ("mysql", &mysql.address),
-        ("database", &mysql.database),
+        ("user", mariadb.user.as_str()),
+        ("mysql password", &mariadb.password),
+        ("mysql", &address),
+        ("database", "milvus_1_1_1"),
     ];
     configuration("mysql.yaml", folder.path(), &target, &services::unique("output"), &more);
     drop_collection(&target);

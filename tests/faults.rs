@@ -85,7 +85,7 @@ fn a_milvus_that_cannot_be_used_is_named_with_its_reason() {
 
 #[test]
 fn a_database_that_cannot_be_used_is_named_with_its_reason() {
-    let mysql = services::mysql();
+    let mariadb = services::mariadb();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let export = |dsn: &str| {
@@ -95,11 +95,13 @@ fn a_database_that_cannot_be_used_is_named_with_its_reason() {
     let dsn = |user: &str, password: &str, address: &str, database: &str| {
         format!("{user}:{password}@tcp({address})/{database}")
     };
-    let (user, password, address) = (&mysql.user, &mysql.password, &mysql.address);
-    export(&dsn(user, services::WRONG, address, &mysql.database)).says(&[address, "password"]);
-    export(&dsn(user, password, "127.0.0.1:9", &mysql.database)).says(&["127.0.0.1:9"]);
-    export(&dsn(user, password, address, "no_such_database")).says(&["no_such_database"]);
-    export(&dsn(user, password, address, &mysql.other_database)).says(&["`Tables`"]);
+    let (user, password, address) =
+        (&mariadb.user, &mariadb.password, &format!("127.0.0.1:{}", mariadb.port));
+    export(&dsn(user, services::WRONG, address, "milvus"))
+        .says(&[address, "refuses the user or the password"]);
+    export(&dsn(user, password, "127.0.0.1:9", "milvus")).says(&["127.0.0.1:9", "nothing listens there"]);
+    export(&dsn(user, password, address, "milvus_nowhere")).says(&["milvus_nowhere", "no such database"]);
+    export(&dsn(user, password, address, "milvus_other")).says(&["milvus_other", "`Tables`"]);
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "a failed export left something");
 }
 

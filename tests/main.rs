@@ -3,14 +3,17 @@
 //! DataFusion is large and slow to link.
 
 mod cli;
+mod clouds;
 mod config;
 mod damage;
 mod deletes;
 mod dropin;
 mod faults;
 mod house;
+mod mariadb;
 mod milvus;
 mod numpy;
+mod remote;
 mod slt;
 mod support;
 mod truth;

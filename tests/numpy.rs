@@ -18,7 +18,8 @@ fn check(install: &str, more: &[&str]) {
     compare(out.path(), install);
 }
 
-fn compare(dump: &Path, install: &str) {
+/// Compares a dump on this machine with the truth of an installation.
+pub(crate) fn compare(dump: &Path, install: &str) {
     let output = Command::new(services::python())
         .arg(fixtures::project().join("tests/tools/numpy_digest.py"))
         .arg(dump)

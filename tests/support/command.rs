@@ -18,7 +18,8 @@ pub(crate) fn m2m(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_m2m"));
     command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
     for (name, _) in std::env::vars() {
-        if name.starts_with("M2M_") || name.starts_with("AWS_") || name == "COLUMNS" {
+        let clouds = ["M2M_", "AWS_", "AZURE_", "GOOGLE_", "OSS_", "COS_", "ALIBABA_", "TENCENTCLOUD_"];
+        if clouds.iter().any(|prefix| name.starts_with(prefix)) || name == "COLUMNS" {
             command.env_remove(name);
         }
     }

@@ -42,26 +42,44 @@ pub(crate) fn with_local_storage() -> Target {
 }
 
 /// A MariaDB with the metadata of the installations.
-pub(crate) struct MySql {
-    /// `host:port`.
-    pub(crate) address: String,
+pub(crate) struct MariaDb {
+    pub(crate) port: String,
+    pub(crate) socket: String,
+    /// The file of the CA that signed its certificate.
+    pub(crate) ca: String,
     pub(crate) user: String,
+    /// A user who must use TLS.
+    pub(crate) tls_user: String,
+    /// The password of both.
     pub(crate) password: String,
-    /// The metadata of install-1.1.1.
-    pub(crate) database: String,
-    /// A database with other tables.
-    pub(crate) other_database: String,
 }
 
 /// The MariaDB server.
-pub(crate) fn mysql() -> MySql {
-    MySql {
-        address: format!("127.0.0.1:{}", variable("M2M_TEST_MYSQL_PORT")),
-        user: variable("M2M_TEST_MYSQL_USER"),
-        password: variable("M2M_TEST_MYSQL_PASSWORD"),
-        database: "milvus_1_1_1".into(),
-        other_database: "other".into(),
+pub(crate) fn mariadb() -> MariaDb {
+    MariaDb {
+        port: variable("M2M_TEST_MARIADB_PORT"),
+        socket: variable("M2M_TEST_MARIADB_SOCKET"),
+        ca: variable("M2M_TEST_MARIADB_CA"),
+        user: "m2m_reader".into(),
+        tls_user: "m2m_tls".into(),
+        password: variable("M2M_TEST_MARIADB_PASSWORD"),
     }
+}
+
+/// A second S3 server, which looks at no keys and keeps a `/` before a key.
+pub(crate) fn second_s3() -> String {
+    variable("M2M_TEST_SECOND_S3")
+}
+
+/// Puts a file under a key of the second S3 server, a `/` before it and all.
+pub(crate) fn put_in_second_s3(bucket: &str, files: &[(std::path::PathBuf, String)]) {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--path-as-is"]);
+    for (file, key) in files {
+        curl.arg("--upload-file").arg(file).arg(format!("{}/{bucket}/{key}", second_s3()));
+    }
+    let output = curl.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A Python with numpy and pymilvus.
@@ -87,7 +105,7 @@ pub(crate) fn read_only_keys() -> (String, String) {
 /// Fails the test if a run printed a secret, right or wrong.
 #[track_caller]
 pub(crate) fn assert_no_secret(run: &Run) {
-    let of_tests = ["S3_SECRET_KEY", "S3_READONLY_SECRET_KEY", "M2M_TEST_MYSQL_PASSWORD"];
+    let of_tests = ["S3_SECRET_KEY", "S3_READONLY_SECRET_KEY", "M2M_TEST_MARIADB_PASSWORD"];
     let secrets = of_tests.iter().filter_map(|name| std::env::var(name).ok());
     for secret in secrets.chain([WRONG.to_owned()]) {
         for text in [&run.stdout, &run.stderr] {
@@ -119,7 +137,8 @@ impl Target {
     }
 }
 
-fn variable(name: &str) -> String {
+/// A variable that `tests/run.sh` sets.
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!(
             "`{name}` is not set: this test needs the servers that `tests/run.sh` starts; run that instead"

@@ -48,18 +48,9 @@ impl BucketKeys {
 
     /// Whether anything is said of the way to the bucket.
     pub(super) fn is_described(&self, config: &Config) -> bool {
-        [
-            self.cloud,
-            self.endpoint,
-            self.region,
-            self.access_key,
-            self.secret_key,
-            self.ssl,
-            self.iam,
-            self.hosted,
-        ]
-        .into_iter()
-        .any(|key| config.has(key))
+        [self.cloud, self.endpoint, self.region, self.access_key, self.secret_key, self.ssl, self.iam]
+            .into_iter()
+            .any(|key| config.has(key))
     }
 }
 
