@@ -176,3 +176,18 @@ fn segments_are_read_from_every_folder_that_is_named() {
     let file = format!("meta.localFile={}", root.join("meta.json").display());
     assert_eq!(run(&[&count[..], &set, &[&file]].concat()).ends_with(0).stdout, "n\n10000\n");
 }
+
+#[test]
+fn a_partition_in_the_old_tools_metadata_is_not_migrated_as_a_collection() {
+    let copy = fixtures::copy("test1w");
+    let root = copy.path().join("test1w");
+    let meta = root.join("meta.json");
+    let text = fs::read_to_string(&meta).unwrap().replace("\"test1w\"", "\"1678354366132\"");
+    fs::write(&meta, text).unwrap();
+    fs::rename(root.join("tables/test1w"), root.join("tables/1678354366132")).unwrap();
+    let out = copy.path().join("out");
+    let args = ["dump", "--install", root.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    run(&args).ends_with(1).says(&["`1678354366132`", "partition", "server's own metadata"]);
+    let named = [&args[..], &["--set", "target.create.collection.name=named"]].concat();
+    run(&named).ends_with(0).says(&["the collection becomes `named`"]);
+}

@@ -59,6 +59,14 @@ pub enum Error {
         /// How many are selected.
         collections: usize,
     },
+    /// A `meta.json` lists a partition without saying of what.
+    #[error(
+        "collection `{name}` seems to be a partition: a `meta.json` of milvus-migration does not say of which collection. Use the server's own metadata, or leave it out with `--col`, or give it a name with `target.create.collection.name`"
+    )]
+    PartitionAsCollection {
+        /// Its number.
+        name: String,
+    },
     /// A collection is not what the configuration expects of it.
     #[error("collection `{collection}` has {what} {found}, expected {expected} (`target.create.collection`)")]
     Unexpected {

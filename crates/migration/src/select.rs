@@ -29,13 +29,24 @@ pub(crate) fn select(source: &Source, selection: &Selection) -> Result<Vec<Selec
     });
     let mut selected: Vec<Selected> = selected.collect();
     if let Some(name) = &selection.rename {
-        mapping::check_collection_name(name)?;
         match &mut selected[..] {
             [one] => one.target_name.clone_from(name),
             several => return Err(Error::RenameOfMany { name: name.clone(), collections: several.len() }),
         }
     }
+    for Selected { target_name, .. } in &selected {
+        check_name(target_name)?;
+    }
     Ok(selected)
+}
+
+/// Makes sure that Milvus 2.x takes a name. milvus-migration writes partitions
+/// into its `meta.json` as if they were collections, by their number.
+fn check_name(name: &str) -> Result<()> {
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::PartitionAsCollection { name: name.into() });
+    }
+    Ok(mapping::check_collection_name(name)?)
 }
 
 fn tables(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionTable>>> {
