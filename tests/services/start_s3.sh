@@ -7,12 +7,14 @@
 #
 # BUCKET           default m2m-bucket
 # S3_ACCESS_KEY, S3_SECRET_KEY                  default minioadmin
+# S3_READONLY_ACCESS_KEY, S3_READONLY_SECRET_KEY   who may only list and read; default m2m-readonly
 # TARGET_HOME, RUN_DIR, START_TIMEOUT: see common.sh
 . "$(dirname "$0")/common.sh"
 PORT=${1:-19333}
 DATA=${2:-$RUN_DIR/s3-data-$PORT}
 NAME=s3-$PORT
 export AWS_ACCESS_KEY_ID=${S3_ACCESS_KEY:-minioadmin} AWS_SECRET_ACCESS_KEY=${S3_SECRET_KEY:-minioadmin}
+READONLY_KEY=${S3_READONLY_ACCESS_KEY:-m2m-readonly} READONLY_SECRET=${S3_READONLY_SECRET_KEY:-m2m-readonly}
 BUCKET=${BUCKET:-m2m-bucket}
 venv seaweedfs "$WEED_PKG" boto3
 mkdir -p "$RUN_DIR" "$DATA"
@@ -22,8 +24,8 @@ if ! is_running "$NAME"; then
   need_ports $(seq "$PORT" $((PORT + 7)))
   (
     umask 077
-    printf '{"identities":[{"name":"m2m","credentials":[{"accessKey":"%s","secretKey":"%s"}],"actions":["Admin","Read","Write","List","Tagging"]}]}\n' \
-      "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >"$RUN_DIR/$NAME.json"
+    printf '{"identities":[{"name":"m2m","credentials":[{"accessKey":"%s","secretKey":"%s"}],"actions":["Admin","Read","Write","List","Tagging"]},{"name":"m2m-readonly","credentials":[{"accessKey":"%s","secretKey":"%s"}],"actions":["Read","List"]}]}\n' \
+      "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$READONLY_KEY" "$READONLY_SECRET" >"$RUN_DIR/$NAME.json"
   )
   trap 'stop_one "$NAME" 2; exit 130' INT TERM
   # The server would make an administrator of AWS_* variables that it finds in its environment.
@@ -47,3 +49,5 @@ echo "S3_BUCKET=$BUCKET"
 echo "S3_ACCESS_KEY=$AWS_ACCESS_KEY_ID"
 echo "S3_SECRET_KEY=$AWS_SECRET_ACCESS_KEY"
 echo "S3_REGION=us-east-1"
+echo "S3_READONLY_ACCESS_KEY=$READONLY_KEY"
+echo "S3_READONLY_SECRET_KEY=$READONLY_SECRET"
