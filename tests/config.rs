@@ -84,8 +84,19 @@ fn check_finds_mistakes_and_touches_nothing() {
     check(&format!("{source}{meta}target: {{mode: remote}}")).ends_with(2).says(&["target.remote.bucket"]);
     check(&format!("{meta}{target}")).ends_with(2).says(&["the 1.x installation"]);
     check(&format!("{source}meta: {{mode: sqlite}}")).ends_with(2).says(&["meta.sqliteFile"]);
-    check(&format!("{source}meta: {{mode: mysql, mysqlUrl: 'u:hush@milvus'}}")).ends_with(2);
-    check(&format!("{source}{meta}target: {{remote: {{bucket: b, sk: hush}}}}")).ends_with(2);
+    let refused = |text: String, words: &[&str]| {
+        let refused = check(&text).ends_with(2).says(words);
+        assert!(!refused.stderr.contains("hush"), "{}", refused.stderr);
+    };
+    let dsn = "meta: {mode: mysql, mysqlUrl: 'u:hush@milvus'}";
+    refused(format!("{source}{dsn}"), &["address of the MySQL database"]);
+    refused(
+        format!("{source}{meta}target: {{remote: {{bucket: b, sk: hush}}}}"),
+        &["secret key", "access key"],
+    );
+    let milvus = "target: {milvus2x: {endpoint: 'http://root:hush@milvus:19530'}}";
+    refused(format!("{source}{meta}{milvus}"), &["milvus:19530"]);
+    refused(format!("{source}{meta}target: hush"), &["expected keys and values"]);
     check(&format!("{source}{meta}meta:\n  mode: local")).ends_with(2).says(&["comes twice"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -190,4 +201,68 @@ fn a_partition_in_the_old_tools_metadata_is_not_migrated_as_a_collection() {
     run(&args).ends_with(1).says(&["`1678354366132`", "partition", "server's own metadata"]);
     let named = [&args[..], &["--set", "target.create.collection.name=named"]].concat();
     run(&named).ends_with(0).says(&["the collection becomes `named`"]);
+}
+
+/// Two installations are told apart by their number of rows.
+#[test]
+fn what_is_typed_is_read_whatever_the_file_and_the_environment_name() {
+    let (old, new) = (fixtures::install("install-1.0.0"), fixtures::install("install-1.1.1"));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let count = |text: &str, variables: &[(&str, &str)], more: &[&str]| {
+        fs::write(folder.path().join("migration.yaml"), text).unwrap();
+        let args = [&["sql", "--format", "csv", "SELECT count(*) AS n FROM float_l2"][..], more].concat();
+        run_in(folder.path(), &args, variables).ends_with(0).stdout
+    };
+    let of = |root: &str| (format!("{root}/db/tables"), format!("{root}/db/meta.sqlite"));
+    let (tables, meta) = of(new);
+    let typed = ["--tables", &tables, "--meta", &meta];
+    let set_tables = format!("source.local.tablesDir={tables}");
+    let set_meta = format!("meta.sqliteFile={meta}");
+    let set = ["--set", &set_tables, "--set", &set_meta];
+    let install = format!("m2m: {{install: {old}}}\n");
+    let (old_tables, old_meta) = of(old);
+    let parts = format!("m2m: {{tables: {old_tables}, meta: {old_meta}}}\n");
+    let described = format!(
+        "source: {{mode: remote, remote: {{bucket: b}}}}\nmeta: {{mode: local, localFile: {old_meta}}}\n"
+    );
+    for text in [&install, &parts, &described] {
+        assert_eq!(count(text, &[], &typed), "n\n687\n", "{text}");
+        assert_eq!(count(text, &[], &set), "n\n687\n", "{text}");
+        assert_eq!(count(text, &[("M2M_INSTALL", new)], &[]), "n\n687\n", "{text}");
+    }
+    assert_eq!(count("", &[("M2M_INSTALL", old)], &typed), "n\n687\n");
+    assert_eq!(count(&install, &[], &[]), "n\n686\n");
+    // In one file the block that the old tool does not know is meant.
+    let both = format!("{install}source: {{local: {{tablesDir: {tables}}}}}\nmeta: {{sqliteFile: {meta}}}\n");
+    assert_eq!(count(&both, &[], &[]), "n\n686\n");
+}
+
+#[test]
+fn an_empty_value_that_was_typed_is_no_value() {
+    let meta = fixtures::install("install-1.1.1").join("db/meta.sqlite");
+    let root = fixtures::install("install-1.1.1");
+    for flag in ["--tables", "--install", "--out"] {
+        let args = ["sql", "SELECT 1", flag, ""];
+        let mut command = m2m(&args);
+        // The folder is an installation itself: nothing may be found there by chance.
+        command.current_dir(&root).env("M2M_META", &meta);
+        run_command(&args, command).ends_with(2).says(&[flag, "found nothing"]);
+    }
+}
+
+#[test]
+fn an_export_says_what_it_cannot_say_and_leaves_a_dump_alone() {
+    let root = fixtures::install("install-1.1.1-unflushed");
+    let root = root.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    run(&["export", "--install", root, "--out", out]).ends_with(0).says(&[
+        "warning",
+        "float_l2",
+        "write-ahead log",
+        "5 inserted",
+    ]);
+    run(&["dump", "--install", root, "--out", out, "--allow-unflushed", "--col", "float_l2"]).ends_with(0);
+    run(&["export", "--install", root, "--out", out]).ends_with(1).says(&["complete dump"]);
 }

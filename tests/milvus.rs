@@ -226,8 +226,8 @@ fn a_collection_gets_another_name_when_the_configuration_says_so() {
         let set = ["--set", &rename];
         run(&target, &[&args[..], &set, more].concat())
     };
-    args(&[]).ends_with(1).says(&["`renamed`", "2 are selected", "--col"]);
-    args(&["--col", "c", "--set", &create("dim", "3")]).ends_with(1).says(&["dimension 2, expected 3"]);
+    args(&[]).ends_with(2).says(&["`renamed`", "2 are selected", "--col"]);
+    args(&["--col", "c", "--set", &create("dim", "3")]).ends_with(2).says(&["dimension 2, expected 3"]);
     args(&["--col", "c", "--set", &create("metricType", "IP")])
         .ends_with(1)
         .says(&["metric L2, expected IP"]);

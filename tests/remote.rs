@@ -177,7 +177,7 @@ async fn what_is_missing_in_a_bucket_is_named() {
     with("M2M_SOURCE_REMOTE_TABLES_DIR", "no/such/prefix").says(&["no/such/prefix", "no segment"]);
     with("M2M_SOURCE_REMOTE_BUCKET", "no-such-bucket").says(&["no-such-bucket"]);
     with("M2M_SOURCE_REMOTE_ENDPOINT", "127.0.0.1:9").says(&["127.0.0.1:9", "cannot reach"]);
-    with("M2M_SOURCE_REMOTE_SK", services::WRONG).says(&[&target.bucket]);
+    with("M2M_SOURCE_REMOTE_SK", services::WRONG).says(&[&target.bucket, "secret key"]);
 }
 
 /// To read is enough for a source.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What can be typed. The comments are the help.
+//! What can be typed. The comments are the help. What may hold a secret has no
+//! `Debug`.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::config::keys::{self, FILE_SIZE_MIB, Key};
+use crate::config::keys::{self, Key};
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "m2m",
     version,
@@ -24,7 +25,7 @@ pub(crate) struct Args {
 }
 
 /// What applies to every command.
-#[derive(Clone, Debug, Default, ClapArgs)]
+#[derive(Clone, Default, ClapArgs)]
 pub(crate) struct Global {
     /// Configuration file; without it `migration.yaml`, then `configs/migration.yaml`, when there is one
     #[arg(short, long, global = true, value_name = "FILE")]
@@ -76,8 +77,7 @@ impl Global {
             (&keys::MILVUS_TOKEN, &milvus.milvus_token),
             (&keys::MILVUS_DATABASE, &milvus.milvus_database),
         ];
-        let given = |(key, value): (&'static Key, &Option<String>)| Some((key, vec![value.clone()?]));
-        let mut all: Vec<_> = single.into_iter().filter_map(given).collect();
+        let mut all = given(single);
         if !source.tables.is_empty() {
             all.push((&keys::TABLES, source.tables.clone()));
         }
@@ -98,7 +98,7 @@ pub(crate) enum Progress {
 }
 
 /// Where the 1.x installation is.
-#[derive(Clone, Debug, Default, ClapArgs)]
+#[derive(Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Source")]
 struct Source {
     /// Root of a 1.x installation (holds `db/meta.sqlite` and `db/tables`), or a folder with `meta.json` and `tables` [env: M2M_INSTALL]
@@ -116,7 +116,7 @@ struct Source {
 }
 
 /// Where import files go.
-#[derive(Clone, Debug, Default, ClapArgs)]
+#[derive(Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Import files")]
 struct Target {
     /// Folder or `s3://bucket/prefix` for the import files; for `load` the bucket must be Milvus' own [env: M2M_OUT]
@@ -137,7 +137,7 @@ struct Target {
 }
 
 /// Where Milvus 2.x is.
-#[derive(Clone, Debug, Default, ClapArgs)]
+#[derive(Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Milvus 2.x")]
 struct Milvus {
     /// Address of Milvus 2.x: `host:port` or `http(s)://host:port` [env: M2M_MILVUS]
@@ -158,7 +158,7 @@ struct Milvus {
 }
 
 /// The commands.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(crate) enum Command {
     /// Ask a 1.x installation with SQL
     Sql(Sql),
@@ -177,8 +177,24 @@ pub(crate) enum Command {
     Config(Config),
 }
 
+impl Command {
+    /// The keys that the command's own flags stand for, with what was given.
+    pub(crate) fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
+        match self {
+            Self::Dump(dump) => dump.options.keys(),
+            Self::Load(load) => load.options.keys(),
+            Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
+            Self::Sql(_) | Self::Verify(_) | Self::Export(_) | Self::Config(_) => Vec::new(),
+        }
+    }
+}
+
+fn given<const N: usize>(flags: [(&'static Key, &Option<String>); N]) -> Vec<(&'static Key, Vec<String>)> {
+    flags.into_iter().filter_map(|(key, value)| Some((key, vec![value.clone()?]))).collect()
+}
+
 /// Arguments of `m2m export`.
-#[derive(Debug, ClapArgs)]
+#[derive(ClapArgs)]
 pub(crate) struct Export {
     /// The server's `meta.sqlite`
     #[arg(short, long, value_name = "FILE")]
@@ -261,9 +277,9 @@ pub(crate) struct Selection {
 /// How to dump.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct DumpOptions {
-    /// About how large an import file becomes
-    #[arg(long, value_name = "MIB", value_parser = file_size)]
-    pub(crate) file_size: Option<u32>,
+    /// About how large an import file becomes [env: M2M_FILE_SIZE]
+    #[arg(long, value_name = "MIB")]
+    file_size: Option<String>,
     /// Leave behind what stands only in the write-ahead log
     #[arg(long)]
     pub(crate) allow_unflushed: bool,
@@ -272,23 +288,27 @@ pub(crate) struct DumpOptions {
     pub(crate) overwrite: bool,
 }
 
-fn file_size(text: &str) -> Result<u32, String> {
-    let (least, most) = (FILE_SIZE_MIB.start(), FILE_SIZE_MIB.end());
-    match text.parse::<u32>() {
-        Ok(mib) if FILE_SIZE_MIB.contains(&u64::from(mib)) => Ok(mib),
-        _ => Err(format!("expected {least} to {most} MiB")),
+impl DumpOptions {
+    fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
+        given([(&keys::FILE_SIZE, &self.file_size)])
     }
 }
 
 /// How to load.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct LoadOptions {
-    /// Import jobs in flight
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: Option<u16>,
-    /// Shards of the new collections; 0 leaves it to the server
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
-    pub(crate) shards: Option<u8>,
+    /// Import jobs in flight [env: M2M_LOADER_WORKER_LIMIT]
+    #[arg(long, value_name = "N")]
+    jobs: Option<String>,
+    /// Shards of the new collections; 0 leaves it to the server [env: M2M_TARGET_CREATE_COLLECTION_SHARDS_NUM]
+    #[arg(long, value_name = "N")]
+    shards: Option<String>,
+}
+
+impl LoadOptions {
+    fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
+        given([(&keys::LOAD_LIMIT, &self.jobs), (&keys::CREATE_SHARDS, &self.shards)])
+    }
 }
 
 /// How to verify.
@@ -340,4 +360,25 @@ pub(crate) struct Migrate {
     pub(crate) load: LoadOptions,
     #[command(flatten)]
     pub(crate) verify: VerifyOptions,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_each_flag_names_its_variable() {
+        let command = Args::command();
+        let commands = std::iter::once(&command).chain(command.get_subcommands());
+        let args: Vec<&clap::Arg> = commands.flat_map(clap::Command::get_arguments).collect();
+        for key in keys::KEYS {
+            let Some(flag) = key.flag else { continue };
+            let arg = args.iter().find(|arg| arg.get_long() == flag.strip_prefix("--"));
+            let help = arg.and_then(|arg| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+            let variable = key.variable.map_or_else(|| key.environment(), str::to_owned);
+            assert!(help.contains(&format!("[env: {variable}]")), "{flag}: {help}");
+        }
+    }
 }

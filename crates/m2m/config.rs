@@ -36,6 +36,18 @@ pub(crate) enum Origin {
     Flag(&'static str),
 }
 
+impl Origin {
+    /// What counts more has the higher rank.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::File(_) => 1,
+            Self::Variable(_) => 2,
+            Self::Set => 3,
+            Self::Flag(_) => 4,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,8 +59,9 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What was typed: `--set` and the flags that stand for keys.
-#[derive(Debug, Default)]
+/// What was typed: `--set` and the flags that stand for keys. It may hold
+/// secrets, so it has no `Debug`.
+#[derive(Default)]
 pub(crate) struct Typed<'a> {
     /// `key=value`.
     pub(crate) set: &'a [String],
@@ -57,10 +70,17 @@ pub(crate) struct Typed<'a> {
 }
 
 /// The values that count, each with where it comes from.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Config {
     file: Option<PathBuf>,
     values: BTreeMap<&'static str, (Value, Origin)>,
+}
+
+/// Shows the keys alone: a text may hold a secret where none belongs.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
 }
 
 impl Config {
@@ -102,7 +122,7 @@ impl Config {
         let variables: BTreeMap<String, String> =
             variables.into_iter().filter(|(name, _)| name.starts_with("M2M_")).collect();
         let by_path: Vec<(String, &'static Key)> = KEYS.iter().map(|key| (key.environment(), *key)).collect();
-        for (name, text) in &variables {
+        for (name, text) in variables.iter().filter(|(_, text)| !text.is_empty()) {
             if let Some((_, key)) = by_path.iter().find(|(known, _)| known == name) {
                 self.add(key, text, Origin::Variable(name.clone()))?;
             } else if SECTIONS.iter().any(|section| name.starts_with(section)) {
@@ -115,7 +135,8 @@ impl Config {
         }
         // The short names are laid over the long ones, so they count first.
         for key in KEYS.iter().filter(|key| key.variable.is_some()) {
-            if let Some((name, text)) = key.variable.and_then(|name| variables.get_key_value(name)) {
+            let found = key.variable.and_then(|name| variables.get_key_value(name));
+            if let Some((name, text)) = found.filter(|(_, text)| !text.is_empty()) {
                 self.add(key, text, Origin::Variable(name.clone()))?;
             }
         }
@@ -134,6 +155,11 @@ impl Config {
 
     fn add_flag(&mut self, key: &'static Key, values: &[String]) -> Result<()> {
         let Some(flag) = key.flag else { return Ok(()) };
+        if values.iter().any(|text| text.trim().is_empty()) {
+            // A variable of the shell that is not set, most likely: nothing else may stand in for it.
+            let reason = "expected a value, found nothing".into();
+            return Err(Error::Setting { setting: flag.into(), reason });
+        }
         if matches!(key.kind, Kind::List) {
             self.values.insert(key.path, (Value::List(values.to_vec()), Origin::Flag(flag)));
             return Ok(());
@@ -148,7 +174,7 @@ impl Config {
         };
         match Value::parse(key, text).map_err(|reason| Error::Setting { setting, reason })? {
             Some(value) => drop(self.values.insert(key.path, (value, origin))),
-            // An empty value takes back what stands below it.
+            // An empty `--set` takes back what stands below it.
             None => drop(self.values.remove(key.path)),
         }
         Ok(())
@@ -167,6 +193,12 @@ impl Config {
     /// Whether anything is said at a key.
     pub(crate) fn has(&self, key: &Key) -> bool {
         self.values.contains_key(key.path)
+    }
+
+    /// How much the strongest of these keys counts; nothing when none is there.
+    /// Of two ways to say one thing, the one that counts more is meant.
+    pub(crate) fn rank(&self, keys: &[&Key]) -> Option<u8> {
+        keys.iter().filter_map(|key| self.get(key)).map(|(_, origin)| origin.rank()).max()
     }
 
     /// A text, or the word of a choice.
@@ -205,10 +237,10 @@ impl Config {
         }
     }
 
-    pub(crate) fn cloud(&self, key: &Key) -> Cloud {
+    pub(crate) fn cloud(&self, key: &Key) -> Option<Cloud> {
         match self.get(key) {
-            Some((Value::Cloud(cloud), _)) => *cloud,
-            _ => Cloud::default(),
+            Some((Value::Cloud(cloud), _)) => Some(*cloud),
+            _ => None,
         }
     }
 

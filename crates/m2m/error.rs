@@ -119,10 +119,16 @@ impl Error {
                 | m2m_storage::Error::InvalidEndpoint { .. }
                 | m2m_storage::Error::IncompleteCredentials { .. }
                 | m2m_storage::Error::MissingRegion { .. }
+                | m2m_storage::Error::InvalidSettings { .. }
                 | m2m_storage::Error::NoRoles { .. },
             )
             | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
-            | Self::Migration(m2m_migration::Error::NotInDump { .. })
+            | Self::Migration(
+                m2m_migration::Error::NotInDump { .. }
+                | m2m_migration::Error::DumpedName { .. }
+                | m2m_migration::Error::RenameOfMany { .. }
+                | m2m_migration::Error::Unexpected { .. },
+            )
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {
                 ..
             })) => Exit::Usage,

@@ -76,7 +76,7 @@ fn run_to_end(args: Args) -> Result<Exit> {
 }
 
 async fn dispatch(args: Args) -> Result<Exit> {
-    let settings = Settings::new(&args.global)?;
+    let settings = Settings::new(&args)?;
     settings.warn()?;
     match args.command {
         Command::Sql(args) => commands::sql::run(args, &settings).await,

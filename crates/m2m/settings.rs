@@ -2,10 +2,11 @@
 //! What a run works with: the values of the configuration brought into the
 //! shape that each step wants.
 
+mod bucket;
+mod meta;
 mod source;
+mod tables;
 mod target;
-
-use std::io::Write;
 
 use datafusion::prelude::SessionContext;
 use m2m_datasource::{SessionOptions, Source, session};
@@ -13,11 +14,13 @@ use m2m_migration::{DumpSettings, LoadSettings, Selection};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
 use m2m_storage::Storage;
 
-use crate::args::{DumpOptions, Global, LoadOptions};
+use crate::args::{Args, DumpOptions, Global};
 use crate::config::{Config, Typed, keys};
 use crate::error::{Error, Result};
+use crate::output::note;
 use crate::progress::Reporter;
 pub(crate) use source::Named;
+pub(crate) use target::Access;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -25,7 +28,6 @@ const MIB: u64 = 1 << 20;
 const PART_BYTES: std::ops::RangeInclusive<u64> = 5 * MIB..=64 * MIB;
 
 /// The settings of one run.
-#[derive(Debug)]
 pub(crate) struct Settings {
     args: Global,
     config: Config,
@@ -33,13 +35,11 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the configuration.
-    pub(crate) fn new(args: &Global) -> Result<Self> {
-        let typed = Typed { set: &args.set, flags: args.keys() };
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let config = Config::load(args.config.as_deref(), std::env::vars_os().filter_map(text), &typed)?;
-        Ok(Self { args: args.clone(), config })
+    pub(crate) fn new(args: &Args) -> Result<Self> {
+        let typed =
+            Typed { set: &args.global.set, flags: [args.global.keys(), args.command.keys()].concat() };
+        let config = Config::load(args.global.config.as_deref(), variables()?, &typed)?;
+        Ok(Self { args: args.global.clone(), config })
     }
 
     /// The values that count.
@@ -49,12 +49,8 @@ impl Settings {
 
     /// Tells what is accepted and means nothing.
     pub(crate) fn warn(&self) -> Result<()> {
-        let mut stderr = std::io::stderr().lock();
-        for warning in self.config.warnings().iter().filter(|_| !self.is_quiet()) {
-            writeln!(stderr, "warning: {warning}")
-                .map_err(|source| Error::Io { what: "write a warning", source })?;
-        }
-        Ok(())
+        let warnings = self.config.warnings();
+        warnings.iter().filter(|_| !self.is_quiet()).try_for_each(|one| note(&format!("warning: {one}")))
     }
 
     /// Whether standard error stays empty unless something fails.
@@ -95,8 +91,8 @@ impl Settings {
     }
 
     /// Opens the place of the import files, and looks whether it can be used.
-    pub(crate) async fn target(&self) -> Result<Storage> {
-        target::open(&self.config).await
+    pub(crate) async fn target(&self, access: Access) -> Result<Storage> {
+        target::open(&self.config, access).await
     }
 
     /// Finds what is wrong or missing without touching anything, and says what there is.
@@ -104,8 +100,7 @@ impl Settings {
         let mut found = vec![source::describe(&self.config)?];
         found.extend(target::describe(&self.config)?);
         if self.config.has(&keys::MILVUS) {
-            let options = self.connect_options()?;
-            found.push(format!("Milvus 2.x: {}", options.uri));
+            found.push(format!("Milvus 2.x: {}", self.connect_options()?.address()?));
         }
         Ok(found)
     }
@@ -136,18 +131,27 @@ impl Settings {
     }
 
     fn credentials(&self) -> Result<Credentials> {
+        let config = &self.config;
         let secret =
-            |key| self.config.secret(key).map(|secret| m2m_milvus::Secret::new(secret.expose().to_owned()));
-        if let Some(token) = secret(&keys::MILVUS_TOKEN) {
-            return Ok(Credentials::Token(token));
+            |key| config.secret(key).map(|secret| m2m_milvus::Secret::new(secret.expose().to_owned()));
+        let of_user = config.rank(&[&keys::MILVUS_USER, &keys::MILVUS_PASSWORD]);
+        match secret(&keys::MILVUS_TOKEN) {
+            Some(token) if config.rank(&[&keys::MILVUS_TOKEN]) >= of_user => {
+                return Ok(Credentials::Token(token));
+            }
+            _ => {}
         }
-        match (self.config.text(&keys::MILVUS_USER), secret(&keys::MILVUS_PASSWORD)) {
+        match (config.text(&keys::MILVUS_USER), secret(&keys::MILVUS_PASSWORD)) {
             (Some(user), Some(password)) => Ok(Credentials::UserPassword { user: user.into(), password }),
             (Some(_), None) => Err(Error::Missing {
                 what: "the password of the Milvus user",
                 remedy: "set `M2M_MILVUS_PASSWORD`, or `target.milvus2x.password` in the configuration",
             }),
-            (None, _) => Ok(Credentials::None),
+            (None, Some(_)) => Err(Error::Missing {
+                what: "the Milvus user whose password it is",
+                remedy: "set `--milvus-user`, or `target.milvus2x.username` in the configuration",
+            }),
+            (None, None) => Ok(Credentials::None),
         }
     }
 
@@ -155,7 +159,11 @@ impl Settings {
     pub(crate) fn selection(&self, names: &[String]) -> Selection {
         Selection {
             rename: self.config.text(&keys::CREATE_NAME).map(str::to_owned),
-            dimension: self.config.integer(&keys::CREATE_DIM).and_then(|dim| u32::try_from(dim).ok()),
+            dimension: self
+                .config
+                .integer(&keys::CREATE_DIM)
+                .and_then(|dim| u32::try_from(dim).ok())
+                .filter(|dim| *dim > 0),
             metric: self.config.text(&keys::CREATE_METRIC).map(str::to_owned),
             ..Selection::of(names)
         }
@@ -164,12 +172,11 @@ impl Settings {
     /// How to dump.
     pub(crate) fn dump(&self, options: &DumpOptions) -> DumpSettings {
         let (config, default) = (&self.config, DumpSettings::default());
-        let file_mib = options.file_size.map(u64::from).or_else(|| config.integer(&keys::FILE_SIZE));
         let part = config.integer(&keys::WRITE_BUFFER).map(|kib| clamp(kib * KIB, &PART_BYTES));
         let text = |key, default: String| config.text(key).map_or(default, str::to_owned);
         DumpSettings {
             workers: self.workers(),
-            file_bytes: file_mib.map_or(default.file_bytes, |mib| mib * MIB),
+            file_bytes: config.integer(&keys::FILE_SIZE).map_or(default.file_bytes, |mib| mib * MIB),
             part_bytes: part.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.part_bytes),
             id_field: text(&keys::ID_FIELD, default.id_field),
             vector_field: text(&keys::VECTOR_FIELD, default.vector_field),
@@ -182,10 +189,10 @@ impl Settings {
     ///
     /// A folder can be loaded from only where the server sees it; that is told
     /// before anything is written.
-    pub(crate) fn load(&self, options: &LoadOptions, target: &Storage) -> Result<LoadSettings> {
+    pub(crate) fn load(&self, target: &Storage) -> Result<LoadSettings> {
         let (config, default) = (&self.config, LoadSettings::default());
-        let jobs = options.jobs.map(u64::from).or_else(|| config.integer(&keys::LOAD_LIMIT));
-        let shards = options.shards.map(u64::from).or_else(|| config.integer(&keys::CREATE_SHARDS));
+        let jobs = config.integer(&keys::LOAD_LIMIT);
+        let shards = config.integer(&keys::CREATE_SHARDS);
         Ok(LoadSettings {
             jobs: jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.jobs),
             shards: shards.and_then(|shards| i32::try_from(shards).ok()).unwrap_or(default.shards),
@@ -193,6 +200,25 @@ impl Settings {
             ..default
         })
     }
+}
+
+/// The environment. Of what is no UTF-8, only a variable of ours matters.
+fn variables() -> Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.starts_with("M2M_") => {
+                return Err(Error::Setting {
+                    setting: name,
+                    reason: "expected UTF-8, found other bytes".into(),
+                });
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
 }
 
 fn clamp(value: u64, range: &std::ops::RangeInclusive<u64>) -> u64 {

@@ -15,10 +15,10 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use crate::error::{Error, Result, cause};
 use crate::rows::{FromColumns, Rows, TableNames};
 
-const TABLE_NAMES: &str = include_str!("../../../sql/catalog/table_names.sql");
-const TABLES: &str = include_str!("../../../sql/catalog/tables.sql");
-const TABLE_FILES: &str = include_str!("../../../sql/catalog/table_files.sql");
-const ENVIRONMENT: &str = include_str!("../../../sql/catalog/environment.sql");
+const TABLE_NAMES: &str = include_str!("../../../sql/catalog/sqlite/table_names.sql");
+const TABLES: &str = include_str!("../../../sql/catalog/sqlite/tables.sql");
+const TABLE_FILES: &str = include_str!("../../../sql/catalog/sqlite/table_files.sql");
+const ENVIRONMENT: &str = include_str!("../../../sql/catalog/sqlite/environment.sql");
 /// What every SQLite database begins with.
 pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::args::{Config, ConfigCommand};
 use crate::config::page;
 use crate::error::{Error, Exit, Result};
+use crate::output::note;
 use crate::settings::Settings;
 
 /// Shows, begins or checks a configuration.
@@ -55,9 +56,4 @@ fn check(settings: &Settings) -> Result<()> {
 fn print(text: &str) -> Result<()> {
     let written = std::io::stdout().lock().write_all(text.as_bytes());
     written.map_err(|source| Error::Io { what: "write to standard output", source })
-}
-
-fn note(text: &str) -> Result<()> {
-    let written = writeln!(std::io::stderr().lock(), "{text}");
-    written.map_err(|source| Error::Io { what: "write a note", source })
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m export`
 
-use std::io::Write;
-
 use m2m_catalog::meta_json;
-use m2m_migration::META_FILE;
+use m2m_migration::{META_FILE, refuse_dump};
 
 use crate::args::Export;
-use crate::error::{Error, Exit, Result};
-use crate::settings::{Named, Settings};
+use crate::error::{Exit, Result};
+use crate::output::note;
+use crate::settings::{Access, Named, Settings};
 
-/// Writes the metadata as `meta.json` into the output folder.
+/// Writes the metadata as `meta.json` into the output folder, but not over that
+/// of a complete dump.
 pub(crate) async fn run(args: Export, settings: &Settings) -> Result<Exit> {
     let named = match (&args.sqlite, &args.mysql) {
         (Some(path), _) => Some(Named::Sqlite(path)),
@@ -19,13 +19,20 @@ pub(crate) async fn run(args: Export, settings: &Settings) -> Result<Exit> {
     };
     let inventory = settings.metadata(named).await?.inventory().await?;
     let text = meta_json::write(&inventory)?;
-    let target = settings.target().await?;
+    let target = settings.target(Access::Write).await?;
+    refuse_dump(&target).await?;
     let path = target.child(META_FILE);
     target.put_atomic(&path, text.into()).await?;
-    if !settings.is_quiet() {
-        let (count, place) = (inventory.collections.len(), target.display(&path));
-        let told = writeln!(std::io::stderr().lock(), "wrote the metadata of {count} collections to {place}");
-        told.map_err(|source| Error::Io { what: "write a note", source })?;
+    if settings.is_quiet() {
+        return Ok(Exit::Done);
     }
+    for one in &inventory.unflushed {
+        note(&format!(
+            "warning: collection `{}`, partition `{}`: {} inserted and {} deleted rows stand only in the write-ahead log, of which a `meta.json` says nothing",
+            one.collection, one.partition_tag, one.inserted_rows, one.deleted_rows
+        ))?;
+    }
+    let (count, place) = (inventory.collections.len(), target.display(&path));
+    note(&format!("wrote the metadata of {count} collections to {place}"))?;
     Ok(Exit::Done)
 }

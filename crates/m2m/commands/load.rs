@@ -6,13 +6,13 @@ use m2m_migration::{load, read_dump};
 use crate::args::Load;
 use crate::error::{Exit, Result};
 use crate::output::summary;
-use crate::settings::Settings;
+use crate::settings::{Access, Settings};
 
 /// Has Milvus import a dump and says what it holds then.
 pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
-    let target = settings.target().await?;
-    let options = settings.load(&args.options, &target)?;
-    let manifest = read_dump(&target, &args.selection.collections).await?;
+    let target = settings.target(Access::Read).await?;
+    let options = settings.load(&target)?;
+    let manifest = read_dump(&target, &settings.selection(&args.selection.collections)).await?;
     let client = settings.milvus().await?;
     load(&client, &target, &manifest, &options, &settings.reporter()).await?;
     if !settings.is_quiet() {

@@ -6,14 +6,14 @@ use m2m_migration::{DumpPlan, dump, load, refuse_existing, verify};
 use crate::args::Migrate;
 use crate::error::{Exit, Result};
 use crate::output::summary;
-use crate::settings::Settings;
+use crate::settings::{Access, Settings};
 
 /// Dumps, loads and verifies. Everything that is needed is opened first, so
 /// that a wrong password is told before anything is written.
 pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
-    let target = settings.target().await?;
-    let loading = settings.load(&args.load, &target)?;
+    let target = settings.target(Access::Write).await?;
+    let loading = settings.load(&target)?;
     let client = settings.milvus().await?;
     let ctx = settings.session(&source)?;
     let reporter = settings.reporter();

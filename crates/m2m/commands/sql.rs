@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m sql`
 
-use std::io::{BufWriter, IsTerminal, Read, Write};
+use std::io::{BufWriter, IsTerminal, Read};
 
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::DFParser;
 
 use crate::args::Sql;
 use crate::error::{Error, Exit, Result};
-use crate::output::rows;
+use crate::output::{note, rows};
 use crate::settings::Settings;
 
 /// Runs statements in order and prints the rows of each.
@@ -61,9 +61,7 @@ async fn run_script(ctx: &SessionContext, script: &str, args: &Sql, quiet: bool)
 }
 
 fn hint(max_rows: usize) -> Result<()> {
-    let told = writeln!(
-        std::io::stderr().lock(),
+    note(&format!(
         "note: the table shows the first {max_rows} rows; `--max-rows 0` shows all, `--format csv` or `ndjson` streams them"
-    );
-    told.map_err(|source| Error::Io { what: "write a note", source })
+    ))
 }

@@ -24,6 +24,9 @@ pub(crate) fn read(text: &str) -> Result<Vec<Setting>, serde_yaml::Error> {
     Ok(settings)
 }
 
+/// What is wrong with a section that is none.
+const NO_SECTION: &str = "expected keys and values, found a single value or a list";
+
 /// A mapping of the file, and where what it holds goes.
 struct Section<'a> {
     path: String,
@@ -54,7 +57,33 @@ impl<'de> Visitor<'de> for Section<'_> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
-        yaml.deserialize_map(self)
+        yaml.deserialize_any(self)
+    }
+
+    // What stands in the place of a section may be a secret, and is not repeated.
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        Err(E::custom(NO_SECTION))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        Err(E::custom(NO_SECTION))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        Err(E::custom(NO_SECTION))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        Err(E::custom(NO_SECTION))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        Err(E::custom(NO_SECTION))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(A::Error::custom(NO_SECTION))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -86,6 +115,14 @@ struct Leaf<'a> {
 impl Leaf<'_> {
     fn set<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         let value = Value::parse(self.key, text).map_err(E::custom)?;
+        self.add(value)
+    }
+
+    fn add<E: serde::de::Error>(self, value: Option<Value>) -> Result<(), E> {
+        // It may stand under its dotted name too.
+        if self.settings.iter().any(|(key, _)| key.path == self.key.path) {
+            return Err(E::custom(format!("the key `{}` comes twice", self.key.path)));
+        }
         self.settings.extend(value.map(|value| (self.key, value)));
         Ok(())
     }
@@ -98,8 +135,7 @@ impl<'de> DeserializeSeed<'de> for Leaf<'_> {
         match self.key.kind {
             Kind::Unused(_) => {
                 yaml.deserialize_ignored_any(IgnoredAny)?;
-                self.settings.push((self.key, Value::Unused));
-                Ok(())
+                self.add(Some(Value::Unused))
             }
             Kind::List => yaml.deserialize_any(self),
             _ => yaml.deserialize_option(self),
@@ -139,10 +175,10 @@ impl<'de> Visitor<'de> for Leaf<'_> {
         while let Some(value) = list.next_element::<String>()? {
             values.push(value);
         }
-        if !values.is_empty() {
-            self.settings.push((self.key, Value::List(values)));
-        }
-        Ok(())
+        values.retain(|value| !value.trim().is_empty());
+        self.add(
+            Some(Value::List(values)).filter(|value| !matches!(value, Value::List(list) if list.is_empty())),
+        )
     }
 }
 
@@ -194,7 +230,13 @@ mod tests {
 
     #[test]
     fn a_key_that_comes_twice_is_refused_in_whatever_case() {
-        assert!(error("source: {mode: local, Mode: remote}").contains("comes twice"));
+        for text in [
+            "source: {mode: local, Mode: remote}",
+            "source.mode: local\nsource: {mode: remote}",
+            "SOURCE.mode: local\nsource.Mode: local",
+        ] {
+            assert!(error(text).contains("comes twice"), "{text}");
+        }
     }
 
     #[test]
@@ -216,6 +258,14 @@ mod tests {
             "a: *x",
         ] {
             assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_section_is_not_repeated() {
+        for text in ["meta: root:hush@tcp(db)/milvus", "target: {remote: hush}", "target: [hush]", "hush"] {
+            let error = error(text);
+            assert!(error.contains("expected keys and values") && !error.contains("hush"), "{error}");
         }
     }
 

@@ -4,13 +4,14 @@
 
 use std::ops::RangeInclusive;
 
+use m2m_storage::Cloud;
+
 /// Sizes that an import file can be asked to have, in MiB. Milvus refuses files
 /// of more than 16 GiB, and a file may become somewhat larger than asked for.
 pub(crate) const FILE_SIZE_MIB: RangeInclusive<u64> = 1..=12_288;
 const THREADS: RangeInclusive<u64> = 1..=1024;
 const KIB: RangeInclusive<u64> = 1..=1 << 30;
 const BYTES: RangeInclusive<u64> = 0..=i32::MAX as u64;
-const CLOUDS: &[&str] = &["aws", "gcp", "azure", "ali", "tc"];
 
 /// A key of the configuration.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Kind {
             Self::Integer(range) if *range.end() >= KIB.end() / 2 => "number".into(),
             Self::Integer(range) => format!("{} to {}", range.start(), range.end()),
             Self::Choice(words) => list(words).join(", "),
-            Self::Cloud => list(CLOUDS).join(", "),
+            Self::Cloud => list(&Cloud::ALL.map(|(_, name)| name)).join(", "),
             Self::Unused(_) => "anything".into(),
         }
     }
@@ -122,7 +123,8 @@ keys! {
         "KiB of one read from object storage, kept between 64 KiB and 64 MiB. Local files are read as suits them.");
     WRITE_BUFFER = Key::new("dumper.worker.writer.bufferSize", Kind::Integer(KIB), "",
         "KiB of one uploaded part, kept between the 5 MiB that S3 wants and 64 MiB.");
-    LOAD_LIMIT = Key::new("loader.worker.limit", Kind::Integer(THREADS), "2", "Import jobs in flight.");
+    LOAD_LIMIT = Key::new("loader.worker.limit", Kind::Integer(THREADS), "2", "Import jobs in flight.")
+        .flag("--jobs");
 
     META_MODE = Key::new("meta.mode", Kind::Choice(&["sqlite", "mysql", "local", "mock", "remote"]), "",
         "Where the metadata is: `sqlite` and `mysql` are the old server's own; `local` (or its old name `mock`) and `remote` are a `meta.json`. May be left out when only one of the keys below is there.");
@@ -208,9 +210,10 @@ keys! {
     CREATE_NAME = Key::new("target.create.collection.name", Kind::Text, "the collection's own",
         "The name in Milvus 2.x, when exactly one collection is migrated.");
     CREATE_SHARDS = Key::new("target.create.collection.shardsNum", Kind::Integer(0..=64), "the server's default",
-        "Shards of new collections; 0 leaves it to the server.");
-    CREATE_DIM = Key::new("target.create.collection.dim", Kind::Integer(1..=32_768), "",
-        "The dimension that every migrated collection must have; otherwise nothing is done.");
+        "Shards of new collections; 0 leaves it to the server.")
+        .flag("--shards");
+    CREATE_DIM = Key::new("target.create.collection.dim", Kind::Integer(0..=32_768), "",
+        "The dimension that every migrated collection must have; otherwise nothing is done. 0 expects nothing.");
     CREATE_METRIC = Key::new("target.create.collection.metricType", Kind::Text, "",
         "The metric that every migrated collection must have; otherwise nothing is done.");
 
@@ -239,7 +242,8 @@ keys! {
     MEMORY = Key::new("m2m.memory", Kind::Integer(16..=1 << 24), "256",
         "MiB for sorting, grouping and joining, before they spill to disk.")
         .flag("--memory");
-    FILE_SIZE = Key::new("m2m.fileSize", Kind::Integer(FILE_SIZE_MIB), "1024", "About how many MiB an import file becomes.");
+    FILE_SIZE = Key::new("m2m.fileSize", Kind::Integer(FILE_SIZE_MIB), "1024", "About how many MiB an import file becomes.")
+        .flag("--file-size");
     ID_FIELD = Key::new("m2m.idField", Kind::Text, "id", "The name of the primary key in Milvus 2.x.");
     VECTOR_FIELD = Key::new("m2m.vectorField", Kind::Text, "vector", "The name of the vector field in Milvus 2.x.");
 }

@@ -41,10 +41,10 @@ pub(crate) fn shown(config: &Config, all: bool) -> Vec<Shown> {
 
 fn visible(value: &Value, key: &Key) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => without_user(text),
         Value::Secret(address) if matches!(key.kind, Kind::Dsn) => address_without_password(address.expose()),
         Value::Secret(_) => HIDDEN.into(),
-        Value::List(list) => list.join(";"),
+        Value::List(list) => list.iter().map(|one| without_user(one)).collect::<Vec<_>>().join(";"),
         Value::Flag(flag) => flag.to_string(),
         Value::Integer(number) => number.to_string(),
         Value::Cloud(cloud) => cloud.to_string(),
@@ -52,13 +52,23 @@ fn visible(value: &Value, key: &Key) -> String {
     }
 }
 
-/// A MySQL address with its password hidden; anything else that may be a path
-/// or a URL as it is, and all hidden when it might hold a password after all.
+/// A MySQL address with its password hidden, and a path or a URL as it may be
+/// seen; all hidden when it is an address with a mistake in it.
 fn address_without_password(text: &str) -> String {
-    match MySql::parse(text) {
-        Ok(address) => address.to_string(),
-        Err(_) if text.contains('@') => HIDDEN.into(),
-        Err(_) => text.into(),
+    if !MySql::is_address(text) {
+        return without_user(text);
+    }
+    MySql::parse(text).map_or_else(|_| HIDDEN.into(), |address| address.to_string())
+}
+
+/// A path, a URL or an endpoint with what stands before the `@` of its host hidden.
+pub(crate) fn without_user(text: &str) -> String {
+    let (scheme, rest) =
+        text.split_once("://").map_or(("", text), |(_, rest)| text.split_at(text.len() - rest.len()));
+    let host_end = rest.find('/').unwrap_or(rest.len());
+    match rest.get(..host_end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}{HIDDEN}{}", rest.get(at..).unwrap_or_default()),
+        None => text.into(),
     }
 }
 
@@ -172,7 +182,9 @@ A `migration.yaml` of milvus-migration works as it is. m2m takes a value from th
 4. the file that `-c` names, or `./migration.yaml`, or `./configs/migration.yaml`;
 5. the default.
 
-Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. An empty value counts as none, and takes back what a later source says.
+Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. An empty value counts as none; an empty `--set key=` takes the key back, whatever the environment and the file say.
+
+Where two keys say the same thing in different ways (`m2m.install` and `source`, say), the one that stands higher in this list is meant; in one file the block `m2m` is.
 
 `m2m config show` prints the values that count, each with where it comes from; secrets are hidden. `m2m config check` finds mistakes without touching anything. `m2m config init` writes a file with every key in a comment.
 ";
@@ -191,13 +203,20 @@ mod tests {
             "target.milvus2x.token=hush-token",
             "meta.mysqlUrl=reader:hush-my@tcp(host:3306)/milvus",
             "m2m.meta=mysql://reader:hush-meta@host/milvus",
+            "target.milvus2x.endpoint=http://root:hush-milvus@host:19530",
+            "target.remote.endpoint=root:hush@host:9000",
+            "m2m.out=s3://hush:hush@bucket/prefix",
+            "m2m.tables=s3://hush:hush@bucket/prefix;/data/a@b",
         ];
         let set: Vec<String> = pairs.iter().map(ToString::to_string).collect();
         let config = Config::load(None, [], &Typed { set: &set, flags: Vec::new() }).unwrap();
         let lines = shown(&config, true);
         let text = format!("{lines:?} {config:?}");
         assert!(!text.contains("hush"), "{text}");
-        assert!(lines.iter().any(|line| line.key == "meta.mysqlUrl" && line.value.contains("host")));
+        let value = |key: &str| lines.iter().find(|line| line.key == key).unwrap().value.clone();
+        assert!(value("meta.mysqlUrl").contains("host"));
+        assert_eq!(value("target.milvus2x.endpoint"), "http://***@host:19530");
+        assert_eq!(value("m2m.tables"), "s3://***@bucket/prefix;/data/a@b");
     }
 
     #[test]

@@ -67,7 +67,7 @@ const FORMS: &[(&str, &str, &str, &str, &str)] = &[
     ("target.milvus2x.writeMode", "insert", "(no effect)", "", ""),
     ("target.create.collection.name", "c", "c", "[a]", "a single value"),
     ("target.create.collection.shardsNum", "2", "2", "65", "from 0 to 64, found `65`"),
-    ("target.create.collection.dim", "128", "128", "0", "from 1 to 32768, found `0`"),
+    ("target.create.collection.dim", "128", "128", "32769", "from 0 to 32768, found `32769`"),
     ("target.create.collection.metricType", "L2", "L2", "[a]", "a single value"),
     ("m2m.install", "/var/lib/milvus", "/var/lib/milvus", "[a]", "a single value"),
     ("m2m.tables", "[/a, /b]", "/a;/b", "{a: b}", "a text or a list"),
@@ -185,6 +185,13 @@ fn an_empty_value_takes_back_what_stands_below() {
     let text = file("target.remote.endpoint", "of-file");
     let config = load(&text, &[], &["target.remote.endpoint="]).unwrap();
     assert!(!config.has(&keys::TARGET_ENDPOINT));
+    // An empty variable is one that nobody set.
+    let empty = [("M2M_S3_ENDPOINT", ""), ("M2M_TARGET_REMOTE_ENDPOINT", "")];
+    let config = load(&text, &empty, &[]).unwrap();
+    assert_eq!(config.text(&keys::TARGET_ENDPOINT), Some("of-file"));
+    let typed = Typed { set: &[], flags: vec![(&keys::TABLES, vec![String::new()])] };
+    let error = Config::load(None, [], &typed).unwrap_err().to_string();
+    assert!(error.contains("--tables") && error.contains("found nothing"), "{error}");
 }
 
 #[test]

@@ -56,14 +56,26 @@ pub async fn dump(
     Ok(manifest)
 }
 
+/// Makes sure that there is no complete dump.
+///
+/// # Errors
+///
+/// When there is one, or the folder cannot be looked at.
+pub async fn refuse_dump(target: &Storage) -> Result<()> {
+    if target.exists(&target.child(MANIFEST_FILE)).await? {
+        return Err(Error::DumpExists { location: target.display(target.prefix()) });
+    }
+    Ok(())
+}
+
 /// Refuses to write over a complete dump, or removes exactly what it names.
 async fn make_room(target: &Storage, overwrite: bool) -> Result<()> {
+    if !overwrite {
+        return refuse_dump(target).await;
+    }
     let path = target.child(MANIFEST_FILE);
     if !target.exists(&path).await? {
         return Ok(());
-    }
-    if !overwrite {
-        return Err(Error::DumpExists { location: target.display(target.prefix()) });
     }
     let old = Manifest::read(target).await?;
     target.delete(&path).await?;

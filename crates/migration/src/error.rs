@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The output folder holds a complete dump already.
     #[error(
-        "`{location}` holds a complete dump already: choose another folder, or replace it with `--overwrite`"
+        "`{location}` holds a complete dump already: choose another folder, or have a dump replace it with `--overwrite`"
     )]
     DumpExists {
         /// The dump's folder.
@@ -94,6 +94,16 @@ pub enum Error {
     NoDump {
         /// The folder that was looked at.
         location: String,
+    },
+    /// A dump was made under another name than it is to be loaded under.
+    #[error(
+        "the dump names collection `{dumped}`, and `target.create.collection.name` is `{name}`: set that to `{dumped}`, or dump again"
+    )]
+    DumpedName {
+        /// The name in the dump.
+        dumped: String,
+        /// The name that is wanted.
+        name: String,
     },
     /// The dump does not hold a collection that was asked for.
     #[error("the dump in `{location}` has no collection `{collection}`; it has {known}")]

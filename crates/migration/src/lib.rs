@@ -50,7 +50,7 @@ mod select;
 mod settings;
 mod verify;
 
-pub use dump::{META_FILE, dump};
+pub use dump::{META_FILE, dump, refuse_dump};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use load::{load, read_dump, refuse_existing};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Having Milvus 2.x import a dump.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -13,31 +14,54 @@ use m2m_storage::Storage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::patience::Patience;
-use crate::settings::LoadSettings;
+use crate::settings::{LoadSettings, Selection};
 
 const LOAD_STALL: Duration = Duration::from_secs(600);
 
-/// Reads the manifest of a dump, narrowed to the named collections.
+/// Reads the manifest of a dump, narrowed to the selected collections. A name is
+/// known exactly, or, when it is the only one, in another case.
 ///
 /// # Errors
 ///
-/// When there is no complete dump, or it lacks a collection that is named.
-pub async fn read_dump(target: &Storage, collections: &[String]) -> Result<Manifest> {
+/// When there is no complete dump, or it lacks a collection that is named, or
+/// has it under another name than is wanted.
+pub async fn read_dump(target: &Storage, selection: &Selection) -> Result<Manifest> {
     let location = target.display(target.prefix());
     let path = target.child(m2m_sink::manifest::MANIFEST_FILE);
     if !target.exists(&path).await? {
         return Err(Error::NoDump { location });
     }
     let mut manifest = Manifest::read(target).await?;
-    let known: Vec<&str> = manifest.collections.iter().map(|entry| entry.name.as_str()).collect();
-    if let Some(missing) = collections.iter().find(|name| !known.contains(&name.as_str())) {
-        let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        return Err(Error::NotInDump { location, collection: missing.clone(), known });
+    let known: Vec<String> = manifest.collections.iter().map(|entry| entry.name.clone()).collect();
+    let mut wanted = HashSet::new();
+    for name in &selection.collections {
+        let collection = find(name, &known).ok_or_else(|| {
+            let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Error::NotInDump { location: location.clone(), collection: name.clone(), known }
+        })?;
+        wanted.insert(collection);
     }
-    if !collections.is_empty() {
-        manifest.collections.retain(|entry| collections.contains(&entry.name));
+    if !wanted.is_empty() {
+        manifest.collections.retain(|entry| wanted.contains(entry.name.as_str()));
     }
+    check_name(&manifest, selection)?;
     Ok(manifest)
+}
+
+fn find<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let exact = known.iter().find(|known| *known == name);
+    let mut like = known.iter().filter(|known| known.eq_ignore_ascii_case(name));
+    let like = like.next().filter(|_| like.next().is_none());
+    exact.or(like).map(String::as_str)
+}
+
+fn check_name(manifest: &Manifest, selection: &Selection) -> Result<()> {
+    match (&selection.rename, &manifest.collections[..]) {
+        (None, _) => Ok(()),
+        (Some(name), [one]) if one.target_name == *name => Ok(()),
+        (Some(name), [one]) => Err(Error::DumpedName { dumped: one.target_name.clone(), name: name.clone() }),
+        (Some(name), several) => Err(Error::RenameOfMany { name: name.clone(), collections: several.len() }),
+    }
 }
 
 /// Makes sure that Milvus has no collection of this name yet.

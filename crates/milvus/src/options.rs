@@ -33,6 +33,17 @@ pub struct ConnectOptions {
     pub max_encode_bytes: usize,
 }
 
+impl ConnectOptions {
+    /// Returns the address as messages show it, without connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidAddress`] when it is none.
+    pub fn address(&self) -> Result<String> {
+        Ok(Address::parse(&self.uri)?.shown)
+    }
+}
+
 impl Default for ConnectOptions {
     fn default() -> Self {
         Self {

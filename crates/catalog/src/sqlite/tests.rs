@@ -48,6 +48,18 @@ async fn a_row_count_that_wrapped_around_is_no_obstacle() {
 }
 
 #[tokio::test]
+async fn a_null_in_a_dropped_row_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let dropped = "ALTER TABLE Tables RENAME TO strict; CREATE TABLE Tables AS SELECT * FROM strict;
+        INSERT INTO Tables(id, state) VALUES (2, 1);
+        ALTER TABLE TableFiles RENAME TO files; CREATE TABLE TableFiles AS SELECT * FROM files;
+        INSERT INTO TableFiles(id, file_type) VALUES (2, 4);";
+    let rows = read(&database(folder.path(), dropped).await).await.unwrap();
+    assert_eq!((rows.tables[1].index_params.as_str(), rows.tables[1].state), ("{}", Some(1)));
+    assert_eq!((rows.files[1].table_id.as_str(), rows.files[1].file_type), ("", Some(4)));
+}
+
+#[tokio::test]
 async fn rows_that_stand_only_in_the_wal_are_read_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(folder.path(), "").await;

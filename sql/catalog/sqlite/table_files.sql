@@ -2,7 +2,7 @@
 -- number, which SQLite keeps as REAL: it becomes NULL.
 SELECT
     id AS id,
-    CAST(table_id AS TEXT) AS table_id,
+    CAST(coalesce(table_id, '') AS TEXT) AS table_id,
     CAST(coalesce(segment_id, '') AS TEXT) AS segment_id,
     CASE typeof(engine_type) WHEN 'integer' THEN engine_type END AS engine_type,
     CAST(coalesce(file_id, '') AS TEXT) AS file_id,
