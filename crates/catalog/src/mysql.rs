@@ -38,6 +38,7 @@ pub struct MySql {
     timeout: Duration,
     /// How long the server may stay silent while it is read.
     read_timeout: Duration,
+    charset: Charset,
 }
 
 /// Where the server listens.
@@ -71,6 +72,15 @@ enum TlsMode {
     VerifyIdentity,
 }
 
+/// In which character set the server sends texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Charset {
+    #[default]
+    Utf8mb4,
+    /// For texts in UTF-8 that were written as if they were Latin-1.
+    Latin1,
+}
+
 impl MySql {
     /// Returns whether a text is meant to be an address of a database, and not
     /// a path, by its form alone. [`parse`](Self::parse) may still refuse it.
@@ -85,7 +95,9 @@ impl MySql {
             || ["@tcp(", "@unix(", "@("].iter().any(|part| text.contains(part))
     }
 
-    /// Parses an address in one of two forms.
+    /// Parses an address in one of two forms. Where a text may also be a path,
+    /// [`is_address`](Self::is_address) must tell first: a path such as
+    /// `/meta.sqlite` has Go's form, of a database on 127.0.0.1.
     ///
     /// Go's, of `go-sql-driver/mysql`, whose user and password stand as they are:
     ///
@@ -109,13 +121,27 @@ impl MySql {
     /// |---|---|
     /// | `tls` | `true`, `skip-verify`, `preferred` (the default) or `false` |
     /// | `ssl-mode` | `VERIFY_IDENTITY`, `VERIFY_CA`, `REQUIRED`, `PREFERRED` or `DISABLED` |
-    /// | `ssl-ca` | a file of certificates in PEM that are trusted besides the well-known ones; alone it means `VERIFY_CA` |
-    /// | `ssl-cert`, `ssl-key` | files of the client's own certificate and key in PEM |
+    /// | `ssl-ca` | a file of certificates in PEM that are trusted besides the well-known ones; alone it means `VERIFY_IDENTITY` |
+    /// | `ssl-cert`, `ssl-key` | files of the client's own certificate and key in PEM; alone they mean `REQUIRED` |
     /// | `socket` | the path of a socket, instead of the host |
     /// | `timeout` | how long connecting may take, such as `30s`; 8 s unless named |
     /// | `readTimeout` | how long the server may stay silent, such as `5m`; 2 min unless named |
+    /// | `charset` | `latin1` if the old server wrote UTF-8 over a connection that it took for Latin-1, which shows in partition tags such as `spÃ¤te`; `utf8mb4` is the default, and `utf8` means the same |
     ///
-    /// Others, such as `charset`, `parseTime`, `loc` and system variables, make
+    /// `tls=preferred` encrypts, without checking who the server is, unless the
+    /// server offers no TLS or none from 1.2 on; that is logged. Go's own default
+    /// is never to encrypt.
+    ///
+    /// `VERIFY_CA` does not compare the name of the host, and the well-known CAs
+    /// stay trusted beside `ssl-ca`: whoever has a certificate of any of them,
+    /// for whatever host, can pose as the server. It is for servers that are
+    /// reached by another name than their certificate's, in a network that is
+    /// trusted.
+    ///
+    /// With `charset=latin1`, a tag that was stored properly loses what Latin-1
+    /// lacks: each such character is read as `?`.
+    ///
+    /// Others, such as `parseTime`, `loc` and system variables, make
     /// no difference to what is read here, and are ignored.
     ///
     /// # Errors

@@ -122,6 +122,7 @@ fn build(user: String, password: String, server: Server, parts: &Parts<'_>) -> R
         tls: parameters.tls()?,
         timeout: parameters.timeout(),
         read_timeout: parameters.read_timeout(),
+        charset: parameters.charset(),
     })
 }
 

@@ -7,13 +7,31 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
 use sqlx::{ConnectOptions, MySqlConnection};
 use tokio::time::timeout;
 
-use super::{MySql, Server, TlsMode};
+use super::{Charset, MySql, Server, TlsMode};
 use crate::error::{Error, Result, cause};
+
+/// What sqlx says of a server without TLS.
+const NO_TLS: &str = "server does not support TLS";
+/// What rustls says of a server whose TLS is no longer spoken. One of at most
+/// 1.1 finds no cipher that it knows, so its handshake fails on that.
+const OLD_TLS: [&str; 5] = [
+    "received fatal alert: ProtocolVersion",
+    "received fatal alert: HandshakeFailure",
+    "received fatal alert: InsufficientSecurity",
+    "peer is incompatible: ServerDoesNotSupportTls12Or13",
+    "peer is incompatible: ServerTlsVersionIsDisabledByOurConfig",
+];
+/// What rustls says of a certificate that it does not accept.
+const CERTIFICATE: &str = "invalid peer certificate";
 
 /// Connects to a database, within its timeout.
 pub(super) async fn connect(mysql: &MySql) -> Result<MySqlConnection> {
-    match timeout(mysql.timeout, attempt(mysql)).await {
-        Ok(connected) => connected.map_err(|error| failure(mysql, error)),
+    let connecting = async {
+        check_files(mysql).await?;
+        attempt(mysql).await.map_err(|error| failure(mysql, error))
+    };
+    match timeout(mysql.timeout, connecting).await {
+        Ok(connected) => connected,
         Err(_) => Err(Error::Database {
             metadata: mysql.to_string(),
             reason: "it did not answer in time",
@@ -23,12 +41,55 @@ pub(super) async fn connect(mysql: &MySql) -> Result<MySqlConnection> {
     }
 }
 
+/// Makes sure that the files of certificates and keys can be read: later, one
+/// that is missing looks like a socket that is.
+async fn check_files(mysql: &MySql) -> Result<()> {
+    let client = mysql.tls.client.as_ref();
+    for (path, reason) in [
+        (mysql.tls.ca.as_ref(), "the file that `ssl-ca` names cannot be read"),
+        (client.map(|(certificate, _)| certificate), "the file that `ssl-cert` names cannot be read"),
+        (client.map(|(_, key)| key), "the file that `ssl-key` names cannot be read"),
+    ] {
+        let Some(path) = path else { continue };
+        if let Err(error) = tokio::fs::read(path).await {
+            return Err(Error::Database {
+                metadata: mysql.to_string(),
+                reason,
+                remedy: "check its path and the rights on it",
+                source: Some(error.into()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Connects as the address says. Where it leaves that open, only a server that
+/// has no TLS to speak is spoken to without: any other failure may be somebody
+/// in between.
 async fn attempt(mysql: &MySql) -> Result<MySqlConnection, sqlx::Error> {
-    let preferred = mysql.tls.mode == TlsMode::Preferred;
-    match options(mysql, mysql.tls.mode).connect().await {
-        // Old servers offer TLS of versions that are no longer spoken.
-        Err(error) if preferred && is_of_tls(&error) => options(mysql, TlsMode::Disabled).connect().await,
-        connected => connected,
+    if mysql.tls.mode != TlsMode::Preferred {
+        return options(mysql, mysql.tls.mode).connect().await;
+    }
+    let error = match options(mysql, TlsMode::Required).connect().await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    let Some(reason) = tls_is_missing(&error) else { return Err(error) };
+    // What goes through a socket stays on this machine.
+    if matches!(mysql.server, Server::Tcp { .. }) {
+        tracing::warn!(database = %mysql, "the connection is not encrypted: {reason}");
+    }
+    options(mysql, TlsMode::Disabled).connect().await
+}
+
+/// Why a server cannot speak TLS, if that is what went wrong.
+fn tls_is_missing(error: &sqlx::Error) -> Option<&'static str> {
+    match error {
+        sqlx::Error::Tls(error) => (error.to_string() == NO_TLS).then_some("the server offers no TLS"),
+        sqlx::Error::Io(error) => {
+            OLD_TLS.contains(&error.to_string().as_str()).then_some("the server has no TLS from 1.2 on")
+        }
+        _ => None,
     }
 }
 
@@ -51,6 +112,9 @@ fn options(mysql: &MySql, mode: TlsMode) -> MySqlConnectOptions {
     if let Some(password) = &mysql.password {
         options = options.password(password);
     }
+    if mysql.charset == Charset::Latin1 {
+        options = options.charset("latin1");
+    }
     if let Some(ca) = &mysql.tls.ca {
         options = options.ssl_ca(ca);
     }
@@ -64,7 +128,7 @@ fn is_of_tls(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Tls(_) => true,
         // What the TLS library finds wrong arrives as invalid data.
-        sqlx::Error::Io(error) => matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof),
+        sqlx::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
         _ => false,
     }
 }
@@ -89,19 +153,22 @@ fn explain(mysql: &MySql, error: &sqlx::Error) -> Option<(&'static str, &'static
         sqlx::Error::Io(error) if matches!(mysql.server, Server::Socket(_)) && is_of_path(error.kind()) => {
             Some(("its socket cannot be opened", "check the path of the socket and the rights on it"))
         }
-        sqlx::Error::Io(error) if mysql.tls.ca.is_some() && is_of_path(error.kind()) => Some((
-            "a file of certificates cannot be read",
-            "check the paths of `ssl-ca`, `ssl-cert` and `ssl-key`",
+        error if is_of_tls(error) && mysql.tls.mode != TlsMode::Disabled => Some(explain_tls(mysql, error)),
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => Some((
+            "it closed the connection",
+            "check that a MySQL or MariaDB server listens there; if its TLS is too old, `tls=false` goes without",
         )),
-        error if is_of_tls(error) && mysql.tls.mode != TlsMode::Disabled => {
-            Some(("TLS failed", of_tls(mysql, error)))
-        }
         sqlx::Error::Io(_) => {
             Some(("it cannot be reached", "check the host, and that the network leads there"))
         }
+        // A client's key goes with TLS alone, and over TLS every password can be sent.
+        sqlx::Error::Configuration(_) if mysql.tls.client.is_some() => Some((
+            "the file that `ssl-key` names holds no usable key",
+            "name a private key in PEM that is not encrypted",
+        )),
         sqlx::Error::Configuration(_) => Some((
             "it takes this user's password over TLS alone",
-            "say `tls=true`, or `tls=skip-verify` where the server's certificate cannot be checked",
+            "say `tls=true`, or `tls=skip-verify` where the server's certificate cannot be checked; where the server has no TLS, come as a user of `mysql_native_password`",
         )),
         sqlx::Error::Protocol(_) => Some((
             "its answer is not understood",
@@ -111,18 +178,27 @@ fn explain(mysql: &MySql, error: &sqlx::Error) -> Option<(&'static str, &'static
     }
 }
 
-fn of_tls(mysql: &MySql, error: &sqlx::Error) -> &'static str {
-    match (mysql.tls.mode, error) {
-        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, sqlx::Error::Tls(_)) => {
-            "check that the server has TLS, and that `ssl-ca` names a file of certificates in PEM"
+fn explain_tls(mysql: &MySql, error: &sqlx::Error) -> (&'static str, &'static str) {
+    if let Some(reason) = tls_is_missing(error) {
+        return (
+            reason,
+            "let an administrator set it up; `tls=false`, and no `ssl-` parameter, goes without encryption",
+        );
+    }
+    let is_certificate =
+        matches!(error, sqlx::Error::Io(error) if error.to_string().starts_with(CERTIFICATE));
+    let remedy = match (mysql.tls.mode, error) {
+        (_, sqlx::Error::Tls(_)) => {
+            "check that `ssl-ca` and `ssl-cert` name files of certificates in PEM, that `ssl-key` names the key of `ssl-cert`, and the name of the host"
         }
-        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, _) => {
+        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, _) if is_certificate => {
             "name the file of the CA that signed the server's certificate with `ssl-ca=/path/ca.pem`; `ssl-mode=VERIFY_CA` does not compare the name of the host, `tls=skip-verify` checks nothing"
         }
         _ => {
-            "the server may have no TLS, or none from 1.2 on; without `tls` the connection is encrypted where that works"
+            "check that nothing between here and the server answers in its place; `tls=false` goes without encryption"
         }
-    }
+    };
+    ("TLS failed", remedy)
 }
 
 fn is_of_path(kind: ErrorKind) -> bool {
@@ -156,3 +232,6 @@ fn explain_number(mysql: &MySql, number: u16) -> Option<(&'static str, &'static 
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

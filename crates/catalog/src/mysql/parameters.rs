@@ -7,7 +7,7 @@ use std::time::Duration;
 use strsim::damerau_levenshtein;
 
 use super::address::{Refusal, decode, path};
-use super::{Tls, TlsMode};
+use super::{Charset, Tls, TlsMode};
 
 /// How long connecting may take unless the address says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -36,6 +36,7 @@ pub(super) struct Parameters {
     socket: Option<PathBuf>,
     timeout: Option<Duration>,
     read_timeout: Option<Duration>,
+    charset: Charset,
 }
 
 impl Parameters {
@@ -59,6 +60,7 @@ impl Parameters {
             "socket" => self.socket = Some(path(value)?),
             "timeout" => self.timeout = Some(duration(value)?),
             "readtimeout" => self.read_timeout = Some(duration(value)?),
+            "charset" => self.charset = of_charset(value),
             other => return misspelt(other).map_or(Ok(()), Err),
         }
         Ok(())
@@ -79,7 +81,9 @@ impl Parameters {
     /// How to encrypt.
     pub(super) fn tls(&self) -> Result<Tls, Refusal> {
         let mode = match (self.mode, &self.ca) {
-            (None, Some(_)) => TlsMode::VerifyCa,
+            (None, Some(_)) => TlsMode::VerifyIdentity,
+            // Whoever shows a certificate means to use TLS.
+            (None, None) if self.certificate.is_some() => TlsMode::Required,
             (Some(TlsMode::Disabled | TlsMode::Preferred | TlsMode::Required), Some(_)) => {
                 return Err(
                     "`ssl-ca` would not be used: with it goes `tls=true`, `ssl-mode=VERIFY_CA` or neither",
@@ -92,10 +96,17 @@ impl Parameters {
             (None, None) => None,
             _ => return Err("`ssl-cert` and `ssl-key` go together"),
         };
-        if client.is_some() && mode == TlsMode::Disabled {
-            return Err("`ssl-cert` and `ssl-key` would not be used without TLS");
+        if client.is_some() && matches!(mode, TlsMode::Disabled | TlsMode::Preferred) {
+            return Err(
+                "`ssl-cert` and `ssl-key` would not be used without TLS, so neither `false` nor `preferred` goes with them",
+            );
         }
         Ok(Tls { mode, ca: self.ca.clone(), client })
+    }
+
+    /// In which character set to be sent texts.
+    pub(super) fn charset(&self) -> Charset {
+        self.charset
     }
 
     /// How long connecting may take. As in Go, zero is as if nothing was said.
@@ -153,6 +164,17 @@ fn of_ssl_mode(value: &str) -> Result<TlsMode, Refusal> {
         "verifyidentity" => Ok(TlsMode::VerifyIdentity),
         _ => Err("`ssl-mode` must be `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY`"),
     }
+}
+
+/// The first character set that is known, as Go takes the first that the server
+/// knows. All that `utf8` holds `utf8mb4` holds too.
+fn of_charset(value: &str) -> Charset {
+    let known = value.split(',').find_map(|name| match name.trim().to_ascii_lowercase().as_str() {
+        "utf8" | "utf8mb4" => Some(Charset::Utf8mb4),
+        "latin1" => Some(Charset::Latin1),
+        _ => None,
+    });
+    known.unwrap_or_default()
 }
 
 /// Parses a duration of Go: numbers with units, such as `1m30s` or `1.5h`.

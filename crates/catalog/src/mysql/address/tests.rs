@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mysql::{Tls, TlsMode};
+use crate::mysql::{Charset, Tls, TlsMode};
 
 fn accepted(text: &str) -> MySql {
     MySql::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -117,8 +117,13 @@ fn parameters_say_how_to_encrypt() {
         assert_eq!(tls_of(parameters), Tls { mode, ..Tls::default() }, "{parameters}");
     }
     let ca = Some("/etc/ca.pem".into());
-    assert_eq!(tls_of("ssl-ca=/etc/ca.pem"), Tls { mode: TlsMode::VerifyCa, ca: ca.clone(), client: None });
-    let both = Tls { mode: TlsMode::VerifyIdentity, ca, client: Some(("c".into(), "k".into())) };
+    let trusting = |mode| Tls { mode, ca: ca.clone(), client: None };
+    assert_eq!(tls_of("ssl-ca=/etc/ca.pem"), trusting(TlsMode::VerifyIdentity));
+    assert_eq!(tls_of("ssl-ca=/etc/ca.pem&ssl-mode=VERIFY_CA"), trusting(TlsMode::VerifyCa));
+    let client = Some(("c".into(), "k".into()));
+    let alone = Tls { mode: TlsMode::Required, ca: None, client: client.clone() };
+    assert_eq!(tls_of("ssl-cert=c&ssl-key=k"), alone);
+    let both = Tls { mode: TlsMode::VerifyIdentity, ca: ca.clone(), client };
     assert_eq!(tls_of("ssl-ca=%2Fetc%2Fca.pem&tls=true&ssl-cert=c&ssl-key=k"), both);
 }
 
@@ -131,6 +136,21 @@ fn parameters_say_how_long_to_wait() {
         assert_eq!((found.timeout, found.read_timeout), (Duration::from_millis(millis), found.timeout));
     }
     assert_eq!(accepted("u@tcp(h)/m?timeout=0&readTimeout=0s"), accepted("u@tcp(h)/m"));
+}
+
+#[test]
+fn a_known_character_set_is_kept() {
+    for (value, charset) in [
+        ("latin1", Charset::Latin1),
+        ("Latin1,utf8", Charset::Latin1),
+        ("gbk,latin1", Charset::Latin1),
+        ("utf8mb4,latin1", Charset::Utf8mb4),
+        ("utf8", Charset::Utf8mb4),
+        ("gbk", Charset::Utf8mb4),
+        ("", Charset::Utf8mb4),
+    ] {
+        assert_eq!(accepted(&format!("u@tcp(h)/m?charset={value}")).charset, charset, "{value}");
+    }
 }
 
 #[test]
@@ -186,6 +206,7 @@ fn other_texts_are_refused_with_the_reason() {
         ("u:hushed@tcp(h)/m?ssl-ca=/ca.pem&tls=skip-verify", "would not be used"),
         ("u:hushed@tcp(h)/m?ssl-cert=/c.pem", "go together"),
         ("u:hushed@tcp(h)/m?ssl-cert=/c&ssl-key=/k&tls=false", "without TLS"),
+        ("u:hushed@tcp(h)/m?ssl-cert=/c&ssl-key=/k&tls=preferred", "without TLS"),
         ("u:hushed@tcp(h)/m?timeout=30", "durations"),
         ("u:hushed@tcp(h)/m?timeout=", "durations"),
         ("u:hushed@tcp(h)/m?timeout=-3s", "durations"),
