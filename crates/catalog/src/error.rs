@@ -48,6 +48,14 @@ pub enum Error {
         /// Its first bytes, as text.
         found: String,
     },
+    /// The `meta.json` is larger than any that was written as one.
+    #[error("metadata `{}` is larger than {limit} bytes, too large for a `meta.json`", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How large it may be.
+        limit: u64,
+    },
     /// SQLite found the database damaged.
     #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or try `sqlite3 {} .recover`", path.display(), path.display())]
     Damaged {

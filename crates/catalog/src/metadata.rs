@@ -13,6 +13,8 @@ use crate::{meta_json, mysql, resolve, sqlite, wal};
 
 /// How much of a file tells its kind.
 const HEAD_BYTES: u64 = 4096;
+/// How large a `meta.json` may be, which is read into memory: room for millions of segments.
+const JSON_BYTES: u64 = 1 << 30;
 
 /// The metadata of one 1.x server, and the write-ahead log that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,17 +46,22 @@ impl MetaSource {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, is a folder, or is neither SQLite nor JSON.
+    /// When the file cannot be read, is a folder, is neither SQLite nor JSON, or
+    /// is JSON of more than 1 GiB.
     pub fn file(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Err(Error::MetadataFolder { path: path.into(), remedy: remedy(path) });
         }
-        let head = head(path).map_err(Error::read("metadata", path))?;
+        let head = start(path, HEAD_BYTES).map_err(Error::read("metadata", path))?;
         if head.starts_with(sqlite::MAGIC) {
             return Ok(Self::Sqlite(path.into()));
         }
         if head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-            let text = std::fs::read(path).map_err(Error::read("metadata", path))?;
+            let size = path.metadata().map_err(Error::read("metadata", path))?.len();
+            if size > JSON_BYTES {
+                return Err(Error::TooLarge { path: path.into(), limit: JSON_BYTES });
+            }
+            let text = start(path, JSON_BYTES).map_err(Error::read("metadata", path))?;
             return Ok(Self::MetaJson { location: path.display().to_string(), text });
         }
         let head = head.get(..16).unwrap_or(&head);
@@ -64,10 +71,10 @@ impl MetaSource {
 }
 
 /// Reads how a file begins, and no more: it may be large and something else.
-fn head(path: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
-    Ok(head)
+fn start(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(bytes).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// What to name instead of a folder.
@@ -162,6 +169,17 @@ mod tests {
         assert!(
             matches!(MetaSource::file(&path), Ok(MetaSource::MetaJson { text, .. }) if text == b"\n  {}")
         );
+    }
+
+    #[test]
+    fn json_that_is_too_large_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("meta.json");
+        fs::write(&path, "{}").unwrap();
+        // It has holes, and takes no room.
+        File::options().write(true).open(&path).unwrap().set_len(JSON_BYTES + 1).unwrap();
+        let error = MetaSource::file(&path).unwrap_err().to_string();
+        assert!(error.contains("meta.json` is larger than 1073741824 bytes"), "{error}");
     }
 
     #[test]
