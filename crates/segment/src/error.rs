@@ -59,7 +59,7 @@ pub enum Error {
         /// The offset.
         found: i32,
         /// Its place in the file, counted from 0.
-        entry: usize,
+        entry: u64,
     },
     /// A dimension that no collection can have.
     #[error("expected a dimension from 1 to 32768{multiple}, found {found}", multiple = if *.bits { " that is a multiple of 8" } else { "" })]
