@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use m2m_segment::deleted_docs::DeletedDocs;
+use m2m_segment::deleted_docs::{Decoder, DeletedDocs};
 use m2m_segment::{HEADER_LEN, VectorLayout, ids, names, snapshot, vectors};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -21,6 +21,8 @@ const DELETED_DOCS: &str = "deleted docs";
 
 /// Bytes of deleted docs that are asked for at once: nearly always, all of them.
 const DELETED_DOCS_START: u64 = 64 << 10;
+/// Bytes of the rest that are read at once: a damaged file can be of any length.
+const DELETED_DOCS_PART: u64 = 1 << 20;
 
 /// The files of one segment.
 #[derive(Clone, Debug)]
@@ -105,19 +107,16 @@ impl SegmentFiles {
             return Err(Error::Milvus011 { what: DELETED_DOCS, path: self.display(&path) });
         }
         let damaged = |source| self.damaged(DELETED_DOCS, &path, source);
-        let end = counted_end(&start, size).map_err(damaged)?;
-        let counted = self.up_to(DELETED_DOCS, &path, start, end).await?;
-        DeletedDocs::decode(&counted, rows).map_err(damaged)
-    }
-
-    /// The first `end` bytes of a file that begins with `start`.
-    async fn up_to(&self, what: &'static str, path: &Path, start: Bytes, end: u64) -> Result<Bytes> {
-        let known = start.len() as u64;
-        if end <= known {
-            return Ok(start.slice(..usize::try_from(end).unwrap_or(start.len())));
+        let (mut decoder, payload) = decoder(&start, size, rows).map_err(damaged)?;
+        decoder.push(payload).map_err(damaged)?;
+        let mut known = start.len() as u64;
+        while decoder.missing() > 0 {
+            let end = known.saturating_add(decoder.missing().min(DELETED_DOCS_PART));
+            let part = self.read(DELETED_DOCS, &path, known..end).await?;
+            decoder.push(&part).map_err(damaged)?;
+            known = end;
         }
-        let rest = self.read(what, path, known..end).await?;
-        Ok([start, rest].concat().into())
+        decoder.finish().map_err(damaged)
     }
 
     /// Reads exactly the bytes of `range`.
@@ -189,17 +188,10 @@ impl SegmentFiles {
     }
 }
 
-/// Where the counted part of a file of `size` bytes ends.
-fn counted_end(start: &[u8], size: u64) -> m2m_segment::Result<u64> {
-    let header = start.first_chunk().ok_or(m2m_segment::Error::NoHeader { found: size })?;
-    let counted = u64::from_le_bytes(*header);
-    match counted.checked_add(HEADER_LEN) {
-        Some(end) if end <= size => Ok(end),
-        _ => Err(m2m_segment::Error::FileLength {
-            expected: u128::from(counted) + u128::from(HEADER_LEN),
-            found: size,
-        }),
-    }
+/// The decoder of a file of deleted docs that begins with `start`, and what is known of its payload.
+fn decoder(start: &[u8], size: u64, rows: u64) -> m2m_segment::Result<(Decoder, &[u8])> {
+    let (header, payload) = start.split_first_chunk().ok_or(m2m_segment::Error::NoHeader { found: size })?;
+    Ok((Decoder::new(*header, size, rows)?, payload))
 }
 
 fn ended_early(expected: u64, found: usize) -> object_store::Error {

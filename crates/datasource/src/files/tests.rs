@@ -52,6 +52,21 @@ async fn many_deletes_are_read_by_two_requests() {
 }
 
 #[tokio::test]
+async fn deletes_without_end_are_read_in_parts() {
+    // A header that fits, and zeros behind it: the first row again and again.
+    let counted = (4 << 20) + 4;
+    let (bucket, files) = segment(u64::to_le_bytes(counted).to_vec()).await;
+    bucket.lengthen(files.deleted_docs_path(), GIB);
+    let deleted = files.deleted_docs(10).await.unwrap();
+    assert_eq!((deleted.offsets(), deleted.stored_entries()), (&[0][..], counted / 4));
+    assert_eq!(bucket.asked(), (1 + 4, 8 + counted));
+    // The first part has an offset that no row has, so no other is asked for.
+    bucket.put(&files.deleted_docs_path(), [(GIB - 8).to_le_bytes(), [9; 8]].concat().into()).await.unwrap();
+    assert!(files.deleted_docs(10).await.is_err());
+    assert_eq!(bucket.asked().0, 1);
+}
+
+#[tokio::test]
 async fn deletes_that_cannot_be_in_their_file_are_not_asked_for() {
     for lie in [9, GIB - 7, u64::MAX - 7, u64::MAX] {
         let (bucket, files) = segment(lie.to_le_bytes().to_vec()).await;
