@@ -23,6 +23,8 @@ const OLD_TLS: [&str; 5] = [
 ];
 /// What rustls says of a certificate that it does not accept.
 const CERTIFICATE: &str = "invalid peer certificate";
+/// What it says then if all but the name of the host is right.
+const OTHER_HOST: &str = "invalid peer certificate: certificate not valid for name";
 
 /// Connects to a database, within its timeout.
 pub(super) async fn connect(mysql: &MySql) -> Result<MySqlConnection> {
@@ -185,13 +187,18 @@ fn explain_tls(mysql: &MySql, error: &sqlx::Error) -> (&'static str, &'static st
             "let an administrator set it up; `tls=false`, and no `ssl-` parameter, goes without encryption",
         );
     }
-    let is_certificate =
-        matches!(error, sqlx::Error::Io(error) if error.to_string().starts_with(CERTIFICATE));
+    let starts = |text| matches!(error, sqlx::Error::Io(error) if error.to_string().starts_with(text));
+    if starts(OTHER_HOST) {
+        return (
+            "the server's certificate is for another host",
+            "name the host as the certificate does; `ssl-mode=VERIFY_CA` does not compare it",
+        );
+    }
     let remedy = match (mysql.tls.mode, error) {
         (_, sqlx::Error::Tls(_)) => {
             "check that `ssl-ca` and `ssl-cert` name files of certificates in PEM, that `ssl-key` names the key of `ssl-cert`, and the name of the host"
         }
-        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, _) if is_certificate => {
+        (TlsMode::VerifyCa | TlsMode::VerifyIdentity, _) if starts(CERTIFICATE) => {
             "name the file of the CA that signed the server's certificate with `ssl-ca=/path/ca.pem`; `ssl-mode=VERIFY_CA` does not compare the name of the host, `tls=skip-verify` checks nothing"
         }
         _ => {
