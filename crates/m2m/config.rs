@@ -110,7 +110,9 @@ impl Config {
     fn add_file(&mut self, path: PathBuf) -> Result<()> {
         let text = std::fs::read_to_string(&path)
             .map_err(|source| Error::ReadConfig { path: path.clone(), source })?;
-        let settings = file::read(&text).map_err(|source| Error::Config { path: path.clone(), source })?;
+        // Some editors begin a file with a mark, which is no YAML.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let settings = file::read(text).map_err(|source| Error::Config { path: path.clone(), source })?;
         for (key, value) in settings {
             self.values.insert(key.path, (value, Origin::File(path.clone())));
         }

@@ -223,3 +223,12 @@ fn a_file_that_is_named_must_be_there() {
     let error = Config::load(Some(Path::new("/nonexistent.yaml")), [], &Typed::default()).unwrap_err();
     assert!(matches!(error, Error::ReadConfig { .. }));
 }
+
+#[test]
+fn files_of_other_editors_are_read() {
+    let text = "\u{feff}m2m:\r\n  out: /a # where\r\n  workers: 3\r\nmeta:\r\n  mode: local\r\n";
+    let config = load(text, &[], &[]).unwrap();
+    assert_eq!(value(&config, "meta.mode"), "local");
+    assert_eq!(value(&config, "m2m.out"), "/a");
+    assert_eq!(value(&config, "m2m.workers"), "3");
+}
