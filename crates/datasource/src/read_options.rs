@@ -6,7 +6,7 @@ const BLOCK_OF_DISK: u64 = 2 << 20;
 /// Bytes of one block of a file in a bucket, where each request costs time.
 const BLOCK_OF_BUCKET: u64 = 8 << 20;
 const MIN_BLOCK: u64 = 64 << 10;
-const MAX_BLOCK: u64 = 64 << 20;
+const MAX_BLOCK: u64 = 16 << 20;
 
 /// Blocks that are read ahead from a disk.
 const BLOCKS_OF_DISK: usize = 2;
@@ -17,19 +17,23 @@ const MOST_BLOCKS: usize = 16;
 /// How the files of segments are read.
 ///
 /// Each scan partition holds at most the block that it hands out and those that
-/// it reads ahead:
+/// it reads ahead, which are 32 MiB together or less:
 ///
 /// | segments | `block_bytes` | blocks ahead | bytes held |
 /// |---|---|---|---|
 /// | on this machine | 2 MiB | 2 | 3 × `block_bytes`: 6 MiB |
 /// | in a bucket | 8 MiB | 24 MiB / `block_bytes`, from 2 to 16 | `block_bytes` + 24 MiB, or 3 × `block_bytes` if that is more: 32 MiB |
 ///
+/// A scan holds so much for each partition that is at work, of which there are
+/// as many as [`workers`](crate::SessionOptions::workers): 16 of them hold
+/// 512 MiB of a bucket, and 768 MiB by the largest `block_bytes`.
+///
 /// With vectors come 8 bytes of id for each row. Whatever the blocks are, no
 /// batch has more than 2 MiB of vectors, unless one vector has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Bytes of vectors, or of ids where no vectors are asked for, that one
-    /// request reads: 64 KiB to 64 MiB, what is outside is taken as the nearest
+    /// request reads: 64 KiB to 16 MiB, what is outside is taken as the nearest
     /// of the two. A row is never cut.
     pub block_bytes: Option<u64>,
 }
@@ -72,7 +76,18 @@ mod tests {
         assert_eq!(ahead(None, true), (8 << 20, 3));
         assert_eq!(ahead(Some(4 << 20), true), (4 << 20, 6));
         assert_eq!(ahead(Some(0), true), (64 << 10, 16));
-        assert_eq!(ahead(Some(u64::MAX), true), (64 << 20, 2));
-        assert_eq!(ahead(Some(u64::MAX), false), (64 << 20, 2));
+        assert_eq!(ahead(Some(u64::MAX), true), (16 << 20, 2));
+        assert_eq!(ahead(Some(u64::MAX), false), (16 << 20, 2));
+    }
+
+    #[test]
+    fn no_partition_reads_more_than_32_mib_ahead() {
+        for block_bytes in (0..=40).map(|power| Some(1 << power)).chain([None, Some(9 << 20), Some(13 << 20)])
+        {
+            for is_remote in [false, true] {
+                let (block_bytes, blocks) = ahead(block_bytes, is_remote);
+                assert!(blocks >= 2 && block_bytes * blocks as u64 <= 32 << 20, "{block_bytes} × {blocks}");
+            }
+        }
     }
 }
