@@ -111,13 +111,33 @@ pub enum Error {
     },
     /// The bucket has none of the first segments.
     #[error(
-        "the bucket has no segments of this metadata: ids `{ids}` are in none of {folders}; check that bucket and prefix belong to the metadata, or restore what was removed"
+        "the bucket has no segments of this metadata: looked for {looked_for}; check that bucket and prefix belong to the metadata, or restore what was removed"
     )]
     NoSegments {
-        /// The file of ids of the first live segment, below `tables`.
-        ids: String,
-        /// What could have been `tables`.
-        folders: String,
+        /// What was looked for, and where, in words.
+        looked_for: String,
+    },
+    /// The bucket has none of the first segments, as far as its server lets it be seen.
+    #[error(
+        "found no segments of this metadata, and access was denied for `{key}`: looked for {looked_for}; check bucket and prefix, and that the credentials may read there: who may not list a bucket is denied what is not in it, too"
+    )]
+    SegmentsDenied {
+        /// The first key that was denied.
+        key: String,
+        /// What was looked for, and where, in words.
+        looked_for: String,
+        /// What the server said.
+        source: Box<Error>,
+    },
+    /// Segments are in two folders.
+    #[error(
+        "both `{first}` and `{second}` are there, and which of them the server used cannot be told: name the folder that is meant more exactly, or move the other away"
+    )]
+    SegmentsTwice {
+        /// The file of ids of a segment.
+        first: String,
+        /// That of the same or of another segment, elsewhere.
+        second: String,
     },
     /// There is no such collection.
     #[error("there is no collection `{name}`{hint}")]

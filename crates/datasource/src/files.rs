@@ -59,9 +59,16 @@ impl SegmentFiles {
         self.folder.clone().join(names::DELETED_DOCS)
     }
 
-    /// Whether the segment's ids are here.
-    pub(crate) async fn exist(&self) -> bool {
-        self.store.head(&self.ids_path()).await.is_ok()
+    /// The file of ids as the store knows it, if it is here.
+    pub(crate) async fn ids_meta(&self, is_local: bool) -> Result<Option<ObjectMeta>> {
+        let path = self.ids_path();
+        match self.store.head(&path).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            // Who may not list a bucket is denied what is not in it.
+            Err(object_store::Error::PermissionDenied { .. }) if !is_local => Ok(None),
+            Err(source) => Err(self.unreadable(IDS, &path, source)),
+        }
     }
 
     /// The stored rows, and the file of ids as the store knows it. `claimed` rows are named when it is missing.

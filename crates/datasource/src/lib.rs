@@ -49,8 +49,9 @@
 //!
 //! A server of 1.1 may keep its segments in a bucket; all that is said here holds
 //! for them too. Where exactly they are below the named prefix, and whether keys
-//! begin with a `/`, is found out by the first live segments. Each file of a
-//! segment is opened by one request, which answers the header and the length.
+//! begin with a `/`, is found out by the first live segments; that several places
+//! have them is an error. Each file of a segment is opened by one request, which
+//! answers the header and the length.
 //!
 //! Plans call the bucket by a URL of their own, `milvus1x://…`: it is never taken
 //! for a bucket of the same name on another server. Messages and `meta.segments`
@@ -64,16 +65,17 @@ mod error;
 mod file_source;
 mod files;
 pub mod inspect;
+mod locator;
 mod meta;
 mod names;
 mod opener;
 mod piece;
-mod place;
 mod prune;
 mod read_options;
 mod roots;
 mod schema;
 mod schema_provider;
+mod search;
 mod session;
 mod source;
 mod stats;

@@ -10,7 +10,7 @@ use object_store::ObjectMeta;
 
 use crate::error::Result;
 use crate::files::SegmentFiles;
-use crate::place::Place;
+use crate::locator::SegmentLocator;
 use crate::roots::Roots;
 
 /// A live segment, as its files are.
@@ -66,22 +66,23 @@ impl SegmentStats {
 
 /// Reads the headers of all segments of a collection, in its order.
 pub(crate) async fn read(roots: &Roots, collection: &Collection) -> Result<Vec<SegmentStats>> {
-    let place = roots.place().await?;
+    let locator = roots.locator().await?;
     let mut segments = Vec::new();
     for (index, partition) in collection.partitions.iter().enumerate() {
-        segments.extend(partition.segments.iter().map(|segment| read_one(place, index, partition, segment)));
+        segments
+            .extend(partition.segments.iter().map(|segment| read_one(locator, index, partition, segment)));
     }
     stream::iter(segments).buffered(roots.headers_at_once()).try_collect().await
 }
 
 /// Reads the headers of one segment.
 pub(crate) async fn read_one(
-    place: &Place,
+    locator: &SegmentLocator,
     index: usize,
     partition: &Partition,
     segment: &Segment,
 ) -> Result<SegmentStats> {
-    let files = place.files(&partition.table_id, &segment.segment_id).await;
+    let files = locator.files(&partition.table_id, &segment.segment_id).await?;
     let (rows, ids) = files.rows(segment.row_count).await?;
     let deleted = files.deleted_docs(rows).await?;
     Ok(SegmentStats {

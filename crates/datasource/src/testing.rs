@@ -15,7 +15,7 @@ use m2m_storage::{BucketOptions, Storage};
 use object_store::ObjectStore;
 use tempfile::TempDir;
 
-use crate::place::Place;
+use crate::locator::SegmentLocator;
 use crate::roots::Roots;
 use crate::session::{SessionOptions, session};
 use crate::source::Source;
@@ -146,8 +146,9 @@ impl TestInstall {
         let bucket = Arc::new(Bucket::default());
         bucket.upload(&self.tables(), "var/db/tables").await;
         let store = Arc::clone(&bucket) as Arc<dyn ObjectStore>;
-        let place = Place { store, base: "s3://bucket/".into(), folders: vec!["var/db/tables".into()] };
-        let roots = Roots::in_bucket(place, some_bucket("var/db"));
+        let folders = vec!["var/db/tables".into()];
+        let locator = SegmentLocator { store, base: "s3://bucket/".into(), folders, is_local: false };
+        let roots = Roots::in_bucket(locator, some_bucket("var/db"));
         (Source::of(metadata, inventory, Arc::new(roots)), bucket)
     }
 

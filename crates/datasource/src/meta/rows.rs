@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt};
 use m2m_catalog::{Collection, EnvironmentRow, FileRow, FileType, Partition, Segment, TableRow, Unflushed};
 use m2m_segment::HEADER_LEN;
 
-use crate::place::Place;
+use crate::locator::SegmentLocator;
 use crate::source::Inner;
 use crate::stats::{self, SegmentStats};
 
@@ -97,29 +97,30 @@ pub(super) fn needs_files(schema: &Schema, projection: Option<&Vec<usize>>) -> b
 /// All live segments; with `files`, their headers are read. A damaged segment has its row too.
 pub(super) async fn read_segments(source: &Inner, files: bool) -> Vec<SegmentRow<'_>> {
     // A store that cannot be reached is asked once, not for every segment.
-    let place = if files { Some(source.roots.place().await.map_err(|error| chain(&error))) } else { None };
+    let locator =
+        if files { Some(source.roots.locator().await.map_err(|error| chain(&error))) } else { None };
     let mut rows = Vec::new();
     for collection in &source.inventory.collections {
         for (partition, segment) in collection.segments() {
-            rows.push(read_segment(place.as_ref(), collection, partition, segment));
+            rows.push(read_segment(locator.as_ref(), collection, partition, segment));
         }
     }
     stream::iter(rows).buffered(source.roots.headers_at_once()).collect().await
 }
 
 async fn read_segment<'a>(
-    place: Option<&Result<&Place, String>>,
+    locator: Option<&Result<&SegmentLocator, String>>,
     collection: &'a Collection,
     partition: &'a Partition,
     segment: &'a Segment,
 ) -> SegmentRow<'a> {
     let row = SegmentRow { collection, partition, segment, stats: None, problem: None };
-    let place = match place {
+    let locator = match locator {
         None => return row,
         Some(Err(problem)) => return SegmentRow { problem: Some(problem.clone()), ..row },
-        Some(Ok(place)) => place,
+        Some(Ok(locator)) => locator,
     };
-    match stats::read_one(place, 0, partition, segment).await {
+    match stats::read_one(locator, 0, partition, segment).await {
         Err(error) => SegmentRow { problem: Some(chain(&error)), ..row },
         Ok(stats) => {
             let checked = stats.files.check_vectors(stats.rows, collection.layout).await;

@@ -5,79 +5,6 @@ use std::path::Path as FsPath;
 use super::*;
 use crate::testing::{TestInstall, chain, failure, numbers, plan, session_over, some_bucket};
 
-/// A form that has these keys, or refuses every one.
-struct Fake(Option<&'static [&'static str]>);
-
-impl Keys for Fake {
-    async fn has(&self, key: &Path) -> m2m_storage::Result<bool> {
-        let refused =
-            || m2m_storage::Error::InvalidLocation { location: key.to_string(), reason: "no".into() };
-        self.0.map(|keys| keys.contains(&key.as_ref())).ok_or_else(refused)
-    }
-}
-
-const NOTHING: Fake = Fake(Some(&[]));
-
-/// The form and the folder that are found below a prefix.
-async fn found(forms: &[Fake], prefix: &str) -> Result<Option<(usize, &'static str)>> {
-    let probes = ["t/1/1.uid".to_owned(), "t/2/2.uid".to_owned()];
-    let prefixes = [prefix.into()];
-    let found = search(forms, &prefixes, &probes).await?;
-    Ok(found.map(|(form, folder)| (forms.iter().position(|one| std::ptr::eq(one, form)).unwrap(), folder)))
-}
-
-#[tokio::test]
-async fn any_folder_above_the_tables_is_good() {
-    let bucket = || [NOTHING, Fake(Some(&["var/lib/milvus/db/tables/t/1/1.uid"]))];
-    for (prefix, folder) in [
-        ("var/lib/milvus/db/tables", ""),
-        ("var/lib/milvus/db", "tables"),
-        ("var/lib/milvus", "db/tables"),
-        ("", "var/lib/milvus/db/tables"),
-    ] {
-        assert_eq!(found(&bucket(), prefix).await.unwrap(), Some((1, folder)), "{prefix}");
-    }
-    assert_eq!(found(&bucket(), "var/lib").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_segment_that_is_lost_does_not_hide_the_others() {
-    let bucket = [Fake(Some(&["db/t/2/2.uid"])), NOTHING];
-    assert_eq!(found(&bucket, "db").await.unwrap(), Some((0, "")));
-}
-
-#[tokio::test]
-async fn a_refusal_counts_when_nothing_is_found() {
-    let has = || Fake(Some(&["db/t/1/1.uid"]));
-    assert_eq!(found(&[Fake(None), has()], "db").await.unwrap(), Some((1, "")));
-    assert_eq!(found(&[has(), Fake(None)], "db").await.unwrap(), Some((0, "")));
-    // Some servers never take a key that begins with a slash.
-    assert_eq!(found(&[NOTHING, Fake(None)], "db").await.unwrap(), None);
-    assert!(found(&[Fake(None), NOTHING], "db").await.is_err());
-}
-
-#[tokio::test]
-async fn segments_of_all_collections_are_looked_for_before_two_of_one() {
-    let install = TestInstall::float(2).segment("_default", 1, 1, &[]).segment("p", 2, 1, &[]);
-    let collections = install.open().await.inventory().collections.clone();
-    assert_eq!(probes(&collections), ["c/1/1.uid", "c_p/2/2.uid"]);
-    let twice = [collections.clone(), collections.clone(), collections].concat();
-    assert_eq!(probes(&twice), ["c/1/1.uid", "c/1/1.uid", "c/1/1.uid", "c_p/2/2.uid"]);
-}
-
-#[tokio::test]
-async fn what_was_tried_is_told() {
-    let roots = Roots { probes: vec!["t/1/1.uid".into()], ..roots(vec![some_bucket("db")]).unwrap() };
-    let plain = some_bucket("db");
-    let forms = [plain.clone(), plain.with_leading_slash().unwrap()];
-    let error = roots.nothing(&forms, &["db".into()]).to_string();
-    assert!(
-        error.contains("ids `t/1/1.uid` are in none of `s3://bucket/db`, `s3://bucket/db/tables`, "),
-        "{error}"
-    );
-    assert!(error.contains("`s3://bucket//db`"), "{error}");
-}
-
 fn roots(given: Vec<Storage>) -> Result<Roots> {
     Roots::new(given, ReadOptions::default(), &[])
 }
@@ -105,7 +32,7 @@ async fn folders_in_different_stores_are_refused() {
 #[tokio::test]
 async fn without_segments_no_bucket_is_asked() {
     let roots = roots(vec![some_bucket("a")]).unwrap();
-    assert_eq!(roots.place().await.unwrap().folders, ["a".into()]);
+    assert_eq!(roots.locator().await.unwrap().folders, ["a".into()]);
 }
 
 fn install() -> TestInstall {
@@ -154,6 +81,7 @@ async fn a_missing_file_goes_by_the_name_of_its_bucket() {
 #[tokio::test]
 async fn a_bucket_is_not_written() {
     use object_store::ObjectStoreExt;
+    use object_store::path::Path;
 
     let store = Arc::new(roots(vec![some_bucket("a")]).unwrap()).store();
     let path = Path::from("x");

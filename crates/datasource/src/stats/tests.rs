@@ -111,3 +111,40 @@ async fn a_segment_in_no_tables_folder_is_named_by_its_path_in_the_first() {
     let error = chain(&table.segments().await.unwrap_err());
     assert!(error.contains(install.tables().join("c/7/7.uid").to_str().unwrap()), "{error}");
 }
+
+#[tokio::test]
+async fn a_segment_in_two_tables_folders_is_refused() {
+    let install = install();
+    let found = move_segment(&install, 7);
+    let first = install.file(7, "7.uid");
+    fs::create_dir_all(first.parent().unwrap()).unwrap();
+    let second = install.root().join("other/tables/c/7/7.uid");
+    let error = async || {
+        let table = Source::open(&found).await.unwrap().collection("c").unwrap();
+        chain(&table.segments().await.unwrap_err())
+    };
+    // A copy is not the same file, whatever it holds.
+    fs::copy(&second, &first).unwrap();
+    let named = format!("both `{}` and `{}` are there", first.display(), second.display());
+    assert!(error().await.starts_with(&named), "{}", error().await);
+    // What cannot be read may be the segment.
+    fs::remove_file(&first).unwrap();
+    std::os::unix::fs::symlink(&first, &first).unwrap();
+    let unreadable = format!("cannot read ids `{}`", first.display());
+    assert!(error().await.starts_with(&unreadable), "{}", error().await);
+    // Other files of it mean nothing: indexes lie wherever there was room.
+    fs::remove_file(&first).unwrap();
+    fs::write(first.with_file_name("1600000000"), "an index").unwrap();
+    let table = Source::open(&found).await.unwrap().collection("c").unwrap();
+    assert_eq!(table.segments().await.unwrap()[0].rows, 10);
+}
+
+#[tokio::test]
+async fn a_tables_folder_that_is_named_twice_is_one() {
+    let install = install();
+    let link = install.root().join("link");
+    std::os::unix::fs::symlink(install.tables(), &link).unwrap();
+    let twice = Install { tables: vec![install.tables(), install.tables(), link], ..install.install() };
+    let table = Source::open(&twice).await.unwrap().collection("c").unwrap();
+    assert_eq!(table.segments().await.unwrap().len(), 2);
+}
