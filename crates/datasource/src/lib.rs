@@ -54,8 +54,9 @@
 //! answers the header and the length.
 //!
 //! Plans call the bucket by a URL of their own, `milvus1x://…`: it is never taken
-//! for a bucket of the same name on another server. Messages and `meta.segments`
-//! say `s3://bucket/key`.
+//! for a bucket of the same name on another server, and is the same wherever the
+//! same folders are opened. Messages and `meta.segments` say `s3://bucket/key`.
+//! One session has one installation: another that is registered takes its place.
 //!
 //! # What it does not do
 //!

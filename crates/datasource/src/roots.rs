@@ -2,7 +2,6 @@
 //! Where an installation's segments are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use m2m_catalog::Collection;
@@ -35,7 +34,7 @@ impl Roots {
         }
         let locator = first.is_local().then(|| SegmentLocator::new(first, &given, ""));
         let locator = OnceCell::new_with(locator);
-        Ok(Self { options, probes: search::probes(collections), url: url_of(first)?, locator, given })
+        Ok(Self { options, probes: search::probes(collections), url: url_of(first, &given)?, locator, given })
     }
 
     /// The folders as the user named them.
@@ -104,17 +103,24 @@ fn name(root: &Storage) -> String {
     root.display(root.prefix())
 }
 
-/// Local files go by their usual URL. A bucket gets a URL that nobody else has:
-/// by its own one it could not be told from a bucket of the same name on another
-/// server, which a dump may well have as its target.
-fn url_of(root: &Storage) -> Result<ObjectStoreUrl> {
-    static BUCKETS: AtomicU64 = AtomicU64::new(0);
-    let url = if root.is_local() {
-        ObjectStoreUrl::parse(root.base_url())
+/// Local files go by their usual URL. A bucket gets one of a scheme that nobody
+/// else has: by its own it could not be told from a bucket of the same name on
+/// another server, which a dump may well have as its target. The same folders
+/// always go by the same URL, so that a plan can be run by another process.
+fn url_of(first: &Storage, roots: &[Storage]) -> Result<ObjectStoreUrl> {
+    let url = if first.is_local() {
+        ObjectStoreUrl::parse(first.base_url())
     } else {
-        ObjectStoreUrl::parse(format!("milvus1x://tables-{}/", BUCKETS.fetch_add(1, Ordering::Relaxed)))
+        let names: Vec<String> = roots.iter().map(name).collect();
+        ObjectStoreUrl::parse(format!("milvus1x://tables-{:016x}/", fnv1a(&names.join("\n"))))
     };
     url.map_err(Error::Session)
+}
+
+/// The 64-bit FNV-1a hash of a text: short, and the same wherever it is made.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 #[cfg(test)]
