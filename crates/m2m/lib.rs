@@ -18,14 +18,14 @@ mod progress;
 mod settings;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Global};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -45,7 +45,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if printed.is_ok() { exit.into() } else { Exit::Failed.into() };
         }
     };
-    log_to_stderr(args.global.verbose);
+    log_to_stderr(&args.global);
     match run_to_end(args) {
         Ok(exit) => exit.into(),
         Err(error) if error.is_broken_pipe() => Exit::Done.into(),
@@ -101,15 +101,32 @@ async fn interrupted() -> Result<Exit> {
     Err(Error::Interrupted)
 }
 
-fn log_to_stderr(verbose: u8) {
-    let default = match verbose {
-        0 => "off",
-        1 => {
-            "m2m=info,m2m_migration=debug,m2m_datasource=debug,m2m_sink=debug,m2m_milvus=debug,m2m_storage=debug,m2m_catalog=debug"
-        }
-        _ => "debug",
+/// Our crates warn unless they are told to be quiet; more is said when asked for.
+fn log_to_stderr(args: &Global) {
+    let of_ours = |level: &str| {
+        let crates = [
+            "m2m",
+            "m2m_migration",
+            "m2m_datasource",
+            "m2m_sink",
+            "m2m_milvus",
+            "m2m_storage",
+            "m2m_catalog",
+        ];
+        crates.map(|name| format!("{name}={level}")).join(",")
+    };
+    let default = match args.verbose {
+        0 if args.quiet => "off".into(),
+        0 => of_ours("warn"),
+        1 => of_ours("debug"),
+        _ => "debug".into(),
     };
     let filter = EnvFilter::try_from_env("M2M_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let stderr = std::io::stderr;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr);
     // A second call in one process (tests of the library) keeps the first subscriber.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+    drop(if args.verbose == 0 { log.without_time().with_target(false).try_init() } else { log.try_init() });
 }

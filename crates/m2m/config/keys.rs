@@ -120,7 +120,7 @@ keys! {
     DUMP_LIMIT = Key::new("dumper.worker.limit", Kind::Integer(THREADS), "",
         "The most segments that are read at once. More than `m2m.workers` are never read.");
     READ_BUFFER = Key::new("dumper.worker.reader.bufferSize", Kind::Integer(KIB), "",
-        "KiB of one read from object storage, kept between 64 KiB and 64 MiB. Local files are read as suits them.");
+        "KiB of one read from object storage, kept between 64 KiB and 16 MiB. Local files are read as suits them.");
     WRITE_BUFFER = Key::new("dumper.worker.writer.bufferSize", Kind::Integer(KIB), "",
         "KiB of one uploaded part, kept between the 5 MiB that S3 wants and 64 MiB.");
     LOAD_LIMIT = Key::new("loader.worker.limit", Kind::Integer(THREADS), "2", "Import jobs in flight.")
