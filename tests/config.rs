@@ -266,3 +266,51 @@ fn an_export_says_what_it_cannot_say_and_leaves_a_dump_alone() {
     run(&["dump", "--install", root, "--out", out, "--allow-unflushed", "--col", "float_l2"]).ends_with(0);
     run(&["export", "--install", root, "--out", out]).ends_with(1).says(&["complete dump"]);
 }
+
+#[test]
+fn nothing_is_written_among_the_files_of_an_installation() {
+    let copy = fixtures::copy("install-1.1.1");
+    let root = copy.path().join("install-1.1.1");
+    std::os::unix::fs::symlink(root.join("db"), copy.path().join("link")).unwrap();
+    let install = root.to_str().unwrap();
+    for out in [
+        "install-1.1.1",
+        "install-1.1.1/db",
+        "install-1.1.1/db/new/folder",
+        "install-1.1.1/db/tables/float_l2",
+        "link/x",
+    ] {
+        let out = copy.path().join(out);
+        let args = ["dump", "--install", install, "--out", out.to_str().unwrap(), "--overwrite"];
+        run(&args).ends_with(2).says(&["never changed"]);
+    }
+    let beside = root.join("dump");
+    run(&["dump", "--install", install, "--out", beside.to_str().unwrap(), "--col", "bin_ivf"]).ends_with(0);
+
+    let old = fixtures::copy("test1w");
+    let old = old.path().join("test1w");
+    let (meta, out) = (fs::read(old.join("meta.json")).unwrap(), old.to_str().unwrap());
+    run(&["export", "--install", out, "-o", out]).ends_with(2).says(&["meta.json", "never changed"]);
+    assert_eq!(fs::read(old.join("meta.json")).unwrap(), meta);
+}
+
+#[test]
+fn a_mistake_in_an_address_does_not_print_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    for address in
+        ["user:hush@127.0.0.1:3306/db", "user:hush@tcp[127.0.0.1]/db", "user:hush@tcp(127.0.0.1/db"]
+    {
+        for args in [
+            ["export", "-s", address, "-o", out],
+            ["export", "-m", address, "-o", out],
+            ["export", "--meta", address, "-o", out],
+        ] {
+            let run = run(&args);
+            assert!(run.code != 0 && !run.stderr.contains("hush"), "{}", run.stderr);
+        }
+    }
+    let sqlite = fixtures::install("install-1.1.1").join("db/meta.sqlite");
+    run(&["export", "-m", sqlite.to_str().unwrap(), "-o", out]).ends_with(2).says(&["`-s`"]);
+    run(&["export", "-s", "user:hush@tcp(db)/milvus", "-o", out]).ends_with(2).says(&["`-m`"]);
+}

@@ -23,9 +23,10 @@ pub(crate) use value::Value;
 
 /// Where a configuration is looked for when none is named.
 const LOOKUP: [&str; 2] = ["migration.yaml", "configs/migration.yaml"];
-/// What environment variables of the file's own sections begin with. One that
+/// What environment variables of keys begin with. One that
 /// is not known is refused there, because it is a misspelt key.
-const SECTIONS: [&str; 5] = ["M2M_DUMPER_", "M2M_LOADER_", "M2M_META_", "M2M_SOURCE_", "M2M_TARGET_"];
+const SECTIONS: [&str; 7] =
+    ["M2M_DUMPER_", "M2M_LOADER_", "M2M_META_", "M2M_SOURCE_", "M2M_TARGET_", "M2M_S3_", "M2M_MILVUS_"];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,11 +125,15 @@ impl Config {
         let variables: BTreeMap<String, String> =
             variables.into_iter().filter(|(name, _)| name.starts_with("M2M_")).collect();
         let by_path: Vec<(String, &'static Key)> = KEYS.iter().map(|key| (key.environment(), *key)).collect();
+        let short: Vec<&str> = KEYS.iter().filter_map(|key| key.variable).collect();
         for (name, text) in variables.iter().filter(|(_, text)| !text.is_empty()) {
             if let Some((_, key)) = by_path.iter().find(|(known, _)| known == name) {
                 self.add(key, text, Origin::Variable(name.clone()))?;
-            } else if SECTIONS.iter().any(|section| name.starts_with(section)) {
-                let near = names::nearest(name, by_path.iter().map(|(known, _)| known.as_str()));
+            } else if SECTIONS.iter().any(|section| name.starts_with(section))
+                && !short.contains(&name.as_str())
+            {
+                let known = by_path.iter().map(|(known, _)| known.as_str()).chain(short.iter().copied());
+                let near = names::nearest(name, known);
                 let near =
                     near.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
                 let reason = format!("this environment variable names no key{near}");

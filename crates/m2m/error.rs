@@ -120,12 +120,14 @@ impl Error {
                 | m2m_storage::Error::IncompleteCredentials { .. }
                 | m2m_storage::Error::MissingRegion { .. }
                 | m2m_storage::Error::InvalidSettings { .. }
+                | m2m_storage::Error::NoCredentials { source: None, .. }
                 | m2m_storage::Error::NoRoles { .. },
             )
             | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
             | Self::Migration(
                 m2m_migration::Error::NotInDump { .. }
                 | m2m_migration::Error::DumpedName { .. }
+                | m2m_migration::Error::InSource { .. }
                 | m2m_migration::Error::RenameOfMany { .. }
                 | m2m_migration::Error::Unexpected { .. },
             )

@@ -163,6 +163,10 @@ fn of_json(metadata: &str, json: CollectionJson) -> Result<Collection> {
         }
         partitions.push(partition(metadata, &name, &more.tag, &more.table_id, more.segments)?);
     }
+    if json.rows > 0 && partitions.iter().all(|partition| partition.segments.is_empty()) {
+        let found = format!("{} rows", json.rows);
+        return Err(wrong(metadata, &name, "segments", "the segments of its rows", &found));
+    }
     let default_engine = if metric.is_binary() { Engine::BinFlat } else { Engine::Flat };
     Ok(Collection {
         layout,
@@ -346,6 +350,18 @@ mod tests {
         let two = r#"{"collections":[{"collection":"a","metric":1,"dim":4},
             {"collection":"b","metric":1,"dim":4,"partitions":[{"tag":"x","table_id":"a"}]}]}"#;
         assert!(parse(two).unwrap_err().to_string().contains("`table_id`"));
+    }
+
+    #[test]
+    fn rows_without_segments_are_not_taken_for_an_empty_collection() {
+        for segments in ["[]", "null"] {
+            let text = format!(
+                r#"{{"collections":[{{"collection":"c","metric":1,"rows":7,"dim":2,"segments":{segments}}}]}}"#
+            );
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains("`c`") && error.contains("7 rows"), "{error}");
+            assert!(parse(&text.replace("\"rows\":7", "\"rows\":0")).is_ok());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use m2m_catalog::meta_json;
 use m2m_migration::{META_FILE, refuse_dump};
 
 use crate::args::Export;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::output::note;
 use crate::settings::{Access, Named, Settings};
 
@@ -17,11 +17,14 @@ pub(crate) async fn run(args: Export, settings: &Settings) -> Result<Exit> {
         (None, Some(address)) => Some(Named::MySql(address)),
         (None, None) => None,
     };
-    let inventory = settings.metadata(named).await?.inventory().await?;
+    let metadata = settings.metadata(named).await?;
+    let inventory = metadata.inventory().await?;
     let text = meta_json::write(&inventory)?;
     let target = settings.target(Access::Write).await?;
     refuse_dump(&target).await?;
     let path = target.child(META_FILE);
+    let place = target.display(&path);
+    refuse_source(&metadata.source.to_string(), &place)?;
     target.put_atomic(&path, text.into()).await?;
     if settings.is_quiet() {
         return Ok(Exit::Done);
@@ -32,7 +35,17 @@ pub(crate) async fn run(args: Export, settings: &Settings) -> Result<Exit> {
             one.collection, one.partition_tag, one.inserted_rows, one.deleted_rows
         ))?;
     }
-    let (count, place) = (inventory.collections.len(), target.display(&path));
+    let count = inventory.collections.len();
     note(&format!("wrote the metadata of {count} collections to {place}"))?;
     Ok(Exit::Done)
+}
+
+/// The metadata that is read is never written over.
+fn refuse_source(source: &str, place: &str) -> Result<()> {
+    let real = |path: &str| std::fs::canonicalize(path).ok();
+    if source == place || (real(place).is_some() && real(place) == real(source)) {
+        let location = place.into();
+        return Err(Error::Migration(m2m_migration::Error::InSource { location }));
+    }
+    Ok(())
 }

@@ -16,12 +16,33 @@ use super::value::Value;
 /// What a file says of a key.
 pub(crate) type Setting = (&'static Key, Value);
 
+/// The deepest nesting of brackets that is read; the parser takes quadratic time for more.
+const MAX_DEPTH: usize = 64;
+
 /// Reads the text of a configuration file.
 pub(crate) fn read(text: &str) -> Result<Vec<Setting>, serde_yaml::Error> {
+    if depth(text) > MAX_DEPTH {
+        return Err(serde_yaml::Error::custom(format!("brackets are nested more than {MAX_DEPTH} deep")));
+    }
     let mut settings = Vec::new();
     let root = Section { path: String::new(), settings: &mut settings };
     root.deserialize(serde_yaml::Deserializer::from_str(text))?;
     Ok(settings)
+}
+
+/// How many brackets are open at once, at most. Those in a text count too.
+fn depth(text: &str) -> usize {
+    let mut open: usize = 0;
+    let mut deepest = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
 }
 
 /// What is wrong with a section that is none.
@@ -259,6 +280,15 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_soon() {
+        for bracket in ["[", "{a: "] {
+            let error = error(&format!("meta: {}", bracket.repeat(100_000)));
+            assert!(error.contains("nested"), "{error}");
+        }
+        assert!(error("target: {<<: {mode: local}}").contains("write the keys out"));
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub(crate) fn key(path: &str) -> Option<&'static Key> {
 
 /// Says that a path is not known, and which one is near it.
 pub(crate) fn unknown(path: &str) -> String {
+    if path.ends_with("<<") {
+        return "merge keys (`<<`) are not read: write the keys out".into();
+    }
     match nearest(path, KEYS.iter().map(|key| key.path)) {
         Some(near) => format!("unknown key `{path}`; the nearest known key is `{near}`"),
         None => format!("unknown key `{path}`; `m2m config init -` shows all keys"),

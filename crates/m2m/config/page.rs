@@ -182,7 +182,7 @@ A `migration.yaml` of milvus-migration works as it is. m2m takes a value from th
 4. the file that `-c` names, or `./migration.yaml`, or `./configs/migration.yaml`;
 5. the default.
 
-Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. An empty value counts as none; an empty `--set key=` takes the key back, whatever the environment and the file say.
+Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. A list stands as a list in the file, as a flag that is given again, or between semicolons. An empty value counts as none; an empty `--set key=` takes the key back, whatever the environment and the file say.
 
 Where two keys say the same thing in different ways (`m2m.install` and `source`, say), the one that stands higher in this list is meant; in one file the block `m2m` is.
 

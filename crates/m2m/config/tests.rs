@@ -199,6 +199,8 @@ fn a_misspelt_variable_of_a_section_is_refused_and_others_are_let_be() {
     let error = load("", &[("M2M_TARGET_REMOTE_SKK", "hush")], &[]).unwrap_err();
     assert!(error.contains("M2M_TARGET_REMOTE_SKK") && error.contains("`M2M_TARGET_REMOTE_SK`"), "{error}");
     assert!(!error.contains("hush"), "{error}");
+    let error = load("", &[("M2M_S3_SECRETKEY", "hush")], &[]).unwrap_err();
+    assert!(error.contains("`M2M_S3_SECRET_KEY`") && !error.contains("hush"), "{error}");
     assert!(load("", &[("M2M_LOG", "debug"), ("HOME", "/")], &[]).is_ok());
 }
 

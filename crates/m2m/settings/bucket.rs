@@ -90,6 +90,12 @@ pub(super) fn open_of_source(config: &Config, url: &str) -> Result<Storage> {
     Ok(Storage::open(url, &options)?)
 }
 
+/// A prefix as milvus-migration takes it: slashes that come twice, and dots that
+/// mean the same folder, say nothing.
+pub(super) fn clean_prefix(prefix: &str) -> String {
+    prefix.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/")
+}
+
 /// Returns which of several ways to say one thing is meant: the one whose keys
 /// count most, or, where the mode counts as much as they do, the mode's.
 ///
@@ -151,6 +157,13 @@ mod tests {
         assert_eq!(meant(&[DIR, MODE], &["target.remote.bucket=b"]).unwrap(), Some("remote"));
         assert_eq!(meant(&[DIR, BUCKET], &["target.mode=remote"]).unwrap(), Some("remote"));
         assert_eq!(meant(&[BUCKET], &["target.local.outputDir=/typed"]).unwrap(), Some("local"));
+    }
+
+    #[test]
+    fn a_prefix_is_cleaned_and_not_resolved() {
+        assert_eq!(clean_prefix("/a//b/./c/"), "a/b/c");
+        assert_eq!(clean_prefix("a/../b"), "a/../b");
+        assert_eq!(clean_prefix("/"), "");
     }
 
     #[test]

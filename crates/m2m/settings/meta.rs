@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where the metadata of the 1.x installation is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use m2m_catalog::{MetaSource, Metadata, MySql};
 use m2m_storage::Storage;
@@ -81,7 +81,11 @@ impl Meta {
         if MySql::is_address(text) {
             return Ok(Self::MySql(MySql::parse(text)?));
         }
-        let Some((scheme, rest)) = text.split_once("://") else { return Ok(Self::File(text.into())) };
+        let Some((scheme, rest)) = text.split_once("://") else {
+            // With an `@` it may be an address with a mistake in it, whose password must not be repeated.
+            let is_file = !text.contains('@') || Path::new(text).exists();
+            return if is_file { Ok(Self::File(text.into())) } else { Ok(Self::MySql(MySql::parse(text)?)) };
+        };
         let Some((folder, name)) = rest.rsplit_once('/').filter(|(_, name)| !name.is_empty()) else {
             return Err(Error::Setting {
                 setting: keys::META.path.into(),
@@ -93,6 +97,24 @@ impl Meta {
             return Ok(Self::File(local_path(&storage).join(name)));
         }
         Ok(Self::Remote(storage, name.into()))
+    }
+
+    /// The server's SQLite database, and no address of another.
+    pub(super) fn sqlite(path: &str) -> Result<Self> {
+        if (MySql::is_address(path) || path.contains('@')) && !Path::new(path).exists() {
+            let reason = "expected a `meta.sqlite`, found a MySQL address: give it with `-m`".into();
+            return Err(Error::Setting { setting: "--sqlite".into(), reason });
+        }
+        Ok(Self::Sqlite(path.into()))
+    }
+
+    /// The server's MySQL database, and no file.
+    pub(super) fn mysql(address: &str) -> Result<Self> {
+        if Path::new(address).is_file() {
+            let reason = format!("expected a MySQL address, found the file `{address}`: give it with `-s`");
+            return Err(Error::Setting { setting: "--mysql".into(), reason });
+        }
+        Ok(Self::MySql(MySql::parse(address)?))
     }
 
     /// The place, for people.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use m2m_catalog::{Install, MetaSource, Metadata, MySql};
+use m2m_catalog::{Install, MetaSource, Metadata};
 use m2m_datasource::{ReadOptions, Source};
 
 use super::meta::{self, Meta};
@@ -39,8 +39,8 @@ pub(super) async fn open(config: &Config) -> Result<Source> {
 pub(super) async fn metadata(config: &Config, named: Option<Named<'_>>) -> Result<Metadata> {
     let meta = match named {
         // The log of the configuration's installation is not that of another one.
-        Some(Named::Sqlite(path)) => return Meta::Sqlite(path.into()).open().await,
-        Some(Named::MySql(address)) => return Meta::MySql(MySql::parse(address)?).open().await,
+        Some(Named::Sqlite(path)) => return Meta::sqlite(path)?.open().await,
+        Some(Named::MySql(address)) => return Meta::mysql(address)?.open().await,
         None => match root(config) {
             Some(root) => return with_wal(config, Install::locate(root)?.metadata),
             None => Meta::of(config)?,

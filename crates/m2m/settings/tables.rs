@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use m2m_catalog::tables_folder;
 use m2m_storage::Storage;
 
-use super::bucket::{SOURCE, chosen, open_of_source};
+use super::bucket::{SOURCE, chosen, clean_prefix, open_of_source};
 use crate::config::Config;
 use crate::config::keys::{self, Key};
 use crate::error::{Error, Result};
@@ -101,5 +101,5 @@ pub(super) fn local_path(storage: &Storage) -> PathBuf {
 pub(super) fn bucket(config: &Config, what: &'static str, prefix: &str) -> Result<Storage> {
     let bucket = config.text(&keys::SOURCE_BUCKET);
     let bucket = bucket.ok_or(Error::Missing { what, remedy: "set `source.remote.bucket`" })?;
-    Ok(Storage::bucket(bucket, prefix, &SOURCE.options(config))?)
+    Ok(Storage::bucket(bucket, &clean_prefix(prefix), &SOURCE.options(config))?)
 }

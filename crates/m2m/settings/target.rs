@@ -3,7 +3,7 @@
 
 use m2m_storage::Storage;
 
-use super::bucket::{TARGET, chosen};
+use super::bucket::{TARGET, chosen, clean_prefix};
 use crate::config::Config;
 use crate::config::keys::{self, Key};
 use crate::error::{Error, Result};
@@ -55,7 +55,7 @@ fn storage(config: &Config) -> Result<Storage> {
             };
             let bucket = config.text(&keys::TARGET_BUCKET).ok_or(missing)?;
             let prefix = config.text(&keys::TARGET_PREFIX).unwrap_or_default();
-            Ok(Storage::bucket(bucket, prefix, &TARGET.options(config))?)
+            Ok(Storage::bucket(bucket, &clean_prefix(prefix), &TARGET.options(config))?)
         }
         Some(_) => {
             let missing = Error::Missing {
@@ -65,7 +65,7 @@ fn storage(config: &Config) -> Result<Storage> {
             Ok(Storage::local(config.text(&keys::TARGET_DIR).ok_or(missing)?.as_ref())?)
         }
         None => Err(Error::Missing {
-            what: "the place of the import files",
+            what: "the place to write to",
             remedy: "name a folder or `s3://bucket/prefix` with `--out`, or set `target` in the configuration",
         }),
     }

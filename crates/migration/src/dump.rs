@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Writing import files: one query plan for each partition that has rows.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub async fn dump(
     settings: &DumpSettings,
     observer: &dyn Observer,
 ) -> Result<Manifest> {
+    refuse_in_source(source, target)?;
     make_room(target, settings.overwrite).await?;
     ctx.runtime_env().register_object_store(target.base_url(), Arc::clone(target.store()));
     observer.on_event(&Event::Started { phase: Phase::Dump, rows: plan.rows(), bytes: plan.bytes() });
@@ -66,6 +68,33 @@ pub async fn refuse_dump(target: &Storage) -> Result<()> {
         return Err(Error::DumpExists { location: target.display(target.prefix()) });
     }
     Ok(())
+}
+
+/// Makes sure that no file is written among those of an installation on this machine.
+fn refuse_in_source(source: &Source, target: &Storage) -> Result<()> {
+    if !target.is_local() {
+        return Ok(());
+    }
+    let location = target.display(target.prefix());
+    let resolved = resolve(Path::new(&location));
+    for tables in source.tables().iter().map(|tables| resolve(Path::new(tables))) {
+        let db = tables.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "db"));
+        let holds = [tables.parent(), db.and_then(Path::parent)];
+        let is_inside = resolved.starts_with(&tables) || db.is_some_and(|db| resolved.starts_with(db));
+        if is_inside || holds.into_iter().flatten().any(|folder| folder == resolved) {
+            return Err(Error::InSource { location });
+        }
+    }
+    Ok(())
+}
+
+/// A path without links, as far as it exists.
+fn resolve(path: &Path) -> PathBuf {
+    let resolved = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match resolved {
+        Some((above, real)) => path.strip_prefix(above).map_or(real.clone(), |rest| real.join(rest)),
+        None => path.into(),
+    }
 }
 
 /// Refuses to write over a complete dump, or removes exactly what it names.

@@ -79,6 +79,12 @@ pub enum Error {
         /// What the collection has.
         found: String,
     },
+    /// The output folder is one of the installation's own.
+    #[error("`{location}` belongs to the 1.x installation, which is never changed: choose another folder")]
+    InSource {
+        /// The output folder.
+        location: String,
+    },
     /// The output folder holds a complete dump already.
     #[error(
         "`{location}` holds a complete dump already: choose another folder, or have a dump replace it with `--overwrite`"

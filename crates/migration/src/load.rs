@@ -14,6 +14,7 @@ use m2m_storage::Storage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::patience::Patience;
+use crate::select::expect;
 use crate::settings::{LoadSettings, Selection};
 
 const LOAD_STALL: Duration = Duration::from_secs(600);
@@ -45,6 +46,9 @@ pub async fn read_dump(target: &Storage, selection: &Selection) -> Result<Manife
         manifest.collections.retain(|entry| wanted.contains(entry.name.as_str()));
     }
     check_name(&manifest, selection)?;
+    for entry in &manifest.collections {
+        expect(selection, &entry.name, entry.dimension, &entry.metric)?;
+    }
     Ok(manifest)
 }
 
@@ -264,7 +268,7 @@ async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSett
                     task: task.0,
                     set: job.set.name.clone(),
                     collection: job.collection.target_name.clone(),
-                    reason: reason + &where_it_looked(settings),
+                    reason: format!("{reason}{}", where_it_looked(settings, &reason)),
                 });
             }
             _ => {}
@@ -274,13 +278,18 @@ async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSett
     }
 }
 
-/// What a server on this machine may lack to read a local target.
-fn where_it_looked(settings: &LoadSettings) -> String {
-    settings.server_path.as_deref().map_or_else(String::new, |folder| {
-        format!(
+/// What a server may lack to read the files, when it says no more than that it cannot.
+fn where_it_looked(settings: &LoadSettings, reason: &str) -> String {
+    match &settings.server_path {
+        Some(folder) => format!(
             " (it looked below `{folder}`: it must run with `storageType: local`, see that folder and be allowed to read it)"
-        )
-    })
+        ),
+        None if reason.contains("key does not exist") || reason.contains("NoSuchKey") => {
+            " (Milvus imports from its own bucket alone: the dump must be in the bucket of its `minio.bucketName`)"
+                .into()
+        }
+        None => String::new(),
+    }
 }
 
 async fn make_queryable(

@@ -21,7 +21,8 @@ pub(crate) struct Selected {
 pub(crate) fn select(source: &Source, selection: &Selection) -> Result<Vec<Selected>> {
     let tables = tables(source, &selection.collections)?;
     for table in &tables {
-        check(table, selection)?;
+        let collection = table.collection();
+        expect(selection, &collection.name, collection.dimension(), collection.metric.name())?;
     }
     let selected = tables.into_iter().map(|table| {
         let target_name = table.collection().name.clone();
@@ -68,20 +69,15 @@ fn tables(source: &Source, collections: &[String]) -> Result<Vec<Arc<CollectionT
 }
 
 /// Makes sure that a collection is what is expected of it.
-fn check(table: &CollectionTable, selection: &Selection) -> Result<()> {
-    let collection = table.collection();
-    let unexpected = |what, expected: String, found: String| Error::Unexpected {
-        collection: collection.name.clone(),
-        what,
-        expected,
-        found,
-    };
-    if let Some(dimension) = selection.dimension.filter(|expected| *expected != collection.dimension()) {
-        return Err(unexpected("dimension", dimension.to_string(), collection.dimension().to_string()));
+pub(crate) fn expect(selection: &Selection, name: &str, dimension: u32, metric: &str) -> Result<()> {
+    let unexpected =
+        |what, expected, found| Error::Unexpected { collection: name.into(), what, expected, found };
+    if let Some(expected) = selection.dimension.filter(|expected| *expected != dimension) {
+        return Err(unexpected("dimension", expected.to_string(), dimension.to_string()));
     }
     match &selection.metric {
-        Some(metric) if !metric.eq_ignore_ascii_case(collection.metric.name()) => {
-            Err(unexpected("metric", metric.clone(), collection.metric.name().into()))
+        Some(expected) if !expected.eq_ignore_ascii_case(metric) => {
+            Err(unexpected("metric", expected.clone(), metric.into()))
         }
         _ => Ok(()),
     }
