@@ -42,7 +42,7 @@ impl Settings {
         // What the environment says of another account is not about this one.
         let is_this = |account: Option<&str>| given.is_none() || account.is_none() || account == given;
         let string = environment.first(&[CONNECTION_STRING]).map(ConnectionString::parse).unwrap_or_default();
-        let string = Some(string).filter(|string| is_this(string.account.as_deref())).unwrap_or_default();
+        let string = Some(string).filter(|string| is_this(string.account_named())).unwrap_or_default();
         let account = given.or_else(|| environment.first(&ACCOUNT)).or(string.account.as_deref());
         let endpoint = crate::endpoint::given(options)
             .or_else(|| environment.first(&ENDPOINT))
@@ -52,6 +52,7 @@ impl Settings {
             None => return Err(without_account(container, options)),
         };
         let environment_key = environment.first(&KEY).filter(|_| is_this(environment.first(&ACCOUNT)));
+        let environment_sas = environment.first(&SAS).filter(|_| is_this(environment.first(&ACCOUNT)));
         let is_emulator = service.account == EMULATOR_ACCOUNT;
         // A key is base64, and a token a query: one setting serves both.
         let is_token = |secret: &&Secret| secret.expose().contains("sig=");
@@ -65,7 +66,7 @@ impl Settings {
         let sas = secret
             .filter(is_token)
             .cloned()
-            .or_else(|| environment.first(&SAS).map(Secret::from))
+            .or_else(|| environment_sas.filter(|_| secret.is_none()).map(Secret::from))
             .or(string.sas)
             .filter(|_| !options.use_iam && key.is_none());
         let has_key = !options.use_iam && (secret.is_some() || key.is_some());

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use object_store::client::{ClientConfigKey, StaticCredentialProvider};
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 
+use url::Url;
+
 use crate::Result;
 use crate::bucket::Bucket;
 use crate::endpoint;
@@ -39,9 +41,16 @@ impl Settings {
             .or_else(|| environment.first(&ENDPOINT))
             .map(|text| endpoint::parse(text, Cloud::Gcp, options.use_ssl))
             .transpose()?;
-        let is_emulator = endpoint.as_ref().is_some_and(|url| {
-            !url.host_str().is_some_and(|host| host == "googleapis.com" || host.ends_with(".googleapis.com"))
-        });
+        let is_google = |url: &Url| {
+            url.host_str().is_some_and(|host| host == "googleapis.com" || host.ends_with(".googleapis.com"))
+        };
+        if let Some(plain) = endpoint.as_ref().filter(|url| is_google(url) && url.scheme() == "http") {
+            return Err(endpoint::invalid(plain.as_str(), "tokens are sent to Google by https alone"));
+        }
+        // A token is shown to Google, and to another https server when a role is asked for.
+        let is_stranger = endpoint
+            .as_ref()
+            .is_some_and(|url| !is_google(url) && !(options.use_iam && url.scheme() == "https"));
         let has_credentials = CREDENTIALS.iter().any(|name| environment.has(name));
         let skips_signature = environment.first(&["GOOGLE_SKIP_SIGNATURE"]).is_some_and(is_true);
         let mut others = environment.keys("GOOGLE_");
@@ -50,8 +59,7 @@ impl Settings {
             bucket: bucket.to_owned(),
             endpoint: endpoint.as_ref().map(endpoint::text),
             has_credentials,
-            // A person's credentials on this machine are not for an emulator.
-            is_anonymous: skips_signature || (is_emulator && !has_credentials && !options.use_iam),
+            is_anonymous: skips_signature || is_stranger,
             use_iam: options.use_iam,
             others,
         })

@@ -59,7 +59,7 @@ impl S3 {
                 }
             })?;
         let endpoint = match endpoint {
-            None => dialect.own_endpoint(&region, options.use_ssl)?,
+            None => dialect.own_endpoint(&region)?,
             endpoint => endpoint,
         };
         // How the environment addresses buckets belongs to the environment's endpoint.
@@ -67,6 +67,11 @@ impl S3 {
             && options.cloud == Cloud::Aws
             && environment.first(&[HOSTED_VARIABLE]).is_some_and(is_true);
         let hosted_by_cloud = dialect.is_hosted && endpoint.as_ref().is_some_and(endpoint::has_public_name);
+        let mut others = dialect.others(environment);
+        if options.has_keys() {
+            // Keys that were given are there to sign with.
+            others.retain(|(key, _)| !matches!(key, Key::SkipSignature));
+        }
         Ok(Self {
             cloud: options.cloud,
             bucket: bucket.to_owned(),
@@ -76,7 +81,7 @@ impl S3 {
             endpoint,
             virtual_hosted: options.virtual_hosted.unwrap_or(hosted_by_environment || hosted_by_cloud),
             has_leading_slash: false,
-            others: dialect.others(environment),
+            others,
         })
     }
 

@@ -12,6 +12,12 @@ pub(crate) struct ConnectionString {
 }
 
 impl ConnectionString {
+    /// Returns the account that the string names, by name or by its endpoint's host.
+    pub(crate) fn account_named(&self) -> Option<&str> {
+        let host = || Some(self.endpoint.as_deref()?.split_once("://")?.1);
+        self.account.as_deref().or_else(|| Some(host()?.split_once(".blob.")?.0))
+    }
+
     /// Reads `Name=value;Name=value`, and passes over what it does not know.
     pub(crate) fn parse(text: &str) -> Self {
         let value = |name: &str| {

@@ -22,7 +22,8 @@ impl Service {
     ///
     /// The endpoint is a suffix such as `core.windows.net` or
     /// `blob.core.chinacloudapi.cn`, the account's own host, or `host:port` of an
-    /// emulator, where the account stands in the path.
+    /// emulator, where the account stands in the path. Azure's own is https,
+    /// whatever `use_ssl` says of an endpoint that is given.
     pub(crate) fn new(
         account: Option<&str>,
         endpoint: Option<&str>,
@@ -30,9 +31,8 @@ impl Service {
     ) -> Result<Option<Self>> {
         let service = |account: &str, url: String| Ok(Some(Self { account: account.to_owned(), url }));
         let Some(text) = endpoint else {
-            let scheme = if use_ssl == Some(false) { "http" } else { "https" };
             return match account {
-                Some(account) => service(account, format!("{scheme}://{account}.blob.{SUFFIX}")),
+                Some(account) => service(account, format!("https://{account}.blob.{SUFFIX}")),
                 None => Ok(None),
             };
         };

@@ -63,6 +63,31 @@ fn key_of_another_account_is_not_used() {
 }
 
 #[test]
+fn token_of_another_account_is_not_sent() {
+    let options =
+        BucketOptions { secret_key: None, endpoint: Some("http://lab:10000".to_owned()), ..options() };
+    let string = "BlobEndpoint=https://env.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x";
+    for variables in [
+        [("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=x")],
+        [("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_CONNECTION_STRING", string)],
+    ] {
+        let settings = Settings::new("box", &options, &environment(&variables)).unwrap();
+        assert!(settings.sas.is_none() && settings.key.is_none(), "{variables:?}");
+    }
+    let own = string.replace("env.blob", "acc.blob");
+    let own = environment(&[("AZURE_STORAGE_CONNECTION_STRING", own.as_str())]);
+    let here = BucketOptions { endpoint: None, ..options };
+    assert!(Settings::new("box", &here, &own).unwrap().sas.is_some());
+}
+
+#[test]
+fn azures_own_endpoint_is_https_whatever_is_said_of_others() {
+    let options = BucketOptions { use_ssl: Some(false), ..options() };
+    let settings = Settings::new("box", &options, &Environment::default()).unwrap();
+    assert_eq!(settings.service.url, "https://acc.blob.core.windows.net");
+}
+
+#[test]
 fn role_of_the_machine_counts_instead_of_all_keys() {
     let environment = environment(&[
         ("AZURE_STORAGE_KEY", "a2V5"),

@@ -26,6 +26,20 @@ fn emulator_is_asked_without_credentials() {
 }
 
 #[test]
+fn token_is_not_shown_to_a_stranger() {
+    let file = [("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")];
+    for endpoint in ["http://127.0.0.1:4443", "https://storage.example.org", "fake-gcs:4443"] {
+        assert!(settings(Some(endpoint), &file).is_anonymous, "{endpoint}");
+    }
+    let plain = BucketOptions {
+        cloud: Cloud::Gcp,
+        endpoint: Some("http://storage.googleapis.com".to_owned()),
+        ..BucketOptions::default()
+    };
+    assert!(Settings::new("b", &plain, &Environment::default()).is_err());
+}
+
+#[test]
 fn google_itself_is_asked_with_credentials() {
     let own = settings(None, &[]);
     assert_eq!(own.target().endpoint, OWN_ENDPOINT);

@@ -101,16 +101,17 @@ impl Dialect {
         Some(bare.to_owned())
     }
 
-    /// Returns the cloud's endpoint of a region; none when the client knows it.
-    pub(crate) fn own_endpoint(&self, region: &str, use_ssl: Option<bool>) -> Result<Option<Url>> {
+    /// Returns the cloud's endpoint of a region, which is https whatever is said of
+    /// endpoints that are given; none when the client knows it.
+    pub(crate) fn own_endpoint(&self, region: &str) -> Result<Option<Url>> {
         let host = match self.cloud {
-            Cloud::Ali => format!("oss-{region}.aliyuncs.com"),
-            Cloud::Tencent => format!("cos.{region}.myqcloud.com"),
-            Cloud::Gcp => "storage.googleapis.com".to_owned(),
-            Cloud::Aws if region.starts_with("cn-") => format!("s3.{region}.amazonaws.com.cn"),
+            Cloud::Ali => format!("https://oss-{region}.aliyuncs.com"),
+            Cloud::Tencent => format!("https://cos.{region}.myqcloud.com"),
+            Cloud::Gcp => "https://storage.googleapis.com".to_owned(),
+            Cloud::Aws if region.starts_with("cn-") => format!("https://s3.{region}.amazonaws.com.cn"),
             Cloud::Aws | Cloud::Azure => return Ok(None),
         };
-        endpoint::parse(&host, self.cloud, use_ssl).map(Some)
+        endpoint::parse(&host, self.cloud, None).map(Some)
     }
 
     /// Returns the variables that the client understands and nobody else here reads.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use object_store::ObjectStoreExt;
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{Remote, Storage};
 use crate::{Error, Result, local};
@@ -76,10 +77,12 @@ impl Storage {
         // Writing alone proves little: some servers make a missing bucket on the fly.
         self.list_one(remote).await?;
         let path = self.child(&check_name());
+        let left = Left { store: Arc::clone(&self.control), path: Some(path.clone()) };
         let written = self.control.put(&path, CHECK_BYTES.into()).await;
         written.map_err(|e| self.bucket_failure("write", &path, e))?;
         let compared = self.compare(&path).await;
         let removed = self.control.delete(&path).await.map_err(|e| self.failure("remove", &path, e));
+        left.is_gone(&removed);
         compared.and(removed)?;
         tracing::debug!(location = self.display(&self.prefix), "the bucket can be used");
         Ok(())
@@ -92,6 +95,35 @@ impl Storage {
             return Ok(());
         }
         Err(Error::Altered { location: self.display(path), expected: CHECK_BYTES.len(), found: found.len() })
+    }
+}
+
+/// A file that is removed in the background when the check ends half-way: when its
+/// time is over, when it is interrupted, or when the answer to the writing was lost.
+struct Left {
+    store: Arc<dyn ObjectStore>,
+    path: Option<Path>,
+}
+
+impl Left {
+    fn is_gone(mut self, removed: &Result<()>) {
+        if removed.is_ok() {
+            self.path = None;
+        }
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let (Some(path), Ok(runtime)) = (self.path.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let store = Arc::clone(&self.store);
+        drop(runtime.spawn(async move {
+            if let Err(error) = store.delete(&path).await {
+                tracing::debug!(%path, %error, "the file of the check could not be removed");
+            }
+        }));
     }
 }
 
