@@ -5,6 +5,7 @@ use m2m_storage::{BucketOptions, Cloud, Storage};
 
 use crate::config::Config;
 use crate::config::keys::{self, Key};
+use crate::config::page::without_user;
 use crate::error::{Error, Result};
 
 /// The keys that describe the way to a bucket.
@@ -58,6 +59,25 @@ impl BucketKeys {
         }
     }
 
+    /// Opens a place that is named by a URL or a path. Keys that are said to be for
+    /// one cloud are not shown to another.
+    pub(super) fn open(&self, config: &Config, url: &str) -> Result<Storage> {
+        let (said, meant) = (config.cloud(self.cloud), cloud_of(url));
+        match (said, meant) {
+            // The others are spoken to in S3 as well.
+            (Some(Cloud::Gcp | Cloud::Ali | Cloud::Tencent), Some(Cloud::Aws)) => {}
+            (Some(said), Some(meant)) if said != meant => {
+                let reason = format!(
+                    "it says `{said}`, and `{}` is of `{meant}`: set the one that is meant",
+                    without_user(url)
+                );
+                return Err(Error::Setting { setting: self.cloud.path.into(), reason });
+            }
+            _ => {}
+        }
+        Ok(Storage::open(url, &self.options(config))?)
+    }
+
     /// Whether anything is said of where the bucket is and who asks.
     fn is_described(&self, config: &Config) -> bool {
         let keys =
@@ -66,15 +86,11 @@ impl BucketKeys {
     }
 }
 
+/// Whose bucket a URL names; nothing for a path and for what is no bucket.
 fn cloud_of(url: &str) -> Option<Cloud> {
-    match url.split_once("://")?.0 {
-        "s3" => Some(Cloud::Aws),
-        "gs" => Some(Cloud::Gcp),
-        "az" => Some(Cloud::Azure),
-        "oss" => Some(Cloud::Ali),
-        "cos" => Some(Cloud::Tencent),
-        _ => None,
-    }
+    let scheme = url.split_once("://")?.0.to_ascii_lowercase();
+    let scheme = if scheme.starts_with("abfs") { Cloud::Azure.scheme() } else { &scheme };
+    Cloud::ALL.into_iter().map(|(cloud, _)| cloud).find(|cloud| cloud.scheme() == scheme)
 }
 
 /// Opens a place of the source that is named by a URL. Its bucket is reached as
@@ -82,12 +98,11 @@ fn cloud_of(url: &str) -> Option<Cloud> {
 /// only on the same cloud: no key is shown to a stranger.
 pub(super) fn open_of_source(config: &Config, url: &str) -> Result<Storage> {
     let same_cloud = cloud_of(url) == Some(config.cloud(TARGET.cloud).unwrap_or_default());
-    let options = if !SOURCE.is_described(config) && same_cloud {
-        BucketOptions { virtual_hosted: config.flag(SOURCE.hosted), ..TARGET.options(config) }
-    } else {
-        SOURCE.options(config)
-    };
-    Ok(Storage::open(url, &options)?)
+    if !SOURCE.is_described(config) && same_cloud {
+        let options = BucketOptions { virtual_hosted: config.flag(SOURCE.hosted), ..TARGET.options(config) };
+        return Ok(Storage::open(url, &options)?);
+    }
+    SOURCE.open(config, url)
 }
 
 /// A prefix as milvus-migration takes it: slashes that come twice, and dots that
@@ -177,6 +192,11 @@ mod tests {
                 "{url} took the keys of another cloud"
             );
         }
+        // A cloud that is named is the one that is meant.
+        let azure = config(&keys, &["target.remote.cloud=azure"]);
+        let error = TARGET.open(&azure, "s3://b/p").unwrap_err().to_string();
+        assert!(error.contains("target.remote.cloud") && error.contains("`azure`"), "{error}");
+        assert!(TARGET.open(&config(&keys, &["target.remote.cloud=gcp"]), "s3://b/p").is_ok());
         // What the source says of itself counts alone.
         let config = config(&keys, &["source.remote.endpoint=other:9000", "source.remote.sk=s"]);
         assert!(open_of_source(&config, "s3://b/p").is_err());

@@ -45,7 +45,7 @@ fn storage(config: &Config) -> Result<Storage> {
     let described =
         config.rank(&[&keys::TARGET_MODE, &keys::TARGET_DIR, &keys::TARGET_BUCKET, &keys::TARGET_PREFIX]);
     if let Some(out) = config.text(&keys::OUT).filter(|_| config.rank(&[&keys::OUT]) >= described) {
-        return Ok(Storage::open(out, &TARGET.options(config))?);
+        return TARGET.open(config, out);
     }
     match chosen(config, &keys::TARGET_MODE, &WAYS)? {
         Some("remote") => {

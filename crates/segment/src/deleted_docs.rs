@@ -151,7 +151,7 @@ impl Decoder {
     /// whole number of offsets.
     pub fn new(header: [u8; 8], file_len: u64, rows: u64) -> Result<Self> {
         let counted = u64::from_le_bytes(header);
-        if !counted.checked_add(HEADER_LEN).is_some_and(|end| end <= file_len) {
+        if counted.checked_add(HEADER_LEN).is_none_or(|end| end > file_len) {
             return Err(too_short(counted, file_len));
         }
         if !counted.is_multiple_of(OFFSET_BYTES as u64) {

@@ -50,7 +50,7 @@ impl Settings {
         // A token is shown to Google, and to another https server when a role is asked for.
         let is_stranger = endpoint
             .as_ref()
-            .is_some_and(|url| !is_google(url) && !(options.use_iam && url.scheme() == "https"));
+            .is_some_and(|url| !is_google(url) && (!options.use_iam || url.scheme() != "https"));
         let has_credentials = CREDENTIALS.iter().any(|name| environment.has(name));
         let skips_signature = environment.first(&["GOOGLE_SKIP_SIGNATURE"]).is_some_and(is_true);
         let mut others = environment.keys("GOOGLE_");

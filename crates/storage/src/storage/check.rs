@@ -82,7 +82,7 @@ impl Storage {
         written.map_err(|e| self.bucket_failure("write", &path, e))?;
         let compared = self.compare(&path).await;
         let removed = self.control.delete(&path).await.map_err(|e| self.failure("remove", &path, e));
-        left.is_gone(&removed);
+        left.forget_if(&removed);
         compared.and(removed)?;
         tracing::debug!(location = self.display(&self.prefix), "the bucket can be used");
         Ok(())
@@ -106,7 +106,7 @@ struct Left {
 }
 
 impl Left {
-    fn is_gone(mut self, removed: &Result<()>) {
+    fn forget_if(mut self, removed: &Result<()>) {
         if removed.is_ok() {
             self.path = None;
         }
