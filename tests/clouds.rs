@@ -38,9 +38,9 @@ fn azurite() -> BucketOptions {
 
 fn keys(cloud: Cloud, endpoint: &str, access: &str, secret: &str) -> BucketOptions {
     BucketOptions {
-        cloud,
+        cloud: Some(cloud),
         endpoint: Some(endpoint.to_owned()),
-        access_key: Some(access.to_owned()),
+        access_key: Some(Secret::from(access)),
         secret_key: Some(Secret::from(secret)),
         ..BucketOptions::default()
     }
@@ -150,7 +150,7 @@ async fn seaweedfs_behaves() {
     behaves(&open(&bucket, &options)).await;
     missing_bucket_is_named(&options).await;
     wrong_key_is_refused(&bucket, &options, "swordfish").await;
-    let unknown = BucketOptions { access_key: Some("nobody".to_owned()), ..options };
+    let unknown = BucketOptions { access_key: Some(Secret::from("nobody")), ..options };
     wrong_key_is_refused(&bucket, &unknown, "swordfish").await;
 }
 
@@ -184,7 +184,7 @@ async fn bucket_may_stand_in_the_host_name() {
 #[tokio::test]
 async fn clouds_that_speak_s3_behave_as_the_second_server() {
     for (cloud, scheme) in [(Cloud::Ali, "oss"), (Cloud::Tencent, "cos"), (Cloud::Gcp, "gs")] {
-        let storage = open("m2m-second", &BucketOptions { cloud, ..second() });
+        let storage = open("m2m-second", &BucketOptions { cloud: Some(cloud), ..second() });
         assert!(storage.display(storage.prefix()).starts_with(&format!("{scheme}://m2m-second/clouds/")));
         behaves(&storage).await;
     }
@@ -207,7 +207,7 @@ async fn azurite_behaves() {
 async fn google_emulator_can_be_read_and_not_written() {
     let endpoint = variable("M2M_TEST_GCS");
     let options =
-        BucketOptions { cloud: Cloud::Gcp, endpoint: Some(endpoint.clone()), ..BucketOptions::default() };
+        BucketOptions { cloud: Some(Cloud::Gcp), endpoint: Some(endpoint.clone()), ..BucketOptions::default() };
     let storage = open("m2m-gcs", &options);
     let file = storage.child("seeded.txt");
     seed_google(&endpoint, file.as_ref(), "abcdefghij");

@@ -35,7 +35,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, String)> {
 fn first() -> BucketOptions {
     BucketOptions {
         endpoint: Some(services::open().s3_endpoint),
-        access_key: Some(services::s3_access()),
+        access_key: Some(services::s3_access().into()),
         secret_key: Some(Secret::from(services::s3_secret())),
         ..BucketOptions::default()
     }

@@ -29,8 +29,8 @@ pub(crate) struct Clients {
 impl Clients {
     /// Makes the clients of a bucket, in the way of its cloud.
     pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        check_name(options.cloud, bucket)?;
-        match options.cloud {
+        check_name(options.cloud_or_aws(), bucket)?;
+        match options.cloud_or_aws() {
             Cloud::Azure => Self::azure(bucket, options, environment),
             // Google's key pairs are for its S3 interface.
             Cloud::Gcp if options.use_iam || !options.has_keys() => {

@@ -13,7 +13,7 @@
 //! # fn main() -> m2m_storage::Result<()> {
 //! let options = BucketOptions {
 //!     endpoint: Some("127.0.0.1:9000".to_owned()),
-//!     access_key: Some("reader".to_owned()),
+//!     access_key: Some("reader".into()),
 //!     secret_key: Some("a secret".into()),
 //!     ..BucketOptions::default()
 //! };

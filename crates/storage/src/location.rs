@@ -23,15 +23,10 @@ impl<'a> Location<'a> {
             return Ok(Self::Folder(PathBuf::from(text)));
         };
         let scheme = scheme.to_ascii_lowercase();
-        let cloud = match scheme.as_str() {
-            "file" => return folder_of_url(text).map(Self::Folder),
-            "s3" => Cloud::Aws,
-            "gs" => Cloud::Gcp,
-            "az" | "abfs" | "abfss" => Cloud::Azure,
-            "oss" => Cloud::Ali,
-            "cos" => Cloud::Tencent,
-            _ => return Err(invalid(text, EXPECTED)),
-        };
+        if scheme == "file" {
+            return folder_of_url(text).map(Self::Folder);
+        }
+        let cloud = Cloud::of_url(text).ok_or_else(|| invalid(text, EXPECTED))?;
         let mut options = with_cloud(text, cloud, options)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let name = match bucket.split_once('@') {
@@ -48,14 +43,14 @@ impl<'a> Location<'a> {
 
 /// Returns the options for the cloud of a URL.
 ///
-/// The default of the options is AWS, so AWS stands for nothing said. `s3://` is
-/// said of every cloud whose buckets can be spoken to in S3.
+/// Both may say which it is, and then the same; but `s3://` is said of every cloud
+/// whose buckets can be spoken to in S3.
 fn with_cloud<'a>(text: &str, cloud: Cloud, options: &'a BucketOptions) -> Result<Cow<'a, BucketOptions>> {
     match (cloud, options.cloud) {
-        (of_url, of_options) if of_url == of_options => Ok(Cow::Borrowed(options)),
-        (Cloud::Aws, Cloud::Gcp | Cloud::Ali | Cloud::Tencent) => Ok(Cow::Borrowed(options)),
-        (cloud, Cloud::Aws) => Ok(Cow::Owned(BucketOptions { cloud, ..options.clone() })),
-        (_, other) => {
+        (cloud, None) => Ok(Cow::Owned(BucketOptions { cloud: Some(cloud), ..options.clone() })),
+        (of_url, Some(of_options)) if of_url == of_options => Ok(Cow::Borrowed(options)),
+        (Cloud::Aws, Some(Cloud::Gcp | Cloud::Ali | Cloud::Tencent)) => Ok(Cow::Borrowed(options)),
+        (_, Some(other)) => {
             let scheme = other.scheme();
             Err(invalid(text, &format!("the cloud is said to be `{other}`, whose buckets are `{scheme}://`")))
         }
@@ -67,7 +62,7 @@ fn name_account(text: &str, options: &mut BucketOptions, account: &str, host: &s
     if options.given_access_key().is_some_and(|given| given != account) {
         return Err(invalid(text, "this is another account than that of the access key"));
     }
-    options.access_key = Some(account.to_owned());
+    options.access_key = Some(account.into());
     if crate::endpoint::given(options).is_none() {
         options.endpoint = Some(format!("https://{host}"));
     }

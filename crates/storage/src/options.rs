@@ -27,14 +27,15 @@ pub enum Cloud {
 /// from the cloud's own defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BucketOptions {
-    /// Who keeps the bucket.
-    pub cloud: Cloud,
+    /// Who keeps the bucket. `None` leaves it to the URL's scheme, or means AWS
+    /// where there is none.
+    pub cloud: Option<Cloud>,
     /// `host`, `host:port`, or an http(s) URL of these. `None` means the cloud's own.
     pub endpoint: Option<String>,
     /// The region to sign requests for; S3 servers other than AWS take any.
     pub region: Option<String>,
     /// The access key id (Azure: the account), given together with the secret key or not at all.
-    pub access_key: Option<String>,
+    pub access_key: Option<Secret>,
     /// The secret key (Azure: the account's key, or a SAS token) that belongs to the access key.
     pub secret_key: Option<Secret>,
     /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts more.
@@ -47,8 +48,13 @@ pub struct BucketOptions {
 }
 
 impl BucketOptions {
+    /// Returns who keeps the bucket.
+    pub(crate) fn cloud_or_aws(&self) -> Cloud {
+        self.cloud.unwrap_or_default()
+    }
+
     pub(crate) fn given_access_key(&self) -> Option<&str> {
-        self.access_key.as_deref().filter(|key| !key.is_empty())
+        self.access_key.as_ref().map(Secret::expose).filter(|key| !key.is_empty())
     }
 
     pub(crate) fn given_secret_key(&self) -> Option<&Secret> {
@@ -69,6 +75,28 @@ impl Cloud {
         (Self::Ali, "ali"),
         (Self::Tencent, "tc"),
     ];
+
+    /// Returns whose bucket a URL names by its scheme; none for a path, for
+    /// `file://` and for any other scheme.
+    ///
+    /// ```
+    /// use m2m_storage::Cloud;
+    ///
+    /// assert_eq!(Cloud::of_url("s3://bucket/dump"), Some(Cloud::Aws));
+    /// assert_eq!(Cloud::of_url("abfss://box@account.dfs.core.windows.net"), Some(Cloud::Azure));
+    /// assert_eq!(Cloud::of_url("/data/dump"), None);
+    /// ```
+    pub fn of_url(url: &str) -> Option<Self> {
+        let (scheme, _) = url.split_once("://")?;
+        Some(match scheme.to_ascii_lowercase().as_str() {
+            "s3" => Self::Aws,
+            "gs" => Self::Gcp,
+            "az" | "abfs" | "abfss" => Self::Azure,
+            "oss" => Self::Ali,
+            "cos" => Self::Tencent,
+            _ => return None,
+        })
+    }
 
     /// Returns the scheme of this cloud's URLs.
     pub fn scheme(self) -> &'static str {
@@ -159,6 +187,12 @@ mod tests {
             assert_eq!(cloud.to_string(), name);
         }
         assert_eq!("MinIO".parse(), Ok(Cloud::Aws));
+        for (cloud, _) in Cloud::ALL {
+            assert_eq!(Cloud::of_url(&format!("{}://b/p", cloud.scheme().to_uppercase())), Some(cloud));
+        }
+        for text in ["file:///data", "https://host/b", "s3", "/s3:/b", ""] {
+            assert_eq!(Cloud::of_url(text), None, "{text}");
+        }
         assert!("ibm".parse::<Cloud>().unwrap_err().contains("`gcp`"));
     }
 }

@@ -37,23 +37,23 @@ pub(crate) struct S3 {
 
 #[derive(Clone, Debug)]
 struct KeyPair {
-    access: String,
+    access: Secret,
     secret: Secret,
     token: Option<Secret>,
 }
 
 impl S3 {
     pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        let dialect = Dialect::of(options.cloud);
+        let dialect = Dialect::of(options.cloud_or_aws());
         let given = endpoint::given(options);
         let endpoint = given
             .or_else(|| environment.first(dialect.endpoint))
-            .map(|text| endpoint::parse(text, options.cloud, options.use_ssl))
+            .map(|text| endpoint::parse(text, options.cloud_or_aws(), options.use_ssl))
             .transpose()?;
         let region =
             dialect.region(options.region.as_deref(), endpoint.as_ref(), environment).ok_or_else(|| {
                 Error::MissingRegion {
-                    cloud: options.cloud,
+                    cloud: options.cloud_or_aws(),
                     bucket: bucket.to_owned(),
                     variable: dialect.region_names.first().copied().unwrap_or_default(),
                 }
@@ -64,7 +64,7 @@ impl S3 {
         };
         // How the environment addresses buckets belongs to the environment's endpoint.
         let hosted_by_environment = given.is_none()
-            && options.cloud == Cloud::Aws
+            && options.cloud_or_aws() == Cloud::Aws
             && environment.first(&[HOSTED_VARIABLE]).is_some_and(is_true);
         let hosted_by_cloud = dialect.is_hosted && endpoint.as_ref().is_some_and(endpoint::has_public_name);
         let mut others = dialect.others(environment);
@@ -73,7 +73,7 @@ impl S3 {
             others.retain(|(key, _)| !matches!(key, Key::SkipSignature));
         }
         Ok(Self {
-            cloud: options.cloud,
+            cloud: options.cloud_or_aws(),
             bucket: bucket.to_owned(),
             credential: credential(bucket, options, &dialect, environment)?,
             use_iam: role(bucket, options)?,
@@ -128,7 +128,7 @@ impl S3 {
         }
         if let Some(credential) = &self.credential {
             builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(AwsCredential {
-                key_id: credential.access.clone(),
+                key_id: credential.access.expose().to_owned(),
                 secret_key: credential.secret.expose().to_owned(),
                 token: credential.token.as_ref().map(|token| token.expose().to_owned()),
             })));
@@ -184,9 +184,9 @@ impl S3 {
 
 /// Returns whether the machine's role is to be asked.
 fn role(bucket: &str, options: &BucketOptions) -> Result<bool> {
-    match options.cloud {
+    match options.cloud_or_aws() {
         Cloud::Ali | Cloud::Tencent if options.use_iam => {
-            Err(Error::NoRoles { cloud: options.cloud, bucket: bucket.to_owned() })
+            Err(Error::NoRoles { cloud: options.cloud_or_aws(), bucket: bucket.to_owned() })
         }
         _ => Ok(options.use_iam),
     }
@@ -202,7 +202,7 @@ fn credential(
     if options.use_iam {
         return Ok(None);
     }
-    let pair = |access, secret, token| key_pair(options.cloud, bucket, access, secret, token);
+    let pair = |access, secret, token| key_pair(options.cloud_or_aws(), bucket, access, secret, token);
     let (access, secret) = (options.given_access_key(), options.given_secret_key().map(Secret::expose));
     if access.is_some() || secret.is_some() {
         return pair(access, secret, None);
@@ -228,7 +228,7 @@ fn key_pair(
         |given, missing| Error::IncompleteCredentials { cloud, bucket: bucket.to_owned(), given, missing };
     match (access, secret) {
         (Some(access), Some(secret)) => Ok(Some(KeyPair {
-            access: access.to_owned(),
+            access: Secret::from(access),
             secret: Secret::from(secret),
             token: token.map(Secret::from),
         })),

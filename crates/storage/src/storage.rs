@@ -79,9 +79,9 @@ impl Storage {
     /// Returns the storage of a path, of `file:///folder`, or of a bucket and a
     /// prefix behind `s3://`, `gs://`, `az://`, `oss://` or `cos://`.
     ///
-    /// * The scheme says whose bucket it is, when the options leave it at AWS.
-    ///   `s3://` leaves the options as they are: buckets of all clouds but Azure
-    ///   can be spoken to in S3.
+    /// * The scheme says whose bucket it is, and the options must not say otherwise.
+    ///   `s3://` may stand for Google, OSS and COS too: their buckets can be spoken
+    ///   to in S3.
     /// * `abfs://` and `abfss://container@account.dfs.core.windows.net/prefix`
     ///   name the account as well.
     ///
@@ -225,7 +225,7 @@ impl Storage {
         options: &BucketOptions,
         environment: &Environment,
     ) -> Result<Self> {
-        let location = format!("{}://{bucket}/{prefix}", options.cloud.scheme());
+        let location = format!("{}://{bucket}/{prefix}", options.cloud_or_aws().scheme());
         let invalid = |reason: String| Error::InvalidLocation { location: location.clone(), reason };
         let clients = Clients::new(bucket, options, environment)?;
         let prefix = Path::parse(prefix.trim_matches('/')).map_err(|e| invalid(e.to_string()))?;

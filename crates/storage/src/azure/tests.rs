@@ -8,8 +8,8 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 
 fn options() -> BucketOptions {
     BucketOptions {
-        cloud: Cloud::Azure,
-        access_key: Some("acc".to_owned()),
+        cloud: Some(Cloud::Azure),
+        access_key: Some("acc".into()),
         secret_key: Some(Secret::from("c3dvcmRmaXNo")),
         ..BucketOptions::default()
     }
@@ -31,7 +31,7 @@ fn access_key_is_the_account_and_secret_key_its_key() {
 #[test]
 fn environment_names_account_and_key() {
     let of = |variables: &[(&str, &str)]| {
-        let options = BucketOptions { cloud: Cloud::Azure, ..BucketOptions::default() };
+        let options = BucketOptions { cloud: Some(Cloud::Azure), ..BucketOptions::default() };
         Settings::new("box", &options, &environment(variables)).unwrap()
     };
     let plain = of(&[("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_KEY", "a2V5")]);
@@ -105,7 +105,7 @@ fn role_of_the_machine_counts_instead_of_all_keys() {
 #[test]
 fn emulator_has_an_account_of_its_own() {
     let emulator = BucketOptions {
-        cloud: Cloud::Azure,
+        cloud: Some(Cloud::Azure),
         endpoint: Some("127.0.0.1:10000".to_owned()),
         ..BucketOptions::default()
     };
@@ -116,7 +116,7 @@ fn emulator_has_an_account_of_its_own() {
 
 #[test]
 fn missing_account_is_an_error_that_names_the_variables() {
-    let nobody = BucketOptions { cloud: Cloud::Azure, ..BucketOptions::default() };
+    let nobody = BucketOptions { cloud: Some(Cloud::Azure), ..BucketOptions::default() };
     let error = Settings::new("box", &nobody, &Environment::default()).err().unwrap().to_string();
     assert!(error.contains("AZURE_STORAGE_ACCOUNT"), "{error}");
     let half = BucketOptions { access_key: None, ..options() };

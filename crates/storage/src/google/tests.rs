@@ -4,7 +4,7 @@ use super::*;
 
 fn settings(endpoint: Option<&str>, variables: &[(&str, &str)]) -> Settings {
     let options = BucketOptions {
-        cloud: Cloud::Gcp,
+        cloud: Some(Cloud::Gcp),
         endpoint: endpoint.map(str::to_owned),
         ..BucketOptions::default()
     };
@@ -32,7 +32,7 @@ fn token_is_not_shown_to_a_stranger() {
         assert!(settings(Some(endpoint), &file).is_anonymous, "{endpoint}");
     }
     let plain = BucketOptions {
-        cloud: Cloud::Gcp,
+        cloud: Some(Cloud::Gcp),
         endpoint: Some("http://storage.googleapis.com".to_owned()),
         ..BucketOptions::default()
     };

@@ -12,7 +12,7 @@ use crate::{Cloud, Secret};
 fn options(endpoint: &str) -> BucketOptions {
     BucketOptions {
         endpoint: Some(endpoint.to_owned()),
-        access_key: Some("key".to_owned()),
+        access_key: Some("key".into()),
         secret_key: Some(Secret::from("swordfish")),
         ..BucketOptions::default()
     }
@@ -136,19 +136,20 @@ fn scheme_says_whose_bucket_it_is() {
         Storage::open(text, &options).map(|s| (s.display(s.prefix()), s.base_url().to_string()))
     };
     for (text, cloud, display, base) in [
-        ("gs://bucket/x", Cloud::Aws, "gs://bucket/x", "gs://bucket/"),
-        ("s3://bucket/x", Cloud::Gcp, "gs://bucket/x", "gs://bucket/"),
-        ("oss://bucket/x", Cloud::Ali, "oss://bucket/x", "oss://bucket/"),
-        ("cos://bucket/x", Cloud::Aws, "cos://bucket/x", "cos://bucket/"),
-        ("az://bucket/x", Cloud::Azure, "az://bucket/x", "az://bucket/"),
-        ("abfss://bucket@key.dfs.core.windows.net/x", Cloud::Aws, "az://bucket/x", "az://bucket/"),
+        ("gs://bucket/x", None, "gs://bucket/x", "gs://bucket/"),
+        ("s3://bucket/x", Some(Cloud::Gcp), "gs://bucket/x", "gs://bucket/"),
+        ("oss://bucket/x", Some(Cloud::Ali), "oss://bucket/x", "oss://bucket/"),
+        ("cos://bucket/x", None, "cos://bucket/x", "cos://bucket/"),
+        ("az://bucket/x", Some(Cloud::Azure), "az://bucket/x", "az://bucket/"),
+        ("abfss://bucket@key.dfs.core.windows.net/x", None, "az://bucket/x", "az://bucket/"),
     ] {
         assert_eq!(shown(text, cloud).unwrap(), (display.to_owned(), base.to_owned()), "{text}");
     }
     for (text, cloud) in [
-        ("gs://bucket/x", Cloud::Ali),
-        ("s3://bucket/x", Cloud::Azure),
-        ("abfss://bucket@another.dfs.core.windows.net/x", Cloud::Azure),
+        ("gs://bucket/x", Some(Cloud::Ali)),
+        ("gs://bucket/x", Some(Cloud::Aws)),
+        ("s3://bucket/x", Some(Cloud::Azure)),
+        ("abfss://bucket@another.dfs.core.windows.net/x", None),
     ] {
         let error = shown(text, cloud).unwrap_err();
         assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
