@@ -140,7 +140,11 @@ fn dump_load_and_verify_are_the_same_as_migrate() {
     let (root, db) = (root.to_str().unwrap(), ["--milvus-database", &database]);
     let col = ["--col", "bin_ivf,indexed_ip_hnsw"];
     run(&target, &[&["dump", "--install", root, "--out", &out][..], &col].concat()).ends_with(0);
-    run(&target, &[&["load", "--out", &out][..], &db].concat()).ends_with(0);
+    let load = [&["load", "--out", &out][..], &db].concat();
+    let expecting = |what: &str| run(&target, &[&load[..], &["--set", what]].concat()).ends_with(2);
+    expecting("target.create.collection.dim=9").says(&["dimension", "expected 9"]);
+    expecting("target.create.collection.name=other").says(&["`other`", "2 are selected"]);
+    run(&target, &load).ends_with(0);
     let verified =
         run(&target, &[&["verify", "--json", "--install", root][..], &db, &col].concat()).ends_with(0);
     let report: Value = serde_json::from_str(&verified.stdout).unwrap();
@@ -229,7 +233,7 @@ fn a_collection_gets_another_name_when_the_configuration_says_so() {
     args(&[]).ends_with(2).says(&["`renamed`", "2 are selected", "--col"]);
     args(&["--col", "c", "--set", &create("dim", "3")]).ends_with(2).says(&["dimension 2, expected 3"]);
     args(&["--col", "c", "--set", &create("metricType", "IP")])
-        .ends_with(1)
+        .ends_with(2)
         .says(&["metric L2, expected IP"]);
     let fits = [create("dim", "2"), create("metricType", "l2"), create("shardsNum", "2")];
     let fits: Vec<&str> = fits.iter().flat_map(|one| ["--set", one.as_str()]).collect();

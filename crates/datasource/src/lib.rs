@@ -65,6 +65,7 @@
 mod error;
 mod file_source;
 mod files;
+pub mod functions;
 pub mod inspect;
 mod locator;
 mod meta;

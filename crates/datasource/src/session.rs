@@ -8,6 +8,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::{Error, Result};
+use crate::functions;
 
 /// Name of the catalog with the installation's tables.
 pub const CATALOG: &str = "milvus";
@@ -39,7 +40,7 @@ impl Default for SessionOptions {
     }
 }
 
-/// Returns a session whose default schema is [`COLLECTIONS`] of [`CATALOG`].
+/// Returns a session with the [functions](crate::functions) of vectors, whose default schema is [`COLLECTIONS`] of [`CATALOG`].
 ///
 /// # Errors
 ///
@@ -62,7 +63,9 @@ pub fn session(options: SessionOptions) -> Result<SessionContext> {
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
         .build_arc()
         .map_err(Error::Session)?;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let ctx = SessionContext::new_with_config_rt(config, runtime);
+    functions::register(&ctx);
+    Ok(ctx)
 }
 
 #[cfg(test)]

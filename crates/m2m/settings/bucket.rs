@@ -48,10 +48,10 @@ impl BucketKeys {
     /// How the bucket is reached.
     pub(super) fn options(&self, config: &Config) -> BucketOptions {
         BucketOptions {
-            cloud: config.cloud(self.cloud).unwrap_or_default(),
+            cloud: config.cloud(self.cloud),
             endpoint: config.text(self.endpoint).map(str::to_owned),
             region: config.text(self.region).map(str::to_owned),
-            access_key: config.secret(self.access_key).map(|key| key.expose().to_owned()),
+            access_key: config.secret(self.access_key).cloned(),
             secret_key: config.secret(self.secret_key).cloned(),
             use_ssl: config.flag(self.ssl),
             use_iam: config.flag(self.iam).unwrap_or(false),
@@ -62,7 +62,7 @@ impl BucketKeys {
     /// Opens a place that is named by a URL or a path. Keys that are said to be for
     /// one cloud are not shown to another.
     pub(super) fn open(&self, config: &Config, url: &str) -> Result<Storage> {
-        let (said, meant) = (config.cloud(self.cloud), cloud_of(url));
+        let (said, meant) = (config.cloud(self.cloud), Cloud::of_url(url));
         match (said, meant) {
             // The others are spoken to in S3 as well.
             (Some(Cloud::Gcp | Cloud::Ali | Cloud::Tencent), Some(Cloud::Aws)) => {}
@@ -86,18 +86,11 @@ impl BucketKeys {
     }
 }
 
-/// Whose bucket a URL names; nothing for a path and for what is no bucket.
-fn cloud_of(url: &str) -> Option<Cloud> {
-    let scheme = url.split_once("://")?.0.to_ascii_lowercase();
-    let scheme = if scheme.starts_with("abfs") { Cloud::Azure.scheme() } else { &scheme };
-    Cloud::ALL.into_iter().map(|(cloud, _)| cloud).find(|cloud| cloud.scheme() == scheme)
-}
-
 /// Opens a place of the source that is named by a URL. Its bucket is reached as
 /// `source.remote` says; where that says nothing, as `target.remote` does, but
 /// only on the same cloud: no key is shown to a stranger.
 pub(super) fn open_of_source(config: &Config, url: &str) -> Result<Storage> {
-    let same_cloud = cloud_of(url) == Some(config.cloud(TARGET.cloud).unwrap_or_default());
+    let same_cloud = Cloud::of_url(url) == Some(config.cloud(TARGET.cloud).unwrap_or_default());
     if !SOURCE.is_described(config) && same_cloud {
         let options = BucketOptions { virtual_hosted: config.flag(SOURCE.hosted), ..TARGET.options(config) };
         return Ok(Storage::open(url, &options)?);

@@ -43,6 +43,7 @@
 //! tells them ([`snapshot`]).
 
 pub mod deleted_docs;
+pub mod distance;
 mod error;
 pub mod finite;
 mod header;

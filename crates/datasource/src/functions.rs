@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//! SQL functions of vectors. Their names follow pgvector's where both have one.
+//!
+//! | function | arguments | result |
+//! |---|---|---|
+//! | `l2_distance`, `inner_product`, `cosine_distance` | two float vectors | `DOUBLE` |
+//! | `l2_norm` | a float vector | `DOUBLE` |
+//! | `l2_normalize` | a float vector | a float vector of length 1; zeros stay zeros |
+//! | `vector_dims` | a float or binary vector | components, or bits: `BIGINT` |
+//! | `is_finite` | a float vector | whether no component is NaN or infinite |
+//! | `hamming_distance`, `jaccard_distance`, `tanimoto_distance` | two binary vectors | `DOUBLE` |
+//!
+//! A float vector is a column, or a list of numbers such as `[0.1, 0.2]`, whose
+//! elements become 32-bit floats; a binary vector is a column, or bytes such as
+//! `X'00ff'`. NULL gives NULL. Vectors of different dimensions are an error that
+//! names both, before anything is read when both are known.
+
+mod binary;
+mod float;
+mod operand;
+
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionContext;
+
+use binary::BinaryFunction;
+use float::FloatFunction;
+
+/// Makes the functions known to a session.
+pub(crate) fn register(ctx: &SessionContext) {
+    for function in FloatFunction::all() {
+        ctx.register_udf(ScalarUDF::new_from_impl(function));
+    }
+    for function in BinaryFunction::all() {
+        ctx.register_udf(ScalarUDF::new_from_impl(function));
+    }
+}
+
+#[cfg(test)]
+mod tests;
