@@ -206,8 +206,11 @@ async fn azurite_behaves() {
 #[tokio::test]
 async fn google_emulator_can_be_read_and_not_written() {
     let endpoint = variable("M2M_TEST_GCS");
-    let options =
-        BucketOptions { cloud: Some(Cloud::Gcp), endpoint: Some(endpoint.clone()), ..BucketOptions::default() };
+    let options = BucketOptions {
+        cloud: Some(Cloud::Gcp),
+        endpoint: Some(endpoint.clone()),
+        ..BucketOptions::default()
+    };
     let storage = open("m2m-gcs", &options);
     let file = storage.child("seeded.txt");
     seed_google(&endpoint, file.as_ref(), "abcdefghij");

@@ -40,7 +40,7 @@ impl Default for SessionOptions {
     }
 }
 
-/// Returns a session with the [functions](crate::functions) of vectors, whose default schema is [`COLLECTIONS`] of [`CATALOG`].
+/// Returns a session with the [`functions`] of vectors, whose default schema is [`COLLECTIONS`] of [`CATALOG`].
 ///
 /// # Errors
 ///

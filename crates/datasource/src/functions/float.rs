@@ -16,6 +16,9 @@ use super::operand::{Operand, binary_type, check_count, check_dimensions, float_
 
 const BITS: i64 = 8;
 
+/// A distance of two vectors.
+type Distance = fn(&[f32], &[f32]) -> f64;
+
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
@@ -59,7 +62,7 @@ impl FloatFunction {
     }
 
     /// The distance of two vectors; nothing for a function of one.
-    fn distance(&self) -> Option<fn(&[f32], &[f32]) -> f64> {
+    fn distance(&self) -> Option<Distance> {
         match self.kind {
             Kind::L2Distance => Some(distance::l2),
             Kind::InnerProduct => Some(distance::inner_product),
@@ -133,13 +136,7 @@ impl ScalarUDFImpl for FloatFunction {
 }
 
 impl FloatFunction {
-    fn distances(
-        &self,
-        one: &Operand,
-        other: &Operand,
-        rows: usize,
-        distance: fn(&[f32], &[f32]) -> f64,
-    ) -> Result<ArrayRef> {
+    fn distances(&self, one: &Operand, other: &Operand, rows: usize, distance: Distance) -> Result<ArrayRef> {
         let of_row = |row| match (one.floats(row), other.floats(row)) {
             (Some(one), Some(other)) => {
                 check_dimensions(self.name(), "components", one.len(), other.len())?;
