@@ -2,8 +2,37 @@
 
 use url::{Host, Url};
 
+use crate::environment::Environment;
 use crate::options::{BucketOptions, Cloud};
 use crate::{Error, Result};
+
+/// The domains that the clouds serve their buckets under.
+const OWN_DOMAINS: [(&str, Cloud); 12] = [
+    ("amazonaws.com", Cloud::Aws),
+    ("amazonaws.com.cn", Cloud::Aws),
+    ("googleapis.com", Cloud::Gcp),
+    ("core.windows.net", Cloud::Azure),
+    ("core.chinacloudapi.cn", Cloud::Azure),
+    ("core.usgovcloudapi.net", Cloud::Azure),
+    ("storage.azure.net", Cloud::Azure),
+    ("fabric.microsoft.com", Cloud::Azure),
+    ("aliyuncs.com", Cloud::Ali),
+    ("myqcloud.com", Cloud::Tencent),
+    ("tencentcos.cn", Cloud::Tencent),
+    ("tencentcos.com", Cloud::Tencent),
+];
+
+/// Returns the endpoint that counts: that of the options, or the first variable's.
+///
+/// `use_ssl` is said of the options' endpoint alone.
+pub(crate) fn chosen<'a>(
+    options: &'a BucketOptions,
+    environment: &'a Environment,
+    variables: &[&str],
+) -> Option<(&'a str, Option<bool>)> {
+    let of_environment = || Some((environment.first(variables)?, None));
+    given(options).map(|text| (text, options.use_ssl)).or_else(of_environment)
+}
 
 /// Returns the endpoint of the options, unless it is blank.
 pub(crate) fn given(options: &BucketOptions) -> Option<&str> {
@@ -32,11 +61,7 @@ pub(crate) fn parse_with_path(text: &str, cloud: Cloud, use_ssl: Option<bool>) -
         read(text)?
     } else {
         let plain = Url::parse(&format!("http://{text}")).map_err(|_| invalid(text, expected))?;
-        if use_ssl.unwrap_or_else(|| is_encrypted(&plain, cloud)) {
-            read(&format!("https://{text}"))?
-        } else {
-            plain
-        }
+        if is_encrypted(&plain, cloud, use_ssl) { read(&format!("https://{text}"))? } else { plain }
     };
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(invalid(text, expected));
@@ -61,13 +86,21 @@ pub(crate) fn invalid(endpoint: &str, reason: &str) -> Error {
     Error::InvalidEndpoint { endpoint: endpoint.to_owned(), reason: reason.to_owned() }
 }
 
-/// Returns whether a host without a scheme is spoken to in https when nobody says.
+/// Returns the cloud whose own server this is.
+pub(crate) fn owner(url: &Url) -> Option<Cloud> {
+    let host = url.host_str()?;
+    let is_in = |domain: &str| {
+        host.strip_suffix(domain).is_some_and(|label| label.is_empty() || label.ends_with('.'))
+    };
+    OWN_DOMAINS.into_iter().find(|(domain, _)| is_in(domain)).map(|(_, cloud)| cloud)
+}
+
+/// Returns whether a host without a scheme is spoken to in https.
 ///
-/// S3 servers in one's own network are mostly plain; the clouds themselves are not.
-fn is_encrypted(url: &Url, cloud: Cloud) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let is_amazon = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-    is_amazon || (cloud != Cloud::Aws && has_public_name(url))
+/// S3 servers in one's own network are mostly plain; the clouds themselves are
+/// not, whatever is said.
+fn is_encrypted(url: &Url, cloud: Cloud, use_ssl: Option<bool>) -> bool {
+    owner(url).is_some() || use_ssl.unwrap_or_else(|| cloud != Cloud::Aws && has_public_name(url))
 }
 
 #[cfg(test)]
@@ -88,18 +121,45 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_a_cloud_are_https_unless_ssl_is_refused() {
-        assert_eq!(endpoint("s3.eu-west-1.amazonaws.com", None), "https://s3.eu-west-1.amazonaws.com/");
+    fn hosts_of_a_cloud_are_https_whatever_is_said_of_others() {
         for (cloud, host) in [
+            (Cloud::Aws, "s3.eu-west-1.amazonaws.com"),
+            (Cloud::Aws, "s3.cn-north-1.amazonaws.com.cn"),
             (Cloud::Ali, "oss-cn-hangzhou.aliyuncs.com"),
             (Cloud::Tencent, "cos.ap-guangzhou.myqcloud.com"),
             (Cloud::Gcp, "storage.googleapis.com"),
             (Cloud::Azure, "blob.core.windows.net"),
         ] {
-            assert_eq!(parse(host, cloud, None).unwrap().scheme(), "https");
-            assert_eq!(parse(host, cloud, Some(false)).unwrap().scheme(), "http");
+            for use_ssl in [None, Some(false), Some(true)] {
+                for spoken in [cloud, Cloud::Aws] {
+                    let url = parse(host, spoken, use_ssl).unwrap();
+                    assert_eq!((url.scheme(), owner(&url)), ("https", Some(cloud)), "{host}");
+                }
+            }
             assert_eq!(parse("127.0.0.1:10000", cloud, None).unwrap().scheme(), "http");
+            assert_eq!(parse("files.example.org", cloud, Some(false)).unwrap().scheme(), "http");
         }
+    }
+
+    #[test]
+    fn host_that_looks_like_that_of_a_cloud_is_not() {
+        for host in ["myamazonaws.com", "amazonaws.com.example.org", "googleapis.com.cn", "127.0.0.1"] {
+            assert_eq!(owner(&Url::parse(&format!("https://{host}")).unwrap()), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn use_ssl_is_said_of_the_endpoint_of_the_options() {
+        let variables = [("OSS_ENDPOINT".to_owned(), "oss.example.org".to_owned())];
+        let environment = Environment::new(variables);
+        let mut options = BucketOptions { use_ssl: Some(false), ..BucketOptions::default() };
+        assert_eq!(chosen(&options, &environment, &["OSS_ENDPOINT"]), Some(("oss.example.org", None)));
+        options.endpoint = Some("mine.example.org".to_owned());
+        assert_eq!(
+            chosen(&options, &environment, &["OSS_ENDPOINT"]),
+            Some(("mine.example.org", Some(false)))
+        );
+        assert_eq!(chosen(&BucketOptions::default(), &environment, &[]), None);
     }
 
     #[test]

@@ -45,10 +45,8 @@ struct KeyPair {
 impl S3 {
     pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
         let dialect = Dialect::of(options.cloud_or_aws());
-        let given = endpoint::given(options);
-        let endpoint = given
-            .or_else(|| environment.first(dialect.endpoint))
-            .map(|text| endpoint::parse(text, options.cloud_or_aws(), options.use_ssl))
+        let endpoint = endpoint::chosen(options, environment, dialect.endpoint)
+            .map(|(text, use_ssl)| endpoint::parse(text, options.cloud_or_aws(), use_ssl))
             .transpose()?;
         let region =
             dialect.region(options.region.as_deref(), endpoint.as_ref(), environment).ok_or_else(|| {
@@ -63,15 +61,17 @@ impl S3 {
             endpoint => endpoint,
         };
         // How the environment addresses buckets belongs to the environment's endpoint.
-        let hosted_by_environment = given.is_none()
+        let hosted_by_environment = endpoint::given(options).is_none()
             && options.cloud_or_aws() == Cloud::Aws
             && environment.first(&[HOSTED_VARIABLE]).is_some_and(is_true);
         let hosted_by_cloud = dialect.is_hosted && endpoint.as_ref().is_some_and(endpoint::has_public_name);
         let mut others = dialect.others(environment);
-        if options.has_keys() {
-            // Keys that were given are there to sign with.
-            others.retain(|(key, _)| !matches!(key, Key::SkipSignature));
-        }
+        // Who says as whom to ask wants nobody else's credentials, nor none.
+        others.retain(|(key, _)| match key {
+            Key::SkipSignature => !options.use_iam && !options.has_keys(),
+            key if dialect::is_credential(*key) => options.use_iam || !options.has_keys(),
+            _ => true,
+        });
         Ok(Self {
             cloud: options.cloud_or_aws(),
             bucket: bucket.to_owned(),
@@ -103,9 +103,7 @@ impl S3 {
 
     /// Returns whether there are keys, or something that would hand some out.
     pub(crate) fn may_sign(&self) -> bool {
-        let host = self.endpoint.as_ref().and_then(Url::host_str);
-        let is_amazon =
-            host.is_none_or(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+        let is_amazon = self.endpoint.as_ref().is_none_or(|url| endpoint::owner(url) == Some(Cloud::Aws));
         self.credential.is_some()
             || self.use_iam
             || (self.cloud == Cloud::Aws && (is_amazon || self.has_other_credentials()))
@@ -139,12 +137,8 @@ impl S3 {
     /// Returns whether something other than a key pair can let a request through.
     fn has_other_credentials(&self) -> bool {
         self.others.iter().any(|(key, value)| match key {
-            Key::WebIdentityTokenFile
-            | Key::ContainerCredentialsRelativeUri
-            | Key::ContainerCredentialsFullUri
-            | Key::MetadataEndpoint => true,
             Key::SkipSignature => is_true(value),
-            _ => false,
+            key => dialect::hands_out_credentials(*key),
         })
     }
 

@@ -138,19 +138,47 @@ impl Dialect {
     }
 }
 
+/// Returns whether a variable says where credentials are handed out.
+pub(crate) fn hands_out_credentials(key: Key) -> bool {
+    matches!(
+        key,
+        Key::WebIdentityTokenFile
+            | Key::ContainerCredentialsRelativeUri
+            | Key::ContainerCredentialsFullUri
+            | Key::MetadataEndpoint
+    )
+}
+
+/// Returns whether a variable is about who asks, and not about what is asked for.
+pub(crate) fn is_credential(key: Key) -> bool {
+    hands_out_credentials(key)
+        || matches!(
+            key,
+            Key::SkipSignature
+                | Key::ContainerAuthorizationTokenFile
+                | Key::RoleArn
+                | Key::RoleSessionName
+                | Key::StsEndpoint
+                | Key::ImdsV1Fallback
+        )
+}
+
 /// Returns the region that stands in a cloud's host name.
 fn region_of_host(cloud: Cloud, endpoint: &Url) -> Option<&str> {
     let host = endpoint.host_str()?;
     let behind = |label| host.split('.').skip_while(|&found| found != label).nth(1);
     let is_region = |label: &&str| label.contains('-') && !label.contains("accelerate");
+    if endpoint::owner(endpoint) != Some(cloud) {
+        return None;
+    }
     match cloud {
-        Cloud::Aws if host.contains(".amazonaws.com") => behind("s3").filter(is_region),
-        Cloud::Ali if host.ends_with(".aliyuncs.com") => {
+        Cloud::Aws => behind("s3").filter(is_region),
+        Cloud::Ali => {
             let label = host.split('.').find(|label| label.starts_with("oss-"))?;
             Some(label.trim_start_matches("oss-").trim_end_matches("-internal")).filter(is_region)
         }
-        Cloud::Tencent if host.ends_with(".myqcloud.com") => behind("cos").filter(is_region),
-        _ => None,
+        Cloud::Tencent => behind("cos").filter(is_region),
+        Cloud::Gcp | Cloud::Azure => None,
     }
 }
 

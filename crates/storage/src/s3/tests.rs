@@ -176,6 +176,43 @@ fn options_win_over_the_environment_as_a_whole() {
 }
 
 #[test]
+fn keys_that_are_given_leave_no_room_for_other_credentials() {
+    let environment = environment(&[
+        ("AWS_SKIP_SIGNATURE", "true"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
+        ("AWS_ROLE_ARN", "role"),
+        ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/token"),
+        ("AWS_SERVER_SIDE_ENCRYPTION", "AES256"),
+        ("AWS_UNSIGNED_PAYLOAD", "true"),
+    ]);
+    let left = |options| {
+        let others = s3(&options, &environment).others;
+        others.into_iter().map(|(key, _)| key.as_ref().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(options("host:9000")), ["aws_server_side_encryption", "aws_unsigned_payload"]);
+    let role = left(BucketOptions { use_iam: true, ..options("host:9000") });
+    assert!(role.len() == 7 && !role.iter().any(|key| key == "aws_skip_signature"), "{role:?}");
+    assert_eq!(left(BucketOptions::default()).len(), 8);
+}
+
+#[test]
+fn own_endpoints_are_https_whatever_is_said_of_others() {
+    for (cloud, region) in [
+        (Cloud::Ali, "cn-hangzhou"),
+        (Cloud::Tencent, "ap-guangzhou"),
+        (Cloud::Gcp, "auto"),
+        (Cloud::Aws, "cn-north-1"),
+        (Cloud::Aws, "eu-west-1"),
+    ] {
+        let options = BucketOptions { use_ssl: Some(false), ..of(cloud, None, Some(region)) };
+        let settings = s3(&options, &nobody());
+        assert!(settings.endpoint_text().starts_with("https://"), "{}", settings.endpoint_text());
+    }
+}
+
+#[test]
 fn half_a_key_pair_is_an_error_even_when_the_environment_has_the_rest() {
     let environment = environment(&[("AWS_SECRET_ACCESS_KEY", "env-secret"), ("AWS_ACCESS_KEY_ID", "k")]);
     let half = BucketOptions { secret_key: None, ..options("host") };
