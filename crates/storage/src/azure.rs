@@ -3,22 +3,17 @@
 use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 
 use crate::bucket::Bucket;
+use crate::endpoint;
 use crate::environment::{Environment, is_true};
 use crate::options::{BucketOptions, Cloud};
 use crate::patience::Patience;
 use crate::{Error, Result, Secret};
 
-mod connection_string;
+mod offer;
 mod service;
 
-use connection_string::ConnectionString;
-use service::Service;
-
-const ACCOUNT: [&str; 2] = ["AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME"];
-const KEY: [&str; 3] = ["AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY"];
-const SAS: [&str; 2] = ["AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY"];
-const ENDPOINT: [&str; 3] = ["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "AZURE_STORAGE_SERVICE_ENDPOINT"];
-const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
+use offer::Offer;
+use service::{Service, account_in};
 
 /// The account of every emulator, and its key, which are no secrets.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
@@ -38,42 +33,37 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(container: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        let given = options.given_access_key();
+        let use_iam = options.use_iam;
+        let mut offers = Offer::all(environment);
+        let account = account(options, &offers);
         // What the environment says of another account is not about this one.
-        let is_this = |account: Option<&str>| given.is_none() || account.is_none() || account == given;
-        let string = environment.first(&[CONNECTION_STRING]).map(ConnectionString::parse).unwrap_or_default();
-        let string = Some(string).filter(|string| is_this(string.account_named())).unwrap_or_default();
-        let account = given.or_else(|| environment.first(&ACCOUNT)).or(string.account.as_deref());
-        let endpoint = crate::endpoint::given(options)
-            .or_else(|| environment.first(&ENDPOINT))
-            .or(string.endpoint.as_deref());
-        let service = match Service::new(account, endpoint, options.use_ssl)? {
-            Some(service) => service,
-            None => return Err(without_account(container, options)),
-        };
-        let environment_key = environment.first(&KEY).filter(|_| is_this(environment.first(&ACCOUNT)));
-        let environment_sas = environment.first(&SAS).filter(|_| is_this(environment.first(&ACCOUNT)));
-        let is_emulator = service.account == EMULATOR_ACCOUNT;
-        // A key is base64, and a token a query: one setting serves both.
-        let is_token = |secret: &&Secret| secret.expose().contains("sig=");
-        let secret = options.given_secret_key();
-        let key = secret
-            .filter(|secret| !is_token(secret))
-            .cloned()
-            .or_else(|| environment_key.filter(|_| secret.is_none()).map(Secret::from))
-            .or_else(|| string.key.filter(|_| secret.is_none()))
-            .filter(|_| !options.use_iam);
-        let sas = secret
-            .filter(is_token)
-            .cloned()
-            .or_else(|| environment_sas.filter(|_| secret.is_none()).map(Secret::from))
-            .or(string.sas)
-            .filter(|_| !options.use_iam && key.is_none());
-        let has_key = !options.use_iam && (secret.is_some() || key.is_some());
-        let others = others(environment, has_key, options.use_iam);
-        let is_bare = key.is_none() && sas.is_none() && !has_credentials(&others) && !options.use_iam;
-        let key = if is_emulator && is_bare { Some(Secret::from(EMULATOR_KEY)) } else { key };
-        Ok(Self { container: container.to_owned(), service, key, sas, use_iam: options.use_iam, others })
+        offers.retain(|offer| offer.account().is_none_or(|named| Some(named) == account));
+        let service =
+            service(options, &offers, account.as_deref())?.ok_or_else(|| no_account(container, options))?;
+        let (key, sas) = if use_iam { (None, None) } else { secrets(options, &offers, &service) };
+        let has_key = !use_iam && (options.given_secret_key().is_some() || key.is_some());
+        let mut others = others(environment, has_key, use_iam);
+        if !service.is_encrypted() {
+            others.retain(|(key, _)| !may_hand_out_tokens(*key));
+        }
+        let mut settings = Self { container: container.to_owned(), service, key, sas, use_iam, others };
+        if !settings.target().has_credentials {
+            settings.do_without_tokens()?;
+        }
+        Ok(settings)
+    }
+
+    /// Takes the key that everybody knows for an emulator. Elsewhere a token will be
+    /// asked for, which may be sent by https alone.
+    fn do_without_tokens(&mut self) -> Result<()> {
+        if !self.use_iam && self.service.account == EMULATOR_ACCOUNT {
+            self.key = Some(Secret::from(EMULATOR_KEY));
+        } else if !self.service.is_encrypted() {
+            let reason = "a role's token is sent by https alone";
+            let by_role = endpoint::invalid(&self.service.url, reason);
+            return Err(if self.use_iam { by_role } else { self.target().no_credentials(None) });
+        }
+        Ok(())
     }
 
     pub(crate) fn target(&self) -> Bucket {
@@ -110,13 +100,42 @@ impl Settings {
     }
 }
 
-fn without_account(container: &str, options: &BucketOptions) -> Error {
+/// Returns the account of the options, or that of the environment.
+fn account(options: &BucketOptions, offers: &[Offer]) -> Option<String> {
+    let given = options.given_access_key().map(str::to_owned);
+    given.or_else(|| account_in(endpoint::given(options)?)).or_else(|| offers.iter().find_map(Offer::account))
+}
+
+/// Returns the service of the account at the endpoint of the options, of the
+/// environment, or of Azure.
+fn service(options: &BucketOptions, offers: &[Offer], account: Option<&str>) -> Result<Option<Service>> {
+    match endpoint::given(options) {
+        Some(endpoint) => Service::new(account, Some(endpoint), options.use_ssl),
+        None => Service::new(account, offers.iter().find_map(|offer| offer.endpoint.as_deref()), None),
+    }
+}
+
+/// Returns the key or the token of the options, or else of the environment, where
+/// a key counts more.
+fn secrets(options: &BucketOptions, offers: &[Offer], service: &Service) -> (Option<Secret>, Option<Secret>) {
+    match options.given_secret_key() {
+        // A key is base64, and a token a query: one setting serves both.
+        Some(secret) if secret.expose().contains("sig=") => (None, Some(secret.clone())),
+        Some(secret) => (Some(secret.clone()), None),
+        None => match offers.iter().find_map(|offer| offer.key.clone()) {
+            None => (None, offers.iter().find_map(|offer| offer.sas_for(service)).cloned()),
+            key => (key, None),
+        },
+    }
+}
+
+fn no_account(container: &str, options: &BucketOptions) -> Error {
     let bucket = container.to_owned();
     if options.given_secret_key().is_some() {
         let (given, missing) = ("secret key", "access key (the account)");
         return Error::IncompleteCredentials { cloud: Cloud::Azure, bucket, given, missing };
     }
-    let endpoint = crate::endpoint::given(options).unwrap_or("https://<account>.blob.core.windows.net");
+    let endpoint = endpoint::given(options).unwrap_or("https://<account>.blob.core.windows.net");
     Error::NoCredentials {
         cloud: Cloud::Azure,
         endpoint: endpoint.to_owned(),
@@ -146,6 +165,11 @@ fn others(environment: &Environment, has_key: bool, use_iam: bool) -> Vec<(Key, 
         _ => !has_key,
     });
     others
+}
+
+/// Returns whether a variable leads to a token, which is shown to whoever is asked.
+fn may_hand_out_tokens(key: Key) -> bool {
+    !matches!(key, Key::Client(_) | Key::DisableTagging | Key::SkipSignature)
 }
 
 fn has_credentials(others: &[(Key, String)]) -> bool {

@@ -39,7 +39,7 @@ impl Service {
         let url = endpoint::parse_with_path(text, Cloud::Azure, use_ssl)?;
         let path = url.path().trim_matches('/');
         let host = url.host_str().unwrap_or_default();
-        if !endpoint::has_public_name(&url) || url.port().is_some() {
+        if is_emulator(&url) {
             return emulator(account, &url, text).map(Some);
         }
         if !path.is_empty() {
@@ -56,17 +56,48 @@ impl Service {
             };
         }
         let blob = host.replacen(".dfs.", ".blob.", 1);
-        let named = blob.split_once(".blob.").map(|(account, _)| account);
+        let named = account_of_host(&blob);
         let service_of = |account: &str| service(account, format!("{scheme}://{blob}"));
         match (named, account) {
-            (Some(named), Some(account)) if named.trim_end_matches("-secondary") != account => Err(
-                endpoint::invalid(text, "this is the host of another account than that of the access key"),
-            ),
+            (Some(named), Some(account)) if named != account => Err(endpoint::invalid(
+                text,
+                "this is the host of another account than that of the access key",
+            )),
             (_, Some(account)) => service_of(account),
-            (Some(named), None) => service_of(named.trim_end_matches("-secondary")),
+            (Some(named), None) => service_of(named),
             (None, None) => Ok(None),
         }
     }
+
+    /// Returns whether the server is reached in https.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+
+    /// Returns whether the server is Azure's own, and reached in https.
+    pub(crate) fn is_azure(&self) -> bool {
+        let url = Url::parse(&self.url).ok();
+        self.is_encrypted() && url.is_some_and(|url| endpoint::owner(&url) == Some(Cloud::Azure))
+    }
+}
+
+/// Returns the account that an endpoint names in its host, or in its path.
+pub(super) fn account_in(endpoint: &str) -> Option<String> {
+    let url = endpoint::parse_with_path(endpoint, Cloud::Azure, None).ok()?;
+    let host = url.host_str()?.replacen(".dfs.", ".blob.", 1);
+    let path = url.path().trim_matches('/');
+    let named = if is_emulator(&url) { Some(path) } else { account_of_host(&host) };
+    named.filter(|named| !named.is_empty() && !named.contains('/')).map(str::to_owned)
+}
+
+fn account_of_host(host: &str) -> Option<&str> {
+    let (account, _) = host.split_once(".blob.")?;
+    Some(account.trim_end_matches("-secondary"))
+}
+
+/// Whether the account stands in the path.
+fn is_emulator(url: &Url) -> bool {
+    !endpoint::has_public_name(url) || url.port().is_some()
 }
 
 fn emulator(account: Option<&str>, url: &Url, text: &str) -> Result<Service> {

@@ -71,13 +71,71 @@ fn token_of_another_account_is_not_sent() {
         [("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=x")],
         [("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_CONNECTION_STRING", string)],
     ] {
-        let settings = Settings::new("box", &options, &environment(&variables)).unwrap();
-        assert!(settings.sas.is_none() && settings.key.is_none(), "{variables:?}");
+        let error = Settings::new("box", &options, &environment(&variables)).err().unwrap();
+        assert!(matches!(error, Error::NoCredentials { .. }), "{variables:?}: {error}");
     }
     let own = string.replace("env.blob", "acc.blob");
     let own = environment(&[("AZURE_STORAGE_CONNECTION_STRING", own.as_str())]);
     let here = BucketOptions { endpoint: None, ..options };
     assert!(Settings::new("box", &here, &own).unwrap().sas.is_some());
+}
+
+#[test]
+fn token_for_one_server_is_not_sent_to_another() {
+    let nobody = BucketOptions { cloud: Some(Cloud::Azure), ..BucketOptions::default() };
+    let at = |endpoint: &str| BucketOptions { endpoint: Some(endpoint.to_owned()), ..nobody.clone() };
+    let sas = |options: &BucketOptions, variables: &[(&str, &str)]| {
+        let settings = Settings::new("box", options, &environment(variables));
+        settings.is_ok_and(|settings| settings.sas.is_some())
+    };
+    let string = [(
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "BlobEndpoint=https://env.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x",
+    )];
+    assert!(sas(&nobody, &string));
+    assert!(sas(&at("https://env.dfs.core.windows.net"), &string));
+    for endpoint in ["https://other.blob.core.windows.net", "http://lab:10000", "http://lab:10000/env"] {
+        assert!(!sas(&at(endpoint), &string), "{endpoint}");
+    }
+    // A token that names nothing is for an account of Azure.
+    let token = [("AZURE_STORAGE_SAS_TOKEN", "sv=1&sig=x")];
+    assert!(sas(&at("https://acc.blob.core.windows.net"), &token));
+    assert!(!sas(&at("127.0.0.1:10000"), &token));
+    // The token of a string is not for the account of a variable.
+    let two = [string[0], ("AZURE_STORAGE_ACCOUNT", "another")];
+    assert!(!sas(&nobody, &two));
+}
+
+#[test]
+fn host_of_an_account_counts_more_than_the_account_of_the_environment() {
+    let options = BucketOptions {
+        cloud: Some(Cloud::Azure),
+        endpoint: Some("https://other.blob.core.windows.net".to_owned()),
+        ..BucketOptions::default()
+    };
+    let environment = environment(&[("AZURE_STORAGE_ACCOUNT", "env"), ("AZURE_STORAGE_KEY", "a2V5")]);
+    let settings = Settings::new("box", &options, &environment).unwrap();
+    assert_eq!((settings.service.account.as_str(), key(&settings)), ("other", None));
+}
+
+#[test]
+fn bearer_tokens_are_sent_by_https_alone() {
+    let environment = environment(&[
+        ("AZURE_TENANT_ID", "tenant"),
+        ("AZURE_CLIENT_ID", "id"),
+        ("AZURE_CLIENT_SECRET", "secret"),
+        ("AZURE_PROXY_URL", "http://proxy:1"),
+    ]);
+    let at = |endpoint: &str, use_iam| {
+        let endpoint = Some(endpoint.to_owned());
+        let options = BucketOptions { endpoint, secret_key: None, use_iam, ..options() };
+        Settings::new("box", &options, &environment)
+    };
+    assert_eq!(at("https://files.example.org", false).unwrap().others.len(), 4);
+    let error = at("http://files.example.org", false).err().unwrap();
+    assert!(matches!(error, Error::NoCredentials { source: None, .. }), "{error}");
+    let error = at("http://files.example.org", true).err().unwrap();
+    assert!(error.to_string().contains("https alone"), "{error}");
 }
 
 #[test]
