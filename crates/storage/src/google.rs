@@ -37,29 +37,35 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        let endpoint = endpoint::given(options)
-            .or_else(|| environment.first(&ENDPOINT))
-            .map(|text| endpoint::parse(text, Cloud::Gcp, options.use_ssl))
+        let endpoint = endpoint::chosen(options, environment, &ENDPOINT)
+            .map(|(text, use_ssl)| endpoint::parse(text, Cloud::Gcp, use_ssl))
             .transpose()?;
-        let is_google = |url: &Url| {
-            url.host_str().is_some_and(|host| host == "googleapis.com" || host.ends_with(".googleapis.com"))
+        let skips_signature =
+            !options.use_iam && environment.first(&["GOOGLE_SKIP_SIGNATURE"]).is_some_and(is_true);
+        let is_stranger = match &endpoint {
+            Some(url) if !may_see_tokens(url, options.use_iam) => {
+                if !skips_signature && endpoint::owner(url) == Some(Cloud::Gcp) {
+                    let reason = "tokens are sent to Google by https alone";
+                    return Err(endpoint::invalid(&endpoint::text(url), reason));
+                }
+                tracing::debug!(%url, "no token is sent to a server that is not Google's");
+                true
+            }
+            _ => false,
         };
-        if let Some(plain) = endpoint.as_ref().filter(|url| is_google(url) && url.scheme() == "http") {
-            return Err(endpoint::invalid(plain.as_str(), "tokens are sent to Google by https alone"));
-        }
-        // A token is shown to Google, and to another https server when a role is asked for.
-        let is_stranger = endpoint
-            .as_ref()
-            .is_some_and(|url| !is_google(url) && (!options.use_iam || url.scheme() != "https"));
+        let is_anonymous = skips_signature || is_stranger;
         let has_credentials = CREDENTIALS.iter().any(|name| environment.has(name));
-        let skips_signature = environment.first(&["GOOGLE_SKIP_SIGNATURE"]).is_some_and(is_true);
         let mut others = environment.keys("GOOGLE_");
-        others.retain(|(key, _)| !matches!(key, Key::Bucket | Key::BaseUrl | Key::SkipSignature));
+        others.retain(|(key, _)| match key {
+            Key::Bucket | Key::BaseUrl | Key::SkipSignature => false,
+            Key::ServiceAccount | Key::ServiceAccountKey | Key::ApplicationCredentials => !is_anonymous,
+            _ => true,
+        });
         Ok(Self {
             bucket: bucket.to_owned(),
             endpoint: endpoint.as_ref().map(endpoint::text),
             has_credentials,
-            is_anonymous: skips_signature || is_stranger,
+            is_anonymous,
             use_iam: options.use_iam,
             others,
         })
@@ -98,6 +104,12 @@ impl Settings {
         }
         builder
     }
+}
+
+/// Returns whether a server is shown a token: Google's own is, and another when a
+/// role is asked for, both in https alone.
+fn may_see_tokens(url: &Url, use_iam: bool) -> bool {
+    url.scheme() == "https" && (use_iam || endpoint::owner(url) == Some(Cloud::Gcp))
 }
 
 #[cfg(test)]

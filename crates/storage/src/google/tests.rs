@@ -29,7 +29,20 @@ fn emulator_is_asked_without_credentials() {
 fn token_is_not_shown_to_a_stranger() {
     let file = [("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")];
     for endpoint in ["http://127.0.0.1:4443", "https://storage.example.org", "fake-gcs:4443"] {
-        assert!(settings(Some(endpoint), &file).is_anonymous, "{endpoint}");
+        let stranger = settings(Some(endpoint), &file);
+        assert!(stranger.is_anonymous && stranger.others.is_empty(), "{endpoint}");
+    }
+    // Who asks for a role says that the server may see its token, but not by http.
+    for (endpoint, is_anonymous) in [("https://storage.example.org", false), ("http://127.0.0.1:4443", true)]
+    {
+        let role = BucketOptions {
+            cloud: Some(Cloud::Gcp),
+            endpoint: Some(endpoint.to_owned()),
+            use_iam: true,
+            ..BucketOptions::default()
+        };
+        let settings = Settings::new("b", &role, &Environment::default()).unwrap();
+        assert_eq!(settings.is_anonymous, is_anonymous, "{endpoint}");
     }
     let plain = BucketOptions {
         cloud: Some(Cloud::Gcp),
@@ -44,7 +57,14 @@ fn google_itself_is_asked_with_credentials() {
     let own = settings(None, &[]);
     assert_eq!(own.target().endpoint, OWN_ENDPOINT);
     assert!(!own.is_anonymous && !own.target().has_credentials);
-    assert!(!settings(Some("storage.googleapis.com"), &[]).is_anonymous);
+    let options = BucketOptions {
+        cloud: Some(Cloud::Gcp),
+        endpoint: Some("storage.googleapis.com".to_owned()),
+        use_ssl: Some(false),
+        ..BucketOptions::default()
+    };
+    let given = Settings::new("b", &options, &Environment::default()).unwrap();
+    assert_eq!((given.endpoint.as_deref(), given.is_anonymous), (Some(OWN_ENDPOINT), false));
     let with_file = settings(None, &[("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")]);
     assert!(with_file.target().has_credentials);
     assert!(settings(None, &[("GOOGLE_SKIP_SIGNATURE", "true")]).is_anonymous);
