@@ -203,6 +203,15 @@ pub enum Error {
         found: usize,
     },
 
+    /// The file that a check wrote, or may have written, could not be removed.
+    #[error("cannot remove `{location}`, a file of the check of the bucket; remove it if it is there")]
+    CheckFileLeft {
+        /// The file, as [`Storage::display`](crate::Storage::display) writes it.
+        location: String,
+        /// What the check ended with, or, when it went well, the removal.
+        source: Box<Error>,
+    },
+
     /// A local folder cannot be read.
     #[error("cannot read folder `{folder}`; check that it is a folder and may be read")]
     FolderNotReadable {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
-use std::{env, fs, io, process};
 
 use crate::{Error, Result};
 
@@ -33,10 +35,10 @@ pub(crate) fn absolute(dir: &Path) -> Result<PathBuf> {
 }
 
 /// Proves that files can be made in a folder, or in the nearest folder above it
-/// that exists, and leaves nothing behind.
-pub(crate) fn check_writable(dir: &Path) -> Result<()> {
+/// that exists, and leaves nothing behind. The name is that of no other file.
+pub(crate) fn check_writable(dir: &Path, name: &str) -> Result<()> {
     let nearest = dir.ancestors().find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(dir);
-    probe(nearest)
+    probe(nearest, name)
         .map_err(|source| Error::FolderNotWritable { folder: nearest.display().to_string(), source })
 }
 
@@ -46,11 +48,33 @@ pub(crate) fn check_readable(dir: &Path) -> Result<()> {
     listed.map_err(|source| Error::FolderNotReadable { folder: dir.display().to_string(), source })
 }
 
-fn probe(dir: &Path) -> io::Result<()> {
+fn probe(dir: &Path, name: &str) -> io::Result<()> {
     if !dir.metadata()?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    let file = dir.join(format!(".m2m-check-{}", process::id()));
-    fs::write(&file, b"m2m")?;
-    fs::remove_file(&file)
+    let path = dir.join(name);
+    // What is there already is not ours to write to, and may be a link.
+    let mut file = File::options().write(true).create_new(true).open(&path)?;
+    let written = file.write_all(b"m2m");
+    drop(file);
+    let removed = fs::remove_file(&path);
+    written.and(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_writes_to_nothing_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, "mine").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join("link")).unwrap();
+        let error = check_writable(dir.path(), "link").unwrap_err();
+        assert!(matches!(error, Error::FolderNotWritable { .. }), "{error}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+        check_writable(dir.path(), "free").unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 }

@@ -7,18 +7,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::{Remote, Storage};
 use crate::{Error, Result, local};
 
-const CHECK_SECONDS: u64 = 15;
+const CHECK_TIME: Duration = Duration::from_secs(15);
+const REMOVAL_TIME: Duration = Duration::from_secs(5);
 const CHECK_BYTES: &[u8] = b"m2m checks that this bucket can be written";
 
 impl Storage {
-    /// Proves that the root can be listed, written, read and cleaned, within 15 s.
+    /// Proves that the root can be listed, written, read and cleaned, within 15 s,
+    /// and 5 s more to clean up.
     ///
-    /// A small file is written under the root and removed again; its name is that
-    /// of no other run. A local folder is not created: the check is made in the
+    /// A small file is written under the root and removed again, also when the check
+    /// fails or is dropped half-way; its name is that of no other run. A local folder is not created: the check is made in the
     /// nearest folder above it.
     ///
     /// # Errors
@@ -26,12 +31,13 @@ impl Storage {
     /// [`Error::Unreachable`], [`Error::TimedOut`], [`Error::CredentialsRefused`],
     /// [`Error::Denied`], [`Error::NoSuchBucket`] and [`Error::NoCredentials`] for
     /// a bucket, [`Error::FolderNotWritable`] for a folder, [`Error::Store`] and
-    /// [`Error::Altered`] for both.
+    /// [`Error::Altered`] for both. [`Error::CheckFileLeft`] when the file may still
+    /// be there.
     pub async fn check_bucket(&self) -> Result<()> {
         let Some(remote) = &self.remote else {
-            return self.check_folder(local::check_writable).await;
+            return self.check_folder(|folder| local::check_writable(folder, &check_name())).await;
         };
-        in_time(remote, self.probe(remote)).await
+        self.probe(remote).await
     }
 
     /// Proves that the root can be listed, within 15 s, and writes nothing.
@@ -47,7 +53,7 @@ impl Storage {
         let Some(remote) = &self.remote else {
             return self.check_folder(local::check_readable).await;
         };
-        in_time(remote, self.list_one(remote)).await
+        in_time(remote, Instant::now() + CHECK_TIME, self.list_one(remote)).await
     }
 
     async fn check_folder(&self, check: fn(&std::path::Path) -> Result<()>) -> Result<()> {
@@ -74,18 +80,41 @@ impl Storage {
     }
 
     async fn probe(&self, remote: &Remote) -> Result<()> {
+        let end = Instant::now() + CHECK_TIME;
         // Writing alone proves little: some servers make a missing bucket on the fly.
-        self.list_one(remote).await?;
+        in_time(remote, end, self.list_one(remote)).await?;
         let path = self.child(&check_name());
-        let left = Left { store: Arc::clone(&self.control), path: Some(path.clone()) };
-        let written = self.control.put(&path, CHECK_BYTES.into()).await;
-        written.map_err(|e| self.bucket_failure("write", &path, e))?;
-        let compared = self.compare(&path).await;
-        let removed = self.control.delete(&path).await.map_err(|e| self.failure("remove", &path, e));
-        left.forget_if(&removed);
-        compared.and(removed)?;
+        let file = CheckFile::new(&self.control, &path);
+        let written = in_time(remote, end, self.write(&path)).await;
+        if matches!(
+            written,
+            Err(Error::Denied { .. } | Error::CredentialsRefused { .. } | Error::NoSuchBucket { .. })
+        ) {
+            file.forget();
+            return written;
+        }
+        let checked = match written {
+            Ok(()) => in_time(remote, end, self.compare(&path)).await,
+            // The answer may be lost, and the file there all the same.
+            Err(error) => Err(error),
+        };
+        let removed = match file.remove().await {
+            Some(removed) => removed.map_err(|e| self.failure("remove", &path, e)),
+            None => Err(remote.bucket.timed_out(REMOVAL_TIME.as_secs())),
+        };
+        match (checked, removed) {
+            (checked, Ok(())) => checked?,
+            (Err(error), Err(_)) | (Ok(()), Err(error)) => {
+                return Err(Error::CheckFileLeft { location: self.display(&path), source: Box::new(error) });
+            }
+        }
         tracing::debug!(location = self.display(&self.prefix), "the bucket can be used");
         Ok(())
+    }
+
+    async fn write(&self, path: &Path) -> Result<()> {
+        let written = self.control.put(path, CHECK_BYTES.into()).await;
+        written.map(drop).map_err(|e| self.bucket_failure("write", path, e))
     }
 
     async fn compare(&self, path: &Path) -> Result<()> {
@@ -98,38 +127,55 @@ impl Storage {
     }
 }
 
-/// A file that is removed in the background when the check ends half-way: when its
-/// time is over, when it is interrupted, or when the answer to the writing was lost.
-struct Left {
+/// The file of a check, which is removed however the check ends: also when it is
+/// dropped half-way, as long as the runtime goes on.
+struct CheckFile {
     store: Arc<dyn ObjectStore>,
     path: Option<Path>,
 }
 
-impl Left {
-    fn forget_if(mut self, removed: &Result<()>) {
-        if removed.is_ok() {
-            self.path = None;
-        }
+impl CheckFile {
+    fn new(store: &Arc<dyn ObjectStore>, path: &Path) -> Self {
+        Self { store: Arc::clone(store), path: Some(path.clone()) }
     }
-}
 
-impl Drop for Left {
-    fn drop(&mut self) {
-        let (Some(path), Ok(runtime)) = (self.path.take(), tokio::runtime::Handle::try_current()) else {
-            return;
-        };
+    /// Leaves a file alone that was never made.
+    fn forget(mut self) {
+        self.path = None;
+    }
+
+    /// Removes the file, on a task of its own that outlives this call; none when it
+    /// takes too long.
+    async fn remove(mut self) -> Option<object_store::Result<()>> {
+        let removed = self.start_removal()?.await.ok()?;
+        Some(match removed? {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            removed => removed,
+        })
+    }
+
+    fn start_removal(&mut self) -> Option<JoinHandle<Option<object_store::Result<()>>>> {
+        let (path, runtime) = (self.path.take()?, Handle::try_current().ok()?);
         let store = Arc::clone(&self.store);
-        drop(runtime.spawn(async move {
-            if let Err(error) = store.delete(&path).await {
-                tracing::debug!(%path, %error, "the file of the check could not be removed");
+        Some(runtime.spawn(async move {
+            let removed = tokio::time::timeout(REMOVAL_TIME, store.delete(&path)).await.ok();
+            if !matches!(removed, Some(Ok(()))) {
+                tracing::debug!(%path, ?removed, "the file of the check was not removed");
             }
-        }));
+            removed
+        }))
     }
 }
 
-async fn in_time(remote: &Remote, check: impl Future<Output = Result<()>>) -> Result<()> {
-    let checked = tokio::time::timeout(Duration::from_secs(CHECK_SECONDS), check).await;
-    checked.unwrap_or_else(|_| Err(remote.bucket.timed_out(CHECK_SECONDS)))
+impl Drop for CheckFile {
+    fn drop(&mut self) {
+        drop(self.start_removal());
+    }
+}
+
+async fn in_time<T>(remote: &Remote, end: Instant, check: impl Future<Output = Result<T>>) -> Result<T> {
+    let checked = tokio::time::timeout_at(end, check).await;
+    checked.unwrap_or_else(|_| Err(remote.bucket.timed_out(CHECK_TIME.as_secs())))
 }
 
 /// Returns a name that no other run uses, on this machine or another.
