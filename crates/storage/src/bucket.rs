@@ -26,7 +26,7 @@ impl Bucket {
 
     /// Returns what is wrong with the bucket as a whole, or gives the cause back
     /// when it is about one file.
-    pub(crate) fn fault(&self, action: &'static str, cause: Cause) -> Result<Error, Cause> {
+    pub(crate) fn classify(&self, action: &'static str, cause: Cause) -> Result<Error, Cause> {
         let (cloud, endpoint, bucket) = (self.cloud, self.endpoint.clone(), self.name.clone());
         if matches!(cause.code(), Some("NoSuchBucket" | "ContainerNotFound")) {
             return Ok(self.missing(cause));

@@ -17,11 +17,6 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// Returns the object store's error.
-    pub fn object_store(&self) -> &object_store::Error {
-        &self.error
-    }
-
     /// Returns whether no HTTP answer came at all.
     pub(crate) fn is_transport(&self) -> bool {
         chain(&*self.error).any(|error| {

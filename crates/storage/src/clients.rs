@@ -31,10 +31,14 @@ impl Clients {
     pub(crate) fn new(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
         check_name(options.cloud_or_aws(), bucket)?;
         match options.cloud_or_aws() {
-            Cloud::Azure => Self::azure(bucket, options, environment),
+            Cloud::Azure => {
+                let settings = azure::Settings::new(bucket, options, environment)?;
+                Self::build(settings.target(), |patience| settings.builder(patience).build())
+            }
             // Google's key pairs are for its S3 interface.
             Cloud::Gcp if options.use_iam || !options.has_keys() => {
-                Self::google(bucket, options, environment)
+                let settings = google::Settings::new(bucket, options, environment)?;
+                Self::build(settings.target(), |patience| settings.builder(patience).build())
             }
             Cloud::Aws | Cloud::Ali | Cloud::Tencent | Cloud::Gcp => {
                 let s3 = S3::new(bucket, options, environment)?;
@@ -55,34 +59,22 @@ impl Clients {
     }
 
     fn s3(s3: S3, bucket: Bucket) -> Result<Self> {
-        let build = |patience| s3.builder(patience).build().map_err(|e| invalid(&bucket, e));
-        let (data, control) = (build(Patience::Data)?, build(Patience::Control)?);
-        let pages: Arc<dyn PaginatedListStore> = Arc::new(control.clone());
-        let (data, control): (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>) = if bucket.cloud == Cloud::Gcp {
-            let wrapped = |store| OneByOne::new(store).map_err(|e| invalid(&bucket, e));
-            (Arc::new(wrapped(data)?), Arc::new(wrapped(control)?))
+        let build = |patience| s3.builder(patience).build();
+        let clients = if bucket.cloud == Cloud::Gcp {
+            Self::build(bucket, |patience| OneByOne::new(build(patience)?, patience))?
         } else {
-            (Arc::new(data), Arc::new(control))
+            Self::build(bucket, build)?
         };
-        Ok(Self { data, control, pages, bucket, s3: Some(s3) })
+        Ok(Self { s3: Some(s3), ..clients })
     }
 
-    fn azure(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        let settings = azure::Settings::new(bucket, options, environment)?;
-        let bucket = settings.target();
-        let build = |patience| settings.builder(patience).build().map_err(|e| invalid(&bucket, e));
-        let (data, control) = (Arc::new(build(Patience::Data)?), Arc::new(build(Patience::Control)?));
-        let pages = Arc::clone(&control) as _;
-        Ok(Self { data, control, pages, bucket, s3: None })
-    }
-
-    fn google(bucket: &str, options: &BucketOptions, environment: &Environment) -> Result<Self> {
-        let settings = google::Settings::new(bucket, options, environment)?;
-        let bucket = settings.target();
-        let build = |patience| settings.builder(patience).build().map_err(|e| invalid(&bucket, e));
-        let (data, control) = (Arc::new(build(Patience::Data)?), Arc::new(build(Patience::Control)?));
-        let pages = Arc::clone(&control) as _;
-        Ok(Self { data, control, pages, bucket, s3: None })
+    fn build<S: ObjectStore + PaginatedListStore>(
+        bucket: Bucket,
+        build: impl Fn(Patience) -> object_store::Result<S>,
+    ) -> Result<Self> {
+        let build = |patience| build(patience).map(Arc::new).map_err(|e| invalid(&bucket, e));
+        let (data, control) = (build(Patience::Data)?, build(Patience::Control)?);
+        Ok(Self { data, control: Arc::clone(&control) as _, pages: control, bucket, s3: None })
     }
 }
 

@@ -75,8 +75,12 @@
 //! * A key pair comes from one place as a whole: half a pair is an error, never
 //!   completed from the other place. An Azure account may be named alone.
 //! * Profiles (`AWS_PROFILE`) and shared credentials files of AWS are not read.
-//! * An emulator of Google, which is any other host, is asked without credentials
-//!   when the environment names none; Azure's has a well-known account and key.
+//! * A key signs and stays here, a token is shown to the server. A SAS token of the
+//!   environment is for the account and the endpoint that are named with it, or for
+//!   Azure itself; Azure's other tokens are sent by https alone.
+//! * Google's tokens are sent to Google alone, by https; to another https server
+//!   with [`BucketOptions::use_iam`]. Every other server, such as an emulator, is
+//!   asked without credentials. Azure's emulator has a well-known account and key.
 //!
 //! # Which setting counts
 //!
@@ -87,9 +91,10 @@
 //! `AZURE_STORAGE_ENDPOINT`. What else `object_store` knows of `AWS_*`,
 //! `GOOGLE_*` and `AZURE_*` is honoured too.
 //!
-//! An endpoint without a scheme is what `use_ssl` says; when that says nothing,
-//! https for host names of a cloud, and http for addresses, for `localhost` and
-//! for S3 servers under any other name. A scheme counts more than `use_ssl`.
+//! A scheme in the endpoint counts most. Without one, a host in a cloud's own domain
+//! is https. Any other endpoint of the options is what `use_ssl` says; when that says
+//! nothing, http for addresses, for `localhost` and for S3 servers, and https for the
+//! names of all others.
 //!
 //! The bucket stands in the path, except with OSS and COS, which want it in front
 //! of the host name; `virtual_hosted` decides otherwise.
@@ -99,6 +104,7 @@
 //! | call | connects in | retries until |
 //! |---|---|---|
 //! | [`Storage::check_bucket`], [`Storage::check_readable`], [`Storage::exists`], [`Storage::get`] of a server that does not answer | 3 s | about 10 s, never past 15 s |
+//! | [`Storage::check_bucket`], to remove its file when the check fails | | 5 s more |
 //! | everything else, through [`Storage::store`] | 5 s | 2 min after the request began, 10 times at most |
 //!
 //! A refused key or a missing bucket is not retried at all.

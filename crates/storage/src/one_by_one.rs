@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -11,12 +11,15 @@ use object_store::aws::AmazonS3;
 use object_store::client::{
     ClientOptions, HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector,
 };
+use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+
+use crate::patience::Patience;
 
 const STORE: &str = "S3";
 const SIGNED_FOR: Duration = Duration::from_secs(300);
@@ -30,36 +33,83 @@ const AT_ONCE: usize = 10;
 pub(crate) struct OneByOne {
     inner: AmazonS3,
     http: Arc<HttpClient>,
+    patience: Patience,
+}
+
+/// What one request to remove a file ended with.
+enum Answered {
+    Removed,
+    /// Another request may have more luck.
+    Again(Error),
+    Refused(Error),
 }
 
 impl OneByOne {
-    pub(crate) fn new(inner: AmazonS3) -> Result<Self> {
-        let options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_connect_timeout(Duration::from_secs(3))
-            .with_timeout(Duration::from_secs(9));
+    pub(crate) fn new(inner: AmazonS3, patience: Patience) -> Result<Self> {
+        let mut options = ClientOptions::new().with_allow_http(true);
+        for (key, value) in patience.timeouts() {
+            options = options.with_config(key, value);
+        }
         let http = Arc::new(ReqwestConnector::default().connect(&options)?);
-        Ok(Self { inner, http })
+        Ok(Self { inner, http, patience })
     }
 
+    /// Removes a file, with as many attempts as the client itself makes.
     async fn remove(&self, path: &Path) -> Result<()> {
-        let generic =
-            |source: Box<dyn std::error::Error + Send + Sync>| Error::Generic { store: STORE, source };
-        let method = "DELETE".parse().map_err(|e| generic(Box::new(e)))?;
-        let url = self.inner.signed_url(method, path, SIGNED_FOR).await?;
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
-        *request.method_mut() = "DELETE".parse().map_err(|e| generic(Box::new(e)))?;
-        *request.uri_mut() = url.as_str().parse().map_err(|_| generic("a URL that is no URI".into()))?;
+        let retry = self.patience.retry();
+        let (start, mut pause) = (Instant::now(), retry.backoff.init_backoff);
+        for attempt in 0.. {
+            match self.ask_to_remove(path).await {
+                Answered::Removed => break,
+                Answered::Again(_)
+                    if attempt < retry.max_retries && start.elapsed() + pause < retry.retry_timeout =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause = pause.mul_f64(retry.backoff.base).min(retry.backoff.max_backoff);
+                }
+                Answered::Again(error) | Answered::Refused(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_to_remove(&self, path: &Path) -> Answered {
+        let request = match self.request(path).await {
+            Ok(request) => request,
+            Err(error) => return Answered::Refused(error),
+        };
         // The URL holds a signature: it must not become a part of the message.
-        let answer = self.http.execute(request).await.map_err(|e| generic(Box::new(e)))?;
+        let answer = match self.http.execute(request).await {
+            Ok(answer) => answer,
+            Err(error) => return Answered::Again(generic(error)),
+        };
         let status = answer.status();
         if status.is_success() || status.as_u16() == 404 {
-            return Ok(());
+            return Answered::Removed;
         }
-        let body = answer.into_body().bytes().await.map_err(|e| generic(Box::new(e)))?;
+        let body = match answer.into_body().bytes().await {
+            Ok(body) => body,
+            Err(error) => return Answered::Again(generic(error)),
+        };
         let body = String::from_utf8_lossy(&body);
-        Err(generic(format!("Server returned non-2xx status code: {status}: {body}").into()))
+        let error = generic(format!("Server returned non-2xx status code: {status}: {body}"));
+        if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+            return Answered::Again(error);
+        }
+        Answered::Refused(error)
     }
+
+    async fn request(&self, path: &Path) -> Result<HttpRequest> {
+        let url = self.inner.signed_url("DELETE".parse().map_err(generic)?, path, SIGNED_FOR).await?;
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.method_mut() = "DELETE".parse().map_err(generic)?;
+        *request.uri_mut() = url.as_str().parse().map_err(|_| generic("a URL that is no URI"))?;
+        Ok(request)
+    }
+}
+
+fn generic(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Generic { store: STORE, source: source.into() }
 }
 
 impl fmt::Debug for OneByOne {
@@ -75,6 +125,21 @@ impl fmt::Display for OneByOne {
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+impl PaginatedListStore for OneByOne {
+    fn list_paginated<'s, 'p, 'a>(
+        &'s self,
+        prefix: Option<&'p str>,
+        options: PaginatedListOptions,
+    ) -> Answer<'a, PaginatedListResult>
+    where
+        's: 'a,
+        'p: 'a,
+        Self: 'a,
+    {
+        self.inner.list_paginated(prefix, options)
+    }
+}
 
 // Everything but removing is the client's own.
 impl ObjectStore for OneByOne {

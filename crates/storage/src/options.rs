@@ -38,7 +38,8 @@ pub struct BucketOptions {
     pub access_key: Option<Secret>,
     /// The secret key (Azure: the account's key, or a SAS token) that belongs to the access key.
     pub secret_key: Option<Secret>,
-    /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts more.
+    /// Whether an endpoint without a scheme is https. A scheme in the endpoint counts
+    /// more, and a cloud's own host is always https.
     pub use_ssl: Option<bool>,
     /// Whether the machine's own role is asked for credentials, and keys are ignored.
     pub use_iam: bool,

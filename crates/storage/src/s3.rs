@@ -95,7 +95,7 @@ impl S3 {
             cloud: self.cloud,
             endpoint: self.endpoint_text(),
             name: self.bucket.clone(),
-            has_credentials: self.credential.is_some() || self.has_other_credentials(),
+            has_credentials: self.credential.is_some() || self.skips_signature(),
             use_iam: self.use_iam,
             has_leading_slash: self.has_leading_slash,
         }
@@ -106,7 +106,8 @@ impl S3 {
         let is_amazon = self.endpoint.as_ref().is_none_or(|url| endpoint::owner(url) == Some(Cloud::Aws));
         self.credential.is_some()
             || self.use_iam
-            || (self.cloud == Cloud::Aws && (is_amazon || self.has_other_credentials()))
+            || self.skips_signature()
+            || (self.cloud == Cloud::Aws && (is_amazon || self.is_handed_credentials()))
     }
 
     pub(crate) fn builder(&self, patience: Patience) -> AmazonS3Builder {
@@ -134,12 +135,13 @@ impl S3 {
         builder
     }
 
-    /// Returns whether something other than a key pair can let a request through.
-    fn has_other_credentials(&self) -> bool {
-        self.others.iter().any(|(key, value)| match key {
-            Key::SkipSignature => is_true(value),
-            key => dialect::hands_out_credentials(*key),
-        })
+    fn skips_signature(&self) -> bool {
+        self.others.iter().any(|(key, value)| matches!(key, Key::SkipSignature) && is_true(value))
+    }
+
+    /// Returns whether the environment says who hands out credentials.
+    fn is_handed_credentials(&self) -> bool {
+        self.others.iter().any(|(key, _)| dialect::hands_out_credentials(*key))
     }
 
     fn endpoint_text(&self) -> String {

@@ -106,14 +106,11 @@ impl Storage {
     /// * Only reading is made for it: [`Storage::get`], [`Storage::exists`],
     ///   [`Storage::check_readable`], and from [`Storage::store`] `get`, `head` and
     ///   ranges. A listing or a removal through the store is about other keys.
-    /// * [`Storage::display`] writes `s3://bucket//var/lib/db`; the
-    ///   [`Storage::base_url`] differs, so that both can be registered.
+    /// * [`Storage::display`] writes `s3://bucket//var/lib/db`.
     pub fn with_leading_slash(&self) -> Option<Self> {
         let s3 = self.remote.as_ref()?.s3.as_ref()?;
         let clients = Clients::with_leading_slash(s3).ok()?;
-        let scheme = clients.bucket.cloud.scheme();
-        let base_url = Url::parse(&format!("{scheme}-slash://{}/", clients.bucket.name)).ok()?;
-        Some(Self::of_clients(clients, base_url, self.prefix.clone()))
+        Some(Self::of_clients(clients, self.base_url.clone(), self.prefix.clone()))
     }
 
     /// Returns the store to read and write rows through.
@@ -266,8 +263,8 @@ impl Storage {
         let source = Cause::from(error);
         let source = match &self.remote {
             None => source,
-            Some(remote) => match remote.bucket.fault(action, source) {
-                Ok(fault) => return fault,
+            Some(remote) => match remote.bucket.classify(action, source) {
+                Ok(error) => return error,
                 Err(source) => source,
             },
         };

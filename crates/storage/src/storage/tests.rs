@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -34,6 +35,45 @@ fn server(answer: &'static str) -> String {
         }
     });
     endpoint
+}
+
+/// Answers each request as the script says of its first line, with status and body,
+/// or not at all. Returns the endpoint and the first lines.
+fn scripted(
+    script: impl Fn(&str) -> Option<(&'static str, &'static str)> + Send + 'static,
+) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
+    thread::spawn(move || {
+        let mut unanswered = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 8192];
+            let length = stream.read(&mut bytes).unwrap();
+            let line = String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or("").to_owned();
+            let answer = script(&line);
+            seen.lock().unwrap().push(line);
+            match answer {
+                Some((status, body)) => write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nConnection: close\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+                .unwrap(),
+                None => unanswered.push(stream),
+            }
+        }
+    });
+    (endpoint, requests)
+}
+
+const EMPTY_LIST: (&str, &str) = ("200 OK", "<ListBucketResult></ListBucketResult>");
+const REMOVED: (&str, &str) = ("200 OK", "<DeleteResult><Deleted><Key>k</Key></Deleted></DeleteResult>");
+
+fn removals(requests: &Mutex<Vec<String>>) -> usize {
+    requests.lock().unwrap().iter().filter(|line| line.starts_with("POST /bucket?delete")).count()
 }
 
 fn chain(error: &Error) -> String {
@@ -163,7 +203,6 @@ fn leading_slash_shows_in_every_text() {
     let file = slashed.child("tables/1");
     assert_eq!(slashed.display(&file), "s3://bucket//var/lib/db/tables/1");
     assert_eq!(slashed.import_path(&file), "/var/lib/db/tables/1");
-    assert_ne!(slashed.base_url(), storage.base_url());
     assert_eq!(format!("{slashed:?}"), "Storage(s3://bucket//var/lib/db)");
     assert!(Storage::local(FsPath::new("/data")).unwrap().with_leading_slash().is_none());
 }
@@ -270,4 +309,162 @@ async fn server_that_is_not_s3_is_reported_by_its_answer() {
     let text = chain(&error);
     assert!(text.starts_with("cannot list `s3://bucket/dump`: "), "{text}");
     assert!(text.ends_with("what is?"), "{text}");
+}
+
+#[tokio::test]
+async fn file_of_a_check_is_removed_when_its_writing_fails() {
+    let (endpoint, requests) = scripted(|line| {
+        Some(match line.split(' ').next() {
+            Some("PUT") => ("400 Bad Request", "what is?"),
+            Some("POST") => REMOVED,
+            _ => EMPTY_LIST,
+        })
+    });
+    let error = s3(&endpoint, "dump").check_bucket().await.unwrap_err();
+    assert!(matches!(error, Error::Store { action: "write", .. }), "{}", chain(&error));
+    assert_eq!(removals(&requests), 1);
+}
+
+#[tokio::test]
+async fn file_of_a_check_that_stays_is_named() {
+    for (put, text) in [
+        (("200 OK", ""), "refuses to remove in bucket `bucket`"),
+        (("400 Bad Request", "what is?"), "what is?"),
+    ] {
+        let (endpoint, _) = scripted(move |line| {
+            Some(match line {
+                line if line.starts_with("PUT") => put,
+                line if line.starts_with("POST") => ("403 Forbidden", ""),
+                line if line.contains("m2m-check") => {
+                    ("200 OK", "m2m checks that this bucket can be written")
+                }
+                _ => EMPTY_LIST,
+            })
+        });
+        let error = s3(&endpoint, "dump").check_bucket().await.unwrap_err();
+        let chain = chain(&error);
+        assert!(matches!(error, Error::CheckFileLeft { .. }), "{chain}");
+        assert!(chain.starts_with("cannot remove `s3://bucket/dump/.m2m-check-"), "{chain}");
+        assert!(chain.contains(text), "{chain}");
+    }
+}
+
+#[tokio::test]
+async fn refused_check_leaves_nothing_to_remove() {
+    let (endpoint, requests) =
+        scripted(|line| Some(if line.starts_with("PUT") { ("403 Forbidden", "") } else { EMPTY_LIST }));
+    let error = s3(&endpoint, "dump").check_bucket().await.unwrap_err();
+    assert!(matches!(error, Error::Denied { action: "write", .. }), "{}", chain(&error));
+    assert_eq!(removals(&requests), 0);
+}
+
+#[tokio::test]
+async fn file_of_a_check_that_is_interrupted_is_removed() {
+    let (endpoint, requests) = scripted(|line| match line.split(' ').next() {
+        Some("PUT") => None,
+        Some("POST") => Some(REMOVED),
+        _ => Some(EMPTY_LIST),
+    });
+    let storage = s3(&endpoint, "dump");
+    let interrupted = tokio::time::timeout(Duration::from_secs(2), storage.check_bucket()).await;
+    assert!(interrupted.is_err());
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if removals(&requests) > 0 {
+            return;
+        }
+    }
+    panic!("{:?}", requests.lock().unwrap());
+}
+
+#[tokio::test]
+async fn removal_one_by_one_is_tried_again() {
+    let requests = Mutex::new(0);
+    let (endpoint, seen) = scripted(move |_| {
+        let mut number = requests.lock().unwrap();
+        *number += 1;
+        Some(match *number {
+            1 => ("503 Slow Down", "<Error><Code>SlowDown</Code></Error>"),
+            2 => ("429 Too Many Requests", ""),
+            3 => ("204 No Content", ""),
+            _ => ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>"),
+        })
+    });
+    let options = BucketOptions { cloud: Some(Cloud::Gcp), ..options(&endpoint) };
+    let storage = Storage::bucket_in("bucket", "", &options, &Environment::default()).unwrap();
+    storage.delete(&storage.child("x")).await.unwrap();
+    assert_eq!(seen.lock().unwrap().len(), 3);
+    let error = storage.delete(&storage.child("x")).await.unwrap_err();
+    assert!(matches!(error, Error::Denied { action: "remove", .. }), "{}", chain(&error));
+    let lines = seen.lock().unwrap();
+    assert!(lines.len() == 4 && lines.iter().all(|line| line.starts_with("DELETE /bucket/x?")), "{lines:?}");
+}
+
+/// The client says by its words alone what status it was answered, and by which server.
+#[tokio::test]
+async fn words_of_the_client_are_understood() {
+    for (status, is_denied) in [("403 Forbidden", true), ("401 Unauthorized", false)] {
+        let (endpoint, _) = scripted(move |_| Some((status, "")));
+        let azure = BucketOptions {
+            cloud: Some(Cloud::Azure),
+            secret_key: Some(Secret::from("c3dvcmRmaXNo")),
+            ..options(&endpoint)
+        };
+        let google = BucketOptions {
+            cloud: Some(Cloud::Gcp),
+            endpoint: Some(endpoint.clone()),
+            ..BucketOptions::default()
+        };
+        for options in [options(&endpoint), azure, google] {
+            let storage = Storage::bucket_in("bucket", "", &options, &Environment::default()).unwrap();
+            let file = storage.child("x");
+            for (action, error) in [
+                ("list", storage.check_readable().await.unwrap_err()),
+                ("read", storage.get(&file).await.unwrap_err()),
+                ("write", storage.put_atomic(&file, Bytes::new()).await.unwrap_err()),
+            ] {
+                let text = format!("{action}, {:?}: {}", options.cloud, chain(&error));
+                match error {
+                    Error::Denied { action: refused, .. } => {
+                        assert!(is_denied && refused == action, "{text}")
+                    }
+                    error => {
+                        assert!(!is_denied && matches!(error, Error::CredentialsRefused { .. }), "{text}")
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn right_to_remove_is_missed_by_its_code() {
+    let (endpoint, _) = scripted(|_| {
+        Some((
+            "200 OK",
+            "<DeleteResult><Error><Key>x</Key><Code>AccessDenied</Code><Message>No</Message></Error></DeleteResult>",
+        ))
+    });
+    let storage = s3(&endpoint, "");
+    let error = storage.delete(&storage.child("x")).await.unwrap_err();
+    assert!(matches!(error, Error::Denied { action: "remove", .. }), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn server_that_hands_out_no_credentials_is_told_from_the_bucket() {
+    let (metadata, _) = scripted(|_| Some(("404 Not Found", "no role here")));
+    let (bucket, requests) = scripted(|_| Some(EMPTY_LIST));
+    let metadata = format!("http://{metadata}");
+    let variables = ["AWS_METADATA_ENDPOINT", "IDENTITY_ENDPOINT"];
+    let environment = Environment::new(variables.map(|name| (name.to_owned(), metadata.clone())));
+    for cloud in [Cloud::Aws, Cloud::Azure] {
+        let endpoint = if cloud == Cloud::Aws { bucket.clone() } else { format!("https://{bucket}") };
+        let options = BucketOptions { cloud: Some(cloud), use_iam: true, ..options(&endpoint) };
+        let storage = Storage::bucket_in("bucket", "", &options, &environment).unwrap();
+        let error = storage.check_readable().await.unwrap_err();
+        let chain = chain(&error);
+        assert!(matches!(error, Error::NoCredentials { source: Some(_), .. }), "{cloud}: {chain}");
+        assert!(chain.contains("let this machine have a role"), "{chain}");
+    }
+    assert!(requests.lock().unwrap().is_empty());
 }
