@@ -142,6 +142,7 @@ async fn writing_is_refused(storage: &Storage) {
     let error = storage.check_bucket().await.unwrap_err();
     assert!(matches!(error, Error::Denied { action: "write", .. }), "{error:?}");
     assert!(error.to_string().contains("refuses to write"), "{error}");
+    assert_eq!(names(storage).await, [""; 0], "the check left something behind");
 }
 
 #[tokio::test]
@@ -152,6 +153,9 @@ async fn seaweedfs_behaves() {
     wrong_key_is_refused(&bucket, &options, "swordfish").await;
     let unknown = BucketOptions { access_key: Some(Secret::from("nobody")), ..options };
     wrong_key_is_refused(&bucket, &unknown, "swordfish").await;
+    let (reader, secret) = (variable("S3_READONLY_ACCESS_KEY"), variable("S3_READONLY_SECRET_KEY"));
+    let reader = keys(Cloud::Aws, &variable("M2M_TEST_S3_ENDPOINT"), &reader, &secret);
+    writing_is_refused(&open(&bucket, &reader)).await;
 }
 
 #[tokio::test]
