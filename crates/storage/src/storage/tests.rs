@@ -426,10 +426,10 @@ async fn words_of_the_client_are_understood() {
                 let text = format!("{action}, {:?}: {}", options.cloud, chain(&error));
                 match error {
                     Error::Denied { action: refused, .. } => {
-                        assert!(is_denied && refused == action, "{text}")
+                        assert!(is_denied && refused == action, "{text}");
                     }
                     error => {
-                        assert!(!is_denied && matches!(error, Error::CredentialsRefused { .. }), "{text}")
+                        assert!(!is_denied && matches!(error, Error::CredentialsRefused { .. }), "{text}");
                     }
                 }
             }
