@@ -25,8 +25,7 @@ need xz xz-utils
 need cc build-essential
 
 say "Building m2m (about 7 minutes on two cores the first time)"
-# The same features as the tests, so that nothing is built twice.
-cargo build --workspace --locked
+cargo build --locked
 PATH=${CARGO_TARGET_DIR:-$PWD/target}/debug:$PATH
 
 say "Starting Milvus 2.3.5 and an S3 server (about a minute the first time)"
