@@ -44,14 +44,15 @@ ARROWS = {
     "m2m-catalog": {"m2m-segment"},
     "m2m-storage": set(),
     "m2m-milvus": set(),
+    "m2m-numpy": set(),
     "m2m-datasource": {"m2m-segment", "m2m-catalog", "m2m-storage"},
     "m2m-sink": {"m2m-segment", "m2m-storage"},
     "m2m-migration": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-datasource", "m2m-sink"},
-    "m2m": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-datasource", "m2m-sink", "m2m-migration"},
+    "m2m": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-numpy", "m2m-datasource", "m2m-sink", "m2m-migration"},
 }
 
 # The members that may name a crate of DataFusion.
-DATAFUSION_HOMES = {"m2m-datasource", "m2m-sink", "m2m-migration", "m2m"}
+DATAFUSION_HOMES = {"m2m-numpy", "m2m-datasource", "m2m-sink", "m2m-migration", "m2m"}
 
 # The segment crate turns bytes into values and knows nothing of where they come from.
 PURE = "m2m-segment"

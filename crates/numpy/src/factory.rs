@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `CREATE EXTERNAL TABLE … STORED AS NPY` and `NPZ`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
+use datafusion::error::Result as DFResult;
+use datafusion::logical_expr::CreateExternalTable;
+
+use crate::arrays::Kind;
+use crate::error::{Error, Result};
+use crate::table::NumpyTable;
+
+const BINARY: &str = "binary";
+/// What stands before the names of options that the parser knows nothing of.
+const FORMAT: &str = "format.";
+
+/// Makes tables of NumPy files.
+#[derive(Clone, Copy, Debug)]
+pub struct NumpyTableFactory {
+    kind: Kind,
+}
+
+impl NumpyTableFactory {
+    /// Returns the factory of `STORED AS NPY`.
+    #[must_use]
+    pub fn npy() -> Self {
+        Self { kind: Kind::Npy }
+    }
+
+    /// Returns the factory of `STORED AS NPZ`.
+    #[must_use]
+    pub fn npz() -> Self {
+        Self { kind: Kind::Npz }
+    }
+}
+
+#[async_trait]
+impl TableProviderFactory for NumpyTableFactory {
+    async fn create(
+        &self,
+        state: &dyn Session,
+        cmd: &CreateExternalTable,
+    ) -> DFResult<Arc<dyn TableProvider>> {
+        refuse_clauses(cmd)?;
+        let binary = binary(&cmd.options)?;
+        let location = location(&cmd.locations)?;
+        let table = NumpyTable::open(state, location, self.kind, binary).await?;
+        Ok(Arc::new(table.defined_by(cmd.definition.clone())))
+    }
+}
+
+/// Refuses what a NumPy file cannot be told.
+fn refuse_clauses(cmd: &CreateExternalTable) -> Result<()> {
+    let clauses = [
+        (!cmd.schema.fields().is_empty(), "list of columns", "names and types are those of the arrays"),
+        (!cmd.table_partition_cols.is_empty(), "PARTITIONED BY", "create a table for each folder"),
+        (!cmd.order_exprs.is_empty(), "WITH ORDER", "sort in the query"),
+        (cmd.unbounded, "UNBOUNDED", "a file has an end"),
+        (cmd.constraints.iter().next().is_some(), "constraints", "check them by a query"),
+    ];
+    match clauses.into_iter().find(|(is_given, ..)| *is_given) {
+        Some((_, clause, remedy)) => Err(Error::Clause { clause, remedy }),
+        None => Ok(()),
+    }
+}
+
+fn location(locations: &[String]) -> Result<&str> {
+    match locations {
+        [location] => Ok(location),
+        _ => {
+            let remedy = "put the files into one folder, or create a table for each";
+            Err(Error::Clause { clause: "list of locations", remedy })
+        }
+    }
+}
+
+/// The value of the one option.
+fn binary(options: &HashMap<String, String>) -> Result<bool> {
+    let mut binary = false;
+    for (option, value) in options {
+        let option = option.strip_prefix(FORMAT).unwrap_or(option);
+        if option != BINARY {
+            return Err(Error::UnknownOption { option: option.to_owned(), known: "`binary`" });
+        }
+        binary = match value.to_ascii_lowercase().as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(Error::OptionValue { option: BINARY, found: value.clone() }),
+        };
+    }
+    Ok(binary)
+}
