@@ -39,6 +39,99 @@ pub fn l2_norm(vector: &[f32]) -> f64 {
     inner_product(vector, vector).sqrt()
 }
 
+/// Returns whether no component is NaN or infinite.
+#[must_use]
+pub fn is_finite(vector: &[f32]) -> bool {
+    // All of a block is looked at before a decision: a loop without a way out is
+    // one for vector instructions.
+    let of_block =
+        |block: &[f32]| block.iter().fold(true, |so_far, component| so_far & component.is_finite());
+    vector.chunks(16 * LANES).all(of_block)
+}
+
+/// Appends the vector made as long as 1. What has no direction, zeros or
+/// lengths that are not finite, stays as it is.
+pub fn normalize(vector: &[f32], normalized: &mut Vec<f32>) {
+    let norm = l2_norm(vector);
+    let divisor = if norm > 0.0 && norm.is_finite() { norm } else { 1.0 };
+    #[expect(clippy::cast_possible_truncation, reason = "a share of the norm is rounded to a float")]
+    normalized.extend(vector.iter().map(|&component| (f64::from(component) / divisor) as f32));
+}
+
+/// A distance of float vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FloatDistance {
+    /// [`l2`].
+    L2,
+    /// [`inner_product`].
+    InnerProduct,
+    /// [`cosine`].
+    Cosine,
+}
+
+impl FloatDistance {
+    /// Returns the distance of two vectors.
+    #[must_use]
+    pub fn of(self, one: &[f32], other: &[f32]) -> f64 {
+        match self {
+            Self::L2 => l2(one, other),
+            Self::InnerProduct => inner_product(one, other),
+            Self::Cosine => cosine(one, other),
+        }
+    }
+
+    /// Appends the distances of one vector to each of many that stand one
+    /// behind the other in a block.
+    pub fn of_each(self, block: &[f32], vector: &[f32], distances: &mut Vec<f64>) {
+        let rows = block.chunks_exact(vector.len().max(1));
+        match self {
+            Self::L2 => distances.extend(rows.map(|row| l2(row, vector))),
+            Self::InnerProduct => distances.extend(rows.map(|row| inner_product(row, vector))),
+            Self::Cosine => {
+                let norm = l2_norm(vector);
+                let of_row = |row: &[f32]| 1.0 - inner_product(row, vector) / (l2_norm(row) * norm);
+                distances.extend(rows.map(of_row));
+            }
+        }
+    }
+}
+
+/// A distance of binary vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryDistance {
+    /// [`hamming`].
+    Hamming,
+    /// [`jaccard`].
+    Jaccard,
+    /// [`tanimoto`].
+    Tanimoto,
+}
+
+impl BinaryDistance {
+    /// Returns the distance of two vectors.
+    #[must_use]
+    pub fn of(self, one: &[u8], other: &[u8]) -> f64 {
+        match self {
+            Self::Hamming => hamming(one, other) as f64,
+            Self::Jaccard => jaccard(one, other),
+            Self::Tanimoto => tanimoto(one, other),
+        }
+    }
+
+    /// Appends the distances of one vector to each of many that stand one
+    /// behind the other in a block.
+    pub fn of_each(self, block: &[u8], vector: &[u8], distances: &mut Vec<f64>) {
+        let rows = block.chunks_exact(vector.len().max(1));
+        distances.extend(rows.map(|row| self.of(row, vector)));
+    }
+}
+
+/// Appends the lengths of vectors of `dimension` components that stand one
+/// behind the other in a block.
+pub fn l2_norms(block: &[f32], dimension: usize, norms: &mut Vec<f64>) {
+    norms.extend(block.chunks_exact(dimension.max(1)).map(l2_norm));
+}
+
 /// Returns how many bits differ.
 #[must_use]
 pub fn hamming(one: &[u8], other: &[u8]) -> u64 {
@@ -91,6 +184,57 @@ mod tests {
 
     fn close(found: f64, expected: f64, scale: f64) -> bool {
         found == expected || (found - expected).abs() <= 1e-12 * scale.max(f64::MIN_POSITIVE)
+    }
+
+    #[test]
+    fn a_block_gives_what_each_of_its_vectors_gives() {
+        let block: Vec<f32> = (0..7 * 19u8).map(|number| f32::from(number) - 60.0).collect();
+        let vector: Vec<f32> = (0..19u8).map(|number| f32::from(number) * 0.25).collect();
+        for distance in [FloatDistance::L2, FloatDistance::InnerProduct, FloatDistance::Cosine] {
+            let mut distances = Vec::new();
+            distance.of_each(&block, &vector, &mut distances);
+            let one_by_one: Vec<f64> = block.chunks(19).map(|row| distance.of(row, &vector)).collect();
+            assert_eq!(distances, one_by_one, "{distance:?}");
+        }
+        let block: Vec<u8> = (0..=251).collect();
+        for distance in [BinaryDistance::Hamming, BinaryDistance::Jaccard, BinaryDistance::Tanimoto] {
+            let mut distances = Vec::new();
+            distance.of_each(&block, &[7, 0, 255, 1], &mut distances);
+            let one_by_one: Vec<f64> = block.chunks(4).map(|row| distance.of(row, &[7, 0, 255, 1])).collect();
+            assert_eq!(distances, one_by_one, "{distance:?}");
+        }
+        let mut norms = Vec::new();
+        l2_norms(&[3.0, 4.0, 0.0, -2.0], 2, &mut norms);
+        assert_eq!(norms, [5.0, 2.0]);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_found_in_every_place() {
+        for length in [1, 7, 128, 300] {
+            let vector = vec![f32::MAX; length];
+            assert!(is_finite(&vector));
+            for at in 0..length {
+                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let mut vector = vector.clone();
+                    vector[at] = value;
+                    assert!(!is_finite(&vector), "{value} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_normalized_vector_is_as_long_as_one_or_has_no_direction() {
+        for vector in [vec![3.0f32, 4.0], vec![1e-30, 0.0, 1e-30], vec![3e38, 3e38]] {
+            let mut normalized = Vec::new();
+            normalize(&vector, &mut normalized);
+            assert!((l2_norm(&normalized) - 1.0).abs() < 1e-6, "{normalized:?}");
+        }
+        for vector in [vec![], vec![0.0, -0.0], vec![f32::INFINITY, 1.0]] {
+            let mut normalized = Vec::new();
+            normalize(&vector, &mut normalized);
+            assert_eq!(normalized, vector);
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
-use m2m_segment::distance;
+use m2m_segment::distance::BinaryDistance;
 
 use super::operand::{Operand, binary_type, check_count, check_dimensions};
 
@@ -34,13 +34,32 @@ impl BinaryFunction {
             .map(|kind| Self { kind, signature: Signature::user_defined(Volatility::Immutable) })
     }
 
-    fn distance(&self, one: &[u8], other: &[u8]) -> Result<f64> {
-        check_dimensions(self.name(), "bits", one.len() * 8, other.len() * 8)?;
-        Ok(match self.kind {
-            Kind::Hamming => distance::hamming(one, other) as f64,
-            Kind::Jaccard => distance::jaccard(one, other),
-            Kind::Tanimoto => distance::tanimoto(one, other),
-        })
+    fn distance(&self) -> BinaryDistance {
+        match self.kind {
+            Kind::Hamming => BinaryDistance::Hamming,
+            Kind::Jaccard => BinaryDistance::Jaccard,
+            Kind::Tanimoto => BinaryDistance::Tanimoto,
+        }
+    }
+
+    fn distances(&self, one: &Operand, other: &Operand, rows: usize) -> Result<Float64Array> {
+        let distance = self.distance();
+        // All three are symmetric: the column is the one and the literal the other.
+        let (column, literal) = if one.literal_bytes().is_some() { (other, one) } else { (one, other) };
+        if let (Some((block, width)), Some(literal)) = (column.byte_block(rows), literal.literal_bytes()) {
+            check_dimensions(self.name(), "bits", width * 8, literal.len() * 8)?;
+            let mut distances = Vec::with_capacity(rows);
+            distance.of_each(block, literal, &mut distances);
+            return Ok(Float64Array::from(distances));
+        }
+        let of_row = |row| match (one.bytes(row), other.bytes(row)) {
+            (Some(one), Some(other)) => {
+                check_dimensions(self.name(), "bits", one.len() * 8, other.len() * 8)?;
+                Ok(Some(distance.of(one, other)))
+            }
+            _ => Ok(None),
+        };
+        (0..rows).map(of_row).collect()
     }
 }
 
@@ -78,11 +97,7 @@ impl ScalarUDFImpl for BinaryFunction {
         let is_scalar = [one, other].iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { args.number_rows };
         let (one, other) = (Operand::new(self.name(), 1, one)?, Operand::new(self.name(), 2, other)?);
-        let of_row = |row| match (one.bytes(row), other.bytes(row)) {
-            (Some(one), Some(other)) => self.distance(one, other).map(Some),
-            _ => Ok(None),
-        };
-        let distances: ArrayRef = Arc::new((0..rows).map(of_row).collect::<Result<Float64Array>>()?);
+        let distances: ArrayRef = Arc::new(self.distances(&one, &other, rows)?);
         if is_scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&distances, 0)?));
         }

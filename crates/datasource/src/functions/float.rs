@@ -10,14 +10,11 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use m2m_segment::distance;
+use m2m_segment::distance::{self, FloatDistance};
 
 use super::operand::{Operand, binary_type, check_count, check_dimensions, float_type};
 
 const BITS: i64 = 8;
-
-/// A distance of two vectors.
-type Distance = fn(&[f32], &[f32]) -> f64;
 
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,11 +59,11 @@ impl FloatFunction {
     }
 
     /// The distance of two vectors; nothing for a function of one.
-    fn distance(&self) -> Option<Distance> {
+    fn distance(&self) -> Option<FloatDistance> {
         match self.kind {
-            Kind::L2Distance => Some(distance::l2),
-            Kind::InnerProduct => Some(distance::inner_product),
-            Kind::CosineDistance => Some(distance::cosine),
+            Kind::L2Distance => Some(FloatDistance::L2),
+            Kind::InnerProduct => Some(FloatDistance::InnerProduct),
+            Kind::CosineDistance => Some(FloatDistance::Cosine),
             _ => None,
         }
     }
@@ -136,11 +133,27 @@ impl ScalarUDFImpl for FloatFunction {
 }
 
 impl FloatFunction {
-    fn distances(&self, one: &Operand, other: &Operand, rows: usize, distance: Distance) -> Result<ArrayRef> {
+    fn distances(
+        &self,
+        one: &Operand,
+        other: &Operand,
+        rows: usize,
+        distance: FloatDistance,
+    ) -> Result<ArrayRef> {
+        // All three are symmetric: the column is the one and the literal the other.
+        let (column, literal) = if one.literal_floats().is_some() { (other, one) } else { (one, other) };
+        if let (Some((block, dimension)), Some(literal)) =
+            (column.float_block(rows), literal.literal_floats())
+        {
+            check_dimensions(self.name(), "components", dimension, literal.len())?;
+            let mut distances = Vec::with_capacity(rows);
+            distance.of_each(block, literal, &mut distances);
+            return Ok(Arc::new(Float64Array::from(distances)));
+        }
         let of_row = |row| match (one.floats(row), other.floats(row)) {
             (Some(one), Some(other)) => {
                 check_dimensions(self.name(), "components", one.len(), other.len())?;
-                Ok(Some(distance(one, other)))
+                Ok(Some(distance.of(one, other)))
             }
             _ => Ok(None),
         };
@@ -150,12 +163,20 @@ impl FloatFunction {
     fn of_one(&self, vectors: &Operand, rows: usize, field: &FieldRef) -> Result<ArrayRef> {
         let floats = |row| vectors.floats(row);
         Ok(match self.kind {
-            Kind::L2Norm => {
-                Arc::new((0..rows).map(|row| floats(row).map(distance::l2_norm)).collect::<Float64Array>())
-            }
+            Kind::L2Norm => match vectors.float_block(rows) {
+                Some((block, dimension)) => {
+                    let mut norms = Vec::with_capacity(rows);
+                    distance::l2_norms(block, dimension, &mut norms);
+                    Arc::new(Float64Array::from(norms))
+                }
+                None => {
+                    let norms = (0..rows).map(|row| floats(row).map(distance::l2_norm));
+                    Arc::new(norms.collect::<Float64Array>())
+                }
+            },
             Kind::IsFinite => {
-                let is_finite = |vector: &[f32]| vector.iter().all(|component| component.is_finite());
-                Arc::new((0..rows).map(|row| floats(row).map(is_finite)).collect::<BooleanArray>())
+                let is_finite = |row| floats(row).map(distance::is_finite);
+                Arc::new((0..rows).map(is_finite).collect::<BooleanArray>())
             }
             Kind::VectorDims => {
                 let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
@@ -177,14 +198,6 @@ fn item() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Float32, true))
 }
 
-/// Makes a vector as long as 1. What has no direction stays as it is.
-fn normalize(vector: &[f32]) -> impl Iterator<Item = f32> {
-    let norm = distance::l2_norm(vector);
-    let divisor = if norm > 0.0 { norm } else { 1.0 };
-    #[expect(clippy::cast_possible_truncation, reason = "a share of the norm is rounded to a float")]
-    vector.iter().map(move |&component| (f64::from(component) / divisor) as f32)
-}
-
 fn normalized(vectors: &Operand, rows: usize, width: i32) -> Result<ArrayRef> {
     let length = usize::try_from(width).unwrap_or(0);
     let mut values = Vec::with_capacity(rows * length);
@@ -192,7 +205,7 @@ fn normalized(vectors: &Operand, rows: usize, width: i32) -> Result<ArrayRef> {
     for row in 0..rows {
         valid.push(vectors.floats(row).is_some());
         match vectors.floats(row) {
-            Some(vector) => values.extend(normalize(vector)),
+            Some(vector) => distance::normalize(vector, &mut values),
             None => values.resize(values.len() + length, 0.0),
         }
     }
@@ -203,10 +216,13 @@ fn normalized(vectors: &Operand, rows: usize, width: i32) -> Result<ArrayRef> {
 
 fn normalized_lists(vectors: &Operand, rows: usize) -> ArrayRef {
     let mut lists = ListBuilder::new(Float32Builder::new());
+    let mut normalized = Vec::new();
     for row in 0..rows {
         let vector = vectors.floats(row);
         if let Some(vector) = vector {
-            lists.values().extend(normalize(vector).map(Some));
+            normalized.clear();
+            distance::normalize(vector, &mut normalized);
+            lists.values().append_slice(&normalized);
         }
         lists.append(vector.is_some());
     }

@@ -33,6 +33,16 @@ enum Bounds {
 }
 
 impl Rows {
+    /// Where the first row of a column begins and how wide each is, unless rows
+    /// are NULL or of lengths of their own.
+    fn fixed_column(&self) -> Option<(usize, usize)> {
+        let is_whole = !self.is_scalar && self.nulls.as_ref().is_none_or(|nulls| nulls.null_count() == 0);
+        match self.bounds {
+            Bounds::Fixed { start, width } if is_whole => Some((start, width)),
+            _ => None,
+        }
+    }
+
     /// The elements of a row, or nothing when the row is NULL.
     fn range(&self, row: usize) -> Option<std::ops::Range<usize>> {
         let row = if self.is_scalar { 0 } else { row };
@@ -91,6 +101,34 @@ impl Operand {
             DataFusionError::Internal(format!("`{function}` was called with {}", values.data_type()))
         })?;
         Ok(Self::Float { values: values.values().clone(), rows })
+    }
+
+    /// The components of all rows of a column one behind the other, and how many a
+    /// row has; nothing for a literal, and where a row is NULL or has its own length.
+    pub(super) fn float_block(&self, rows: usize) -> Option<(&[f32], usize)> {
+        let Self::Float { values, rows: of } = self else { return None };
+        let (start, width) = of.fixed_column()?;
+        Some((values.get(start..start + rows * width)?, width)).filter(|_| width > 0)
+    }
+
+    /// The components of a literal, unless it is NULL.
+    pub(super) fn literal_floats(&self) -> Option<&[f32]> {
+        let Self::Float { rows, .. } = self else { return None };
+        rows.is_scalar.then(|| self.floats(0)).flatten()
+    }
+
+    /// The bytes of all rows of a column, as [`Operand::float_block`] has them.
+    pub(super) fn byte_block(&self, rows: usize) -> Option<(&[u8], usize)> {
+        let Self::Binary { bytes, rows: of } = self else { return None };
+        let (_, width) = of.fixed_column()?;
+        let fixed = bytes.as_fixed_size_binary_opt()?;
+        Some((fixed.value_data().get(..rows * width)?, width)).filter(|_| width > 0)
+    }
+
+    /// The bytes of a literal, unless it is NULL.
+    pub(super) fn literal_bytes(&self) -> Option<&[u8]> {
+        let Self::Binary { rows, .. } = self else { return None };
+        rows.is_scalar.then(|| self.bytes(0)).flatten()
     }
 
     /// The components of a row, or nothing when the row is NULL or no float vector.
