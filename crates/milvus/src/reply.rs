@@ -35,5 +35,7 @@ replies! {
     ImportResponse
     ListDatabasesResponse
     QueryResults
+    ShowCollectionsResponse
     ShowPartitionsResponse
+    StatisticsResponse
 }

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a server holds, whoever made it: for people who look before and after
+//! a migration.
+
+use std::collections::BTreeMap;
+
+use crate::client::{Call, Client, Service};
+use crate::collections::collection;
+use crate::error::{Error, Result};
+use crate::proto::common::{IndexState, KeyValuePair};
+use crate::proto::milvus as pb;
+use crate::proto::schema::{DataType, FieldSchema};
+
+/// Codes of "there is no index": that of 2.3 and newer, and the old one.
+const NO_INDEX: [i32; 2] = [700, 25];
+
+/// A collection of any schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionOverview {
+    /// The collection's name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// How many shards it has.
+    pub shards: i32,
+    /// Its fields, in the server's order.
+    pub fields: Vec<FieldOverview>,
+}
+
+/// A field of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldOverview {
+    /// The field's name.
+    pub name: String,
+    /// The server's name of its type, such as `Int64` or `FloatVector`; a number
+    /// where it is not known here.
+    pub data_type: String,
+    /// The dimension of a vector.
+    pub dimension: Option<i64>,
+    /// The most bytes of a `VarChar`.
+    pub max_length: Option<i64>,
+    /// Whether it is the primary key.
+    pub is_primary: bool,
+    /// Whether the server makes its values.
+    pub auto_id: bool,
+}
+
+/// An index of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexOverview {
+    /// The index's name.
+    pub name: String,
+    /// The field it is of.
+    pub field: String,
+    /// Its parameters, such as `index_type`, `metric_type` and `params`.
+    pub params: BTreeMap<String, String>,
+    /// Rows that are in it.
+    pub indexed_rows: i64,
+    /// Rows that it is about.
+    pub total_rows: i64,
+    /// The server's name of its state, such as `Finished`.
+    pub state: String,
+}
+
+impl Client {
+    /// The names of the database's collections, in order of names.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn list_collections(&self) -> Result<Vec<String>> {
+        let mut names = self.show_collections(pb::ShowType::All).await?.collection_names;
+        names.sort();
+        Ok(names)
+    }
+
+    /// The collections that are being loaded or are in memory, with the percentage that is.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn loaded_collections(&self) -> Result<BTreeMap<String, i64>> {
+        let answer = self.show_collections(pb::ShowType::InMemory).await?;
+        Ok(answer.collection_names.into_iter().zip(answer.in_memory_percentages).collect())
+    }
+
+    async fn show_collections(&self, kind: pb::ShowType) -> Result<pb::ShowCollectionsResponse> {
+        let call = Call::read("ShowCollections", "the database".to_owned());
+        let message = pb::ShowCollectionsRequest { db_name: self.database(), r#type: kind.into() };
+        self.call(&call, message, |mut service: Service, request| async move {
+            service.show_collections(request).await
+        })
+        .await
+    }
+
+    /// Describes a collection of any schema.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn collection_overview(&self, name: &str) -> Result<CollectionOverview> {
+        let call = Call::read("DescribeCollection", collection(name));
+        let message =
+            pb::DescribeCollectionRequest { db_name: self.database(), collection_name: name.to_owned() };
+        let answer = self
+            .call(&call, message, |mut service: Service, request| async move {
+                service.describe_collection(request).await
+            })
+            .await?;
+        let schema = answer.schema.ok_or_else(|| call.unexpected("a schema", "none"))?;
+        Ok(CollectionOverview {
+            name: name.to_owned(),
+            description: schema.description,
+            shards: answer.shards_num,
+            fields: schema.fields.iter().map(field).collect(),
+        })
+    }
+
+    /// The rows of a collection, or of one partition, that the server has
+    /// written to its storage. Deleted rows count until it compacts them away.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection or partition, or the server does not answer.
+    pub async fn stored_rows(&self, name: &str, partition: Option<&str>) -> Result<i64> {
+        let (db_name, collection_name) = (self.database(), name.to_owned());
+        let call = Call::read("GetStatistics", collection(name));
+        let answer = match partition {
+            None => {
+                let message = pb::GetCollectionStatisticsRequest { db_name, collection_name };
+                self.call(&call, message, |mut service: Service, request| async move {
+                    service.get_collection_statistics(request).await
+                })
+                .await?
+            }
+            Some(partition) => {
+                let partition_name = partition.to_owned();
+                let message = pb::GetPartitionStatisticsRequest { db_name, collection_name, partition_name };
+                self.call(&call, message, |mut service: Service, request| async move {
+                    service.get_partition_statistics(request).await
+                })
+                .await?
+            }
+        };
+        number(&answer.stats, "row_count").ok_or_else(|| call.unexpected("a `row_count`", "none"))
+    }
+
+    /// The indexes of a collection.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn indexes(&self, name: &str) -> Result<Vec<IndexOverview>> {
+        let call = Call::read("DescribeIndex", collection(name));
+        let message = pb::DescribeIndexRequest {
+            db_name: self.database(),
+            collection_name: name.to_owned(),
+            field_name: String::new(),
+        };
+        let answer = self.call(&call, message, |mut service: Service, request| async move {
+            service.describe_index(request).await
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer.index_descriptions.into_iter().map(index).collect()),
+            Err(Error::Refused { code, .. }) if NO_INDEX.contains(&code) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn field(field: &FieldSchema) -> FieldOverview {
+    let data_type = DataType::try_from(field.data_type);
+    FieldOverview {
+        name: field.name.clone(),
+        data_type: data_type.map_or(field.data_type.to_string(), |known| known.as_str_name().to_owned()),
+        dimension: number(&field.type_params, "dim"),
+        max_length: number(&field.type_params, "max_length"),
+        is_primary: field.is_primary_key,
+        auto_id: field.auto_id,
+    }
+}
+
+fn index(index: pb::IndexDescription) -> IndexOverview {
+    let state = IndexState::try_from(index.state);
+    IndexOverview {
+        name: index.index_name,
+        field: index.field_name,
+        indexed_rows: index.indexed_rows,
+        total_rows: index.total_rows,
+        state: state.map_or(index.state.to_string(), |state| state.as_str_name().to_owned()),
+        params: index.params.into_iter().map(|pair| (pair.key, pair.value)).collect(),
+    }
+}
+
+fn number(pairs: &[KeyValuePair], key: &str) -> Option<i64> {
+    pairs.iter().find(|pair| pair.key == key)?.value.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(key: &str, value: &str) -> KeyValuePair {
+        KeyValuePair { key: key.into(), value: value.into() }
+    }
+
+    #[test]
+    fn fields_of_every_type_are_shown_newer_ones_by_number() {
+        let shown = |data_type, params: &[KeyValuePair]| {
+            field(&FieldSchema { data_type, type_params: params.to_vec(), ..FieldSchema::default() })
+        };
+        assert_eq!(shown(5, &[]).data_type, "Int64");
+        assert_eq!(shown(101, &[pair("dim", "128")]).dimension, Some(128));
+        assert_eq!(shown(21, &[pair("max_length", "64")]).max_length, Some(64));
+        let newer = shown(104, &[pair("dim", "many")]);
+        assert_eq!((newer.data_type.as_str(), newer.dimension), ("104", None));
+    }
+
+    #[test]
+    fn an_index_keeps_its_parameters() {
+        let shown = index(pb::IndexDescription {
+            index_name: "v".into(),
+            params: vec![pair("index_type", "HNSW"), pair("metric_type", "L2")],
+            state: 3,
+            ..pb::IndexDescription::default()
+        });
+        assert_eq!((shown.state.as_str(), shown.params["index_type"].as_str()), ("Finished", "HNSW"));
+    }
+}
