@@ -43,6 +43,7 @@ mod dump;
 mod error;
 mod event;
 mod load;
+mod milvus2x;
 mod patience;
 mod plan;
 mod sample;
@@ -54,6 +55,7 @@ pub use dump::{META_FILE, dump, refuse_dump};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use load::{load, read_dump, refuse_existing};
+pub use milvus2x::{MILVUS2X, register_milvus2x};
 pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
 pub use settings::{
     DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings, Selection,

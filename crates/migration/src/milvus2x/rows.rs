@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rows of the tables of schema `milvus2x`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::error::Result as DFResult;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use m2m_milvus::{Client, Error, Result};
+
+/// Questions to the server in flight.
+const AT_ONCE: usize = 8;
+
+/// Which table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Collections,
+    Fields,
+    Indexes,
+    Partitions,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Collections, Self::Fields, Self::Indexes, Self::Partitions];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Collections => "collections",
+            Self::Fields => "fields",
+            Self::Indexes => "indexes",
+            Self::Partitions => "partitions",
+        }
+    }
+
+    fn columns(self) -> &'static [(&'static str, DataType)] {
+        const TEXT: DataType = DataType::Utf8;
+        const NUMBER: DataType = DataType::Int64;
+        const TRUTH: DataType = DataType::Boolean;
+        match self {
+            Self::Collections => &[
+                ("collection", TEXT),
+                ("description", TEXT),
+                ("shards", NUMBER),
+                ("loaded_percent", NUMBER),
+                ("stored_rows", NUMBER),
+                ("live_rows", NUMBER),
+            ],
+            Self::Fields => &[
+                ("collection", TEXT),
+                ("field", TEXT),
+                ("type", TEXT),
+                ("dimension", NUMBER),
+                ("max_length", NUMBER),
+                ("is_primary", TRUTH),
+                ("auto_id", TRUTH),
+            ],
+            Self::Indexes => &[
+                ("collection", TEXT),
+                ("field", TEXT),
+                ("index_name", TEXT),
+                ("index_type", TEXT),
+                ("metric", TEXT),
+                ("params", TEXT),
+                ("state", TEXT),
+                ("indexed_rows", NUMBER),
+                ("total_rows", NUMBER),
+            ],
+            Self::Partitions => {
+                &[("collection", TEXT), ("partition", TEXT), ("stored_rows", NUMBER), ("live_rows", NUMBER)]
+            }
+        }
+    }
+}
+
+/// The columns of a table.
+pub(super) fn schema(kind: Kind) -> SchemaRef {
+    let fields = kind.columns().iter().map(|(name, of)| Field::new(*name, of.clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// One value.
+#[derive(Clone, Debug)]
+enum Cell {
+    Text(Option<String>),
+    Number(Option<i64>),
+    Truth(bool),
+}
+
+/// Rows of cells in the order of the table's columns.
+#[derive(Debug)]
+pub(super) struct Rows(Vec<Vec<Cell>>);
+
+impl Rows {
+    /// The rows as a batch.
+    pub(super) fn batch(&self, schema: &SchemaRef) -> DFResult<RecordBatch> {
+        let columns = schema.fields().iter().enumerate().map(|(at, field)| {
+            let cells = self.0.iter().map(|row| row.get(at));
+            match field.data_type() {
+                DataType::Int64 => Arc::new(cells.map(number).collect::<Int64Array>()) as ArrayRef,
+                DataType::Boolean => Arc::new(cells.map(truth).collect::<BooleanArray>()),
+                _ => Arc::new(cells.map(text).collect::<StringArray>()),
+            }
+        });
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect())?)
+    }
+}
+
+fn number(cell: Option<&Cell>) -> Option<i64> {
+    if let Some(Cell::Number(number)) = cell { *number } else { None }
+}
+
+fn truth(cell: Option<&Cell>) -> Option<bool> {
+    if let Some(Cell::Truth(truth)) = cell { Some(*truth) } else { None }
+}
+
+fn text(cell: Option<&Cell>) -> Option<&str> {
+    if let Some(Cell::Text(text)) = cell { text.as_deref() } else { None }
+}
+
+/// Asks the server for the rows of a table, columns that are not asked for left out.
+pub(super) async fn read(kind: Kind, client: &Client, is_asked: impl Fn(&str) -> bool) -> Result<Rows> {
+    let asked = Asked {
+        loaded: is_asked("loaded_percent") || is_asked("live_rows"),
+        stored_rows: is_asked("stored_rows"),
+        live_rows: is_asked("live_rows"),
+    };
+    let loaded = match asked.loaded {
+        true => client.loaded_collections().await?,
+        false => BTreeMap::new(),
+    };
+    let (asked, loaded) = (&asked, &loaded);
+    let of_collection = |name: String| async move {
+        match kind {
+            Kind::Collections => of_collection(client, &name, asked, loaded).await.map(|row| vec![row]),
+            Kind::Fields => of_fields(client, &name).await,
+            Kind::Indexes => of_indexes(client, &name).await,
+            Kind::Partitions => of_partitions(client, &name, asked, loaded).await,
+        }
+    };
+    let names = client.list_collections().await?;
+    let rows: Vec<Vec<Vec<Cell>>> =
+        stream::iter(names).map(of_collection).buffered(AT_ONCE).try_collect().await?;
+    Ok(Rows(rows.concat()))
+}
+
+/// What costs a question of its own.
+struct Asked {
+    loaded: bool,
+    stored_rows: bool,
+    live_rows: bool,
+}
+
+async fn of_collection(
+    client: &Client,
+    name: &str,
+    asked: &Asked,
+    loaded: &BTreeMap<String, i64>,
+) -> Result<Vec<Cell>> {
+    let overview = client.collection_overview(name).await?;
+    Ok(vec![
+        Cell::Text(Some(overview.name)),
+        Cell::Text(Some(overview.description)),
+        Cell::Number(Some(i64::from(overview.shards))),
+        Cell::Number(loaded.get(name).copied()),
+        stored_rows(client, name, None, asked).await?,
+        live_rows(client, name, None, asked, loaded).await?,
+    ])
+}
+
+async fn of_fields(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
+    let overview = client.collection_overview(name).await?;
+    let row = |field: m2m_milvus::FieldOverview| {
+        vec![
+            Cell::Text(Some(name.to_owned())),
+            Cell::Text(Some(field.name)),
+            Cell::Text(Some(field.data_type)),
+            Cell::Number(field.dimension),
+            Cell::Number(field.max_length),
+            Cell::Truth(field.is_primary),
+            Cell::Truth(field.auto_id),
+        ]
+    };
+    Ok(overview.fields.into_iter().map(row).collect())
+}
+
+async fn of_indexes(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
+    let row = |index: m2m_milvus::IndexOverview| {
+        let param = |key: &str| Cell::Text(index.params.get(key).cloned());
+        vec![
+            Cell::Text(Some(name.to_owned())),
+            Cell::Text(Some(index.field.clone())),
+            Cell::Text(Some(index.name.clone())),
+            param("index_type"),
+            param("metric_type"),
+            param("params"),
+            Cell::Text(Some(index.state.clone())),
+            Cell::Number(Some(index.indexed_rows)),
+            Cell::Number(Some(index.total_rows)),
+        ]
+    };
+    Ok(client.indexes(name).await?.into_iter().map(row).collect())
+}
+
+async fn of_partitions(
+    client: &Client,
+    name: &str,
+    asked: &Asked,
+    loaded: &BTreeMap<String, i64>,
+) -> Result<Vec<Vec<Cell>>> {
+    let mut rows = Vec::new();
+    for partition in client.list_partitions(name).await? {
+        rows.push(vec![
+            Cell::Text(Some(name.to_owned())),
+            Cell::Text(Some(partition.clone())),
+            stored_rows(client, name, Some(&partition), asked).await?,
+            live_rows(client, name, Some(&partition), asked, loaded).await?,
+        ]);
+    }
+    Ok(rows)
+}
+
+async fn stored_rows(client: &Client, name: &str, partition: Option<&str>, asked: &Asked) -> Result<Cell> {
+    Ok(Cell::Number(match asked.stored_rows {
+        true => Some(client.stored_rows(name, partition).await?),
+        false => None,
+    }))
+}
+
+/// Only what is in memory can be counted.
+async fn live_rows(
+    client: &Client,
+    name: &str,
+    partition: Option<&str>,
+    asked: &Asked,
+    loaded: &BTreeMap<String, i64>,
+) -> Result<Cell> {
+    if !asked.live_rows || loaded.get(name).is_none_or(|percent| *percent < 100) {
+        return Ok(Cell::Number(None));
+    }
+    match client.count(name, partition).await {
+        Ok(rows) => Ok(Cell::Number(i64::try_from(rows).ok())),
+        Err(Error::UnsupportedVersion { .. }) => Ok(Cell::Number(None)),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fill_the_columns_of_their_table() {
+        for kind in Kind::ALL {
+            let schema = schema(kind);
+            let cells = kind.columns().iter().map(|(name, of)| match of {
+                DataType::Int64 => Cell::Number(Some(7)),
+                DataType::Boolean => Cell::Truth(true),
+                _ => Cell::Text(Some((*name).to_owned())),
+            });
+            let batch = Rows(vec![cells.collect()]).batch(&schema).unwrap();
+            assert_eq!(batch.num_rows(), 1);
+            assert!(batch.columns().iter().all(|column| column.null_count() == 0), "{batch:?}");
+            assert_eq!(Rows(Vec::new()).batch(&schema).unwrap().num_rows(), 0);
+        }
+    }
+}
