@@ -90,7 +90,7 @@ pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
 pub use schema::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
-pub use session::{CATALOG, COLLECTIONS, META, SessionOptions, session};
+pub use session::{CATALOG, COLLECTIONS, META, SessionOptions, session, session_with};
 pub use source::Source;
 pub use stats::SegmentStats;
 pub use table::CollectionTable;

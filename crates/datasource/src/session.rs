@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -46,6 +47,15 @@ impl Default for SessionOptions {
 ///
 /// When the folder for spilled data cannot be made.
 pub fn session(options: SessionOptions) -> Result<SessionContext> {
+    session_with(options, Arc::new(DefaultObjectStoreRegistry::new()))
+}
+
+/// Returns a [`session`] that finds the stores of other data by their URLs in `stores`.
+///
+/// # Errors
+///
+/// Those of [`session`].
+pub fn session_with(options: SessionOptions, stores: Arc<dyn ObjectStoreRegistry>) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.workers.max(1))
         .with_batch_size(BATCH_ROWS)
@@ -53,6 +63,8 @@ pub fn session(options: SessionOptions) -> Result<SessionContext> {
         .with_default_catalog_and_schema(CATALOG, COLLECTIONS)
         .with_information_schema(true)
         .with_repartition_file_scans(false);
+    // Mistakes in statements are shown where they stand.
+    config.options_mut().sql_parser.collect_spans = true;
     let execution = &mut config.options_mut().execution;
     // Each worker's sorter takes this share at once; together they must leave room to sort.
     let share = options.memory_bytes / (MERGE_SHARE * options.workers.max(1));
@@ -60,6 +72,7 @@ pub fn session(options: SessionOptions) -> Result<SessionContext> {
     // A partition that ran dry would take files of others, and with them their exact row counts.
     execution.enable_file_stream_work_stealing = false;
     let runtime = RuntimeEnvBuilder::new()
+        .with_object_store_registry(stores)
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
         .build_arc()
         .map_err(Error::Session)?;
