@@ -57,6 +57,11 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// Where rows go, as it was typed: what else is configured is about import files.
+    pub(crate) fn typed_output(&self) -> Option<&str> {
+        self.target.out.as_deref()
+    }
+
     /// The keys that flags stand for, with what was given.
     pub(crate) fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
         let (source, target, milvus) = (&self.source, &self.target, &self.milvus);
@@ -119,7 +124,7 @@ struct Source {
 #[derive(Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Import files")]
 struct Target {
-    /// Folder or `s3://bucket/prefix` for the import files; for `load` the bucket must be Milvus' own [env: M2M_OUT]
+    /// Folder or `s3://bucket/prefix` for the import files; for `load` the bucket must be Milvus' own [env: M2M_OUT]. For `sql` the file that takes the rows
     #[arg(short, long, global = true, value_name = "DIR|URL")]
     out: Option<String>,
     /// Endpoint of the storage server, with or without scheme; without it the cloud's own [env: M2M_S3_ENDPOINT]
@@ -175,6 +180,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Show, begin or check a configuration
     Config(Config),
+    /// Print a script that has a shell complete commands and options
+    Completions(Completions),
 }
 
 impl Command {
@@ -184,7 +191,9 @@ impl Command {
             Self::Dump(dump) => dump.options.keys(),
             Self::Load(load) => load.options.keys(),
             Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
-            Self::Sql(_) | Self::Verify(_) | Self::Export(_) | Self::Config(_) => Vec::new(),
+            Self::Sql(_) | Self::Verify(_) | Self::Export(_) | Self::Config(_) | Self::Completions(_) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -202,6 +211,13 @@ pub(crate) struct Export {
     /// The server's MySQL database, as `user:password@tcp(host:port)/database` or `mysql://…` (better given as `M2M_META`)
     #[arg(short, long, value_name = "DSN", conflicts_with = "sqlite")]
     pub(crate) mysql: Option<String>,
+}
+
+/// Arguments of `m2m completions`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// Arguments of `m2m config`.
@@ -238,18 +254,24 @@ pub(crate) enum ConfigCommand {
 /// Arguments of `m2m sql`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Sql {
-    /// One or more statements, separated by semicolons; `-` reads standard input
+    /// One or more statements, separated by semicolons; `-` reads standard input. Without any, and with a terminal, a shell
     #[arg(value_name = "SQL", conflicts_with = "file")]
     pub(crate) sql: Option<String>,
     /// File with statements; again for more files
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
-    /// How to print rows
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
+    /// How to print rows; without it a table, or what the ending of `-o FILE` says
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
     /// The most rows a table shows; 0 for all. The other formats always print every row
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub(crate) max_rows: usize,
+    /// Tell on standard error how long each statement took
+    #[arg(long)]
+    pub(crate) timing: bool,
+    /// Statements and commands that the shell runs first; without it `~/.m2mrc`, when there is one [env: M2M_RC]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rc: Option<PathBuf>,
 }
 
 /// How to print rows.
@@ -260,10 +282,23 @@ pub(crate) enum Format {
     Table,
     /// Comma-separated values with a header
     Csv,
+    /// Tab-separated values with a header
+    Tsv,
     /// One JSON array
     Json,
     /// One JSON object a line
+    #[value(alias = "jsonl")]
     Ndjson,
+    /// A table for Markdown; vectors are shortened
+    Markdown,
+    /// One column a line, vectors in full
+    Vertical,
+    /// Parquet, with `-o FILE`
+    Parquet,
+    /// Arrow IPC, with `-o FILE`
+    Arrow,
+    /// NumPy: one column with `-o FILE.npy`, a file for each with `-o DIR/`
+    Npy,
 }
 
 /// Which collections.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use m2m_storage::{Cloud, Secret};
 
 use crate::error::{Error, Result};
+use crate::nearest::nearest;
 use keys::{KEYS, Key, Kind};
 pub(crate) use value::Value;
 
@@ -133,7 +134,7 @@ impl Config {
                 && !short.contains(&name.as_str())
             {
                 let known = by_path.iter().map(|(known, _)| known.as_str()).chain(short.iter().copied());
-                let near = names::nearest(name, known);
+                let near = nearest(name, known);
                 let near =
                     near.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
                 let reason = format!("this environment variable names no key{near}");

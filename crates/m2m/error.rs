@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use crate::query::Fault;
+
 /// Result of a command.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -58,6 +60,12 @@ pub(crate) enum Error {
          set `m2m.serverPath` to this folder as the server sees it (`{folder}` itself on the same machine)"
     )]
     LocalTarget { folder: String },
+    /// A statement cannot be run as it stands.
+    #[error("{0}")]
+    Statement(Box<Fault>),
+    /// Rows cannot be written to a file.
+    #[error("cannot write rows to `{place}`")]
+    WriteRows { place: String, source: io::Error },
     /// A file with statements cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -136,6 +144,8 @@ impl Error {
             })) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
+            | Self::Statement(_)
+            | Self::WriteRows { .. }
             | Self::WriteConfig { .. }
             | Self::Io { .. }
             | Self::Catalog(_)

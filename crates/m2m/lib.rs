@@ -13,9 +13,12 @@ mod args;
 mod commands;
 mod config;
 mod error;
+mod nearest;
 mod output;
 mod progress;
+mod query;
 mod settings;
+mod shell;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -63,10 +66,11 @@ fn run_to_end(args: Args) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|source| Error::Io { what: "start the runtime", source })?;
+    let is_shell = matches!(&args.command, Command::Sql(args) if commands::sql::is_shell(args));
     runtime.block_on(async {
         tokio::select! {
             ended = dispatch(args) => ended,
-            interrupted = interrupted() => {
+            interrupted = interrupted(is_shell) => {
                 // What was dropped is still taking its uploads back.
                 tokio::time::sleep(GRACE).await;
                 interrupted
@@ -86,16 +90,17 @@ async fn dispatch(args: Args) -> Result<Exit> {
         Command::Migrate(args) => commands::migrate::run(args, &settings).await,
         Command::Export(args) => commands::export::run(args, &settings).await,
         Command::Config(args) => commands::config::run(&args, &settings),
+        Command::Completions(args) => commands::completions::run(&args),
     }
 }
 
-/// Waits for Ctrl-C or a request to terminate.
-async fn interrupted() -> Result<Exit> {
+/// Waits for Ctrl-C, which a shell takes itself, or a request to terminate.
+async fn interrupted(is_shell: bool) -> Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |source| Error::Io { what: "listen for signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.map_err(failed)?,
+        pressed = tokio::signal::ctrl_c(), if !is_shell => pressed.map_err(failed)?,
         _ = terminate.recv() => {}
     }
     Err(Error::Interrupted)

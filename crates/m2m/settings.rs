@@ -5,12 +5,15 @@
 mod bucket;
 mod meta;
 mod source;
+mod stores;
 mod tables;
 mod target;
 
+use std::sync::Arc;
+
 use datafusion::prelude::SessionContext;
-use m2m_datasource::{SessionOptions, Source, session};
-use m2m_migration::{DumpSettings, LoadSettings, Selection};
+use m2m_datasource::{SessionOptions, Source, session, session_with};
+use m2m_migration::{DumpSettings, LoadSettings, Selection, register_milvus2x};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
 use m2m_storage::Storage;
 
@@ -20,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::output::note;
 use crate::progress::Reporter;
 pub(crate) use source::Named;
+use stores::ConfiguredStores;
 pub(crate) use target::Access;
 
 const KIB: u64 = 1 << 10;
@@ -75,13 +79,35 @@ impl Settings {
 
     /// A session over the installation.
     pub(crate) fn session(&self, source: &Source) -> Result<SessionContext> {
+        let ctx = session(self.session_options())?;
+        source.register(&ctx)?;
+        Ok(ctx)
+    }
+
+    fn session_options(&self) -> SessionOptions {
         let mut options = SessionOptions { workers: self.workers(), ..SessionOptions::default() };
         if let Some(mib) = self.config.integer(&keys::MEMORY) {
             options.memory_bytes = usize::try_from(mib * MIB).unwrap_or(usize::MAX);
         }
-        let ctx = session(options)?;
+        options
+    }
+
+    /// A session for statements of a user: it can also read and write files of
+    /// data, here and in buckets.
+    pub(crate) fn sql_session(&self, source: &Source) -> Result<SessionContext> {
+        let stores = Arc::new(ConfiguredStores::new(&self.config));
+        let ctx = session_with(self.session_options(), stores)?;
+        m2m_numpy::register(&ctx);
         source.register(&ctx)?;
+        if self.config.has(&keys::MILVUS) {
+            register_milvus2x(&ctx, self.connect_options()?)?;
+        }
         Ok(ctx)
+    }
+
+    /// Where `-o` says that rows go.
+    pub(crate) fn typed_output(&self) -> Option<&str> {
+        self.args.typed_output()
     }
 
     fn workers(&self) -> usize {

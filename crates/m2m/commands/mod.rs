@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One file for each command.
 
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dump;
 pub(crate) mod export;

@@ -1,67 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m sql`
 
-use std::io::{BufWriter, IsTerminal, Read};
-
-use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::DFParser;
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
 
 use crate::args::Sql;
 use crate::error::{Error, Exit, Result};
-use crate::output::{note, rows};
+use crate::query::{Output, Runner, Script};
 use crate::settings::Settings;
+use crate::shell::{self, ShellOptions};
 
 /// Runs statements in order and prints the rows of each.
 pub(crate) async fn run(args: Sql, settings: &Settings) -> Result<Exit> {
-    let scripts = scripts(&args)?;
+    let is_shell = is_shell(&args);
+    let scripts = if is_shell { Vec::new() } else { scripts(&args)? };
+    let output = match settings.typed_output() {
+        Some(place) if is_shell => Output::growing(place, args.format)?,
+        Some(place) => Output::to(place, args.format)?,
+        None => Output::stdout(args.format.unwrap_or_default()),
+    };
     let source = settings.source().await?;
-    let ctx = settings.session(&source)?;
-    for script in scripts {
-        run_script(&ctx, &script, &args, settings.is_quiet()).await?;
+    let ctx = settings.sql_session(&source)?;
+    let (max_rows, timing, quiet) = (args.max_rows, args.timing, settings.is_quiet());
+    let mut runner = Runner { ctx, output, max_rows, timing, quiet };
+    if is_shell {
+        let opened =
+            format!("{} collections in {}", source.inventory().collections.len(), source.tables().join(", "));
+        shell::run(&mut runner, ShellOptions { rc: args.rc, quiet, opened }).await?;
+        return Ok(Exit::Done);
     }
+    for script in &scripts {
+        runner.run_script(script).await?;
+    }
+    runner.output.finish()?;
     Ok(Exit::Done)
 }
 
-fn scripts(args: &Sql) -> Result<Vec<String>> {
+/// Whether statements are read from a prompt: then Ctrl-C ends one of them, not the program.
+pub(crate) fn is_shell(args: &Sql) -> bool {
+    args.sql.is_none() && args.file.is_empty() && std::io::stdin().is_terminal()
+}
+
+fn scripts(args: &Sql) -> Result<Vec<Script>> {
     if !args.file.is_empty() {
-        let read = |path: &std::path::PathBuf| {
-            std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })
-        };
-        return args.file.iter().map(read).collect();
+        return args.file.iter().map(script).collect();
     }
     match args.sql.as_deref() {
-        Some(sql) if sql != "-" => Ok(vec![sql.to_owned()]),
-        None if std::io::stdin().is_terminal() => Err(Error::Missing {
-            what: "a statement",
-            remedy: "give it as an argument, with `-f FILE`, or on standard input",
-        }),
+        Some(sql) if sql != "-" => Ok(vec![Script::typed(sql)]),
         _ => {
-            let mut sql = String::new();
-            let read = std::io::stdin().lock().read_to_string(&mut sql);
+            let mut text = String::new();
+            let read = std::io::stdin().lock().read_to_string(&mut text);
             read.map_err(|source| Error::Io { what: "read standard input", source })?;
-            Ok(vec![sql])
+            Ok(vec![Script { name: Some("standard input".into()), text }])
         }
     }
 }
 
-async fn run_script(ctx: &SessionContext, script: &str, args: &Sql, quiet: bool) -> Result<()> {
-    for statement in DFParser::parse_sql(script)? {
-        let plan = ctx.state().statement_to_plan(statement).await?;
-        let rows = ctx.execute_logical_plan(plan).await?.execute_stream().await?;
-        let has_rows = !rows.schema().fields().is_empty();
-        let out = BufWriter::new(std::io::stdout().lock());
-        if has_rows {
-            let cut = rows::print(rows, args.format, args.max_rows, out).await?;
-            if cut && !quiet {
-                hint(args.max_rows)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn hint(max_rows: usize) -> Result<()> {
-    note(&format!(
-        "note: the table shows the first {max_rows} rows; `--max-rows 0` shows all, `--format csv` or `ndjson` streams them"
-    ))
+fn script(path: &PathBuf) -> Result<Script> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|source| Error::Read { path: path.clone(), source })?;
+    Ok(Script { name: Some(path.display().to_string()), text })
 }

@@ -2,6 +2,7 @@
 //! Finding a key by what somebody wrote.
 
 use super::keys::{KEYS, Key};
+use crate::nearest::nearest;
 
 /// What stands at a path.
 #[derive(Debug)]
@@ -36,14 +37,6 @@ pub(crate) fn unknown(path: &str) -> String {
         Some(near) => format!("unknown key `{path}`; the nearest known key is `{near}`"),
         None => format!("unknown key `{path}`; `m2m config init -` shows all keys"),
     }
-}
-
-/// Returns the name that is most like `text`, if one is much like it.
-pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let text = text.to_ascii_lowercase();
-    let likeness = |name: &str| strsim::jaro_winkler(&text, &name.to_ascii_lowercase());
-    let best = names.map(|name| (likeness(name), name)).max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, name)| name)
 }
 
 #[cfg(test)]

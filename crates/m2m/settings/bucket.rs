@@ -79,7 +79,7 @@ impl BucketKeys {
     }
 
     /// Whether anything is said of where the bucket is and who asks.
-    fn is_described(&self, config: &Config) -> bool {
+    pub(super) fn is_described(&self, config: &Config) -> bool {
         let keys =
             [self.cloud, self.endpoint, self.region, self.access_key, self.secret_key, self.ssl, self.iam];
         keys.into_iter().any(|key| config.has(key))

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Statements and their results: what `m2m sql` and its shell have in common.
+//!
+//! [`Runner`] takes scripts, `fault` says what is wrong with one, `output` is
+//! where rows go, `rows` writes them as text and `save` as data files.
+
+mod fault;
+mod interactive;
+mod output;
+mod rows;
+mod runner;
+mod save;
+
+pub(crate) use fault::Fault;
+pub(crate) use output::Output;
+pub(crate) use runner::{Runner, Script};
