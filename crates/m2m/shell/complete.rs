@@ -101,13 +101,18 @@ fn plain(text: String) -> Candidate {
 fn of_statement(names: &Names, typed: &str, whole: &str) -> (usize, Vec<Candidate>) {
     let (before, end) = pieces(typed);
     let reference = Reference::at_end(&before, typed.len());
-    let statement = Statement::new(whole);
+    // The name that is being typed names no table yet, and its quote is not closed.
+    let after = whole.get(typed.len()..).unwrap_or_default();
+    let is_closed = reference.is_quoted && after.starts_with('"');
+    let after = if is_closed { after.get(1..).unwrap_or_default() } else { after };
+    let statement = Statement::new(&format!("{} {after}", typed.get(..reference.start).unwrap_or_default()));
     let place = Place::find(&before, end, &reference);
     if let Place::File(start) = place {
         let (at, candidates) = files::complete(typed.get(start..).unwrap_or_default());
         return (start + at, candidates);
     }
     let mut offer = Offer::new(&reference, typed);
+    offer.is_closed = is_closed;
     match place {
         Place::File(_) | Place::Nothing => {}
         Place::Words(words) => offer.keywords(words),

@@ -17,6 +17,8 @@ pub(super) struct Offer {
     prefix: String,
     /// Whether it begins with a quote.
     is_quoted: bool,
+    /// Whether the quote at its end is there already.
+    pub(super) is_closed: bool,
     /// Whether the language's words are written in lowercase.
     is_lower: bool,
     pub(super) candidates: Vec<Candidate>,
@@ -30,6 +32,7 @@ impl Offer {
         Self {
             prefix: reference.prefix.to_lowercase(),
             is_quoted: reference.is_quoted,
+            is_closed: false,
             is_lower: first.is_some_and(char::is_lowercase),
             candidates: Vec::new(),
         }
@@ -48,7 +51,10 @@ impl Offer {
 
     fn name(&mut self, name: &str, then: &str) {
         if self.fits(name) {
-            let typed = if self.is_quoted { quoted(name) } else { quoted_if_needed(name) };
+            let mut typed = if self.is_quoted { quoted(name) } else { quoted_if_needed(name) };
+            if self.is_closed {
+                typed.pop();
+            }
             self.push(format!("{name}{then}"), format!("{typed}{then}"));
         }
     }

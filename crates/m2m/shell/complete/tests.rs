@@ -66,6 +66,7 @@ async fn names_that_need_quotes_get_them() {
     assert_eq!(completed("SELECT * FROM ph|").await, "SELECT * FROM \"Photos\"");
     assert_eq!(completed("SELECT * FROM \"Ph|").await, "SELECT * FROM \"Photos\"");
     assert!(has(&offered("SELECT na| FROM \"Photos\"").await, &["\"Name\"", "nanvl("]));
+    assert_eq!(completed("SELECT p.\"or|\" FROM \"Photos\" p").await, "SELECT p.\"order\" FROM \"Photos\" p");
     assert_eq!(completed("SELECT p.\"or| FROM \"Photos\" p").await, "SELECT p.\"order\" FROM \"Photos\" p");
 }
 
