@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::list::PaginatedListStore;
+use object_store::multipart::MultipartStore;
 
 use crate::bucket::Bucket;
 use crate::environment::Environment;
@@ -17,6 +18,8 @@ use crate::{Cause, Error, Result, azure, google};
 pub(crate) struct Clients {
     /// For rows: patient.
     pub(crate) data: Arc<dyn ObjectStore>,
+    /// As patient, for parts in any order.
+    pub(crate) parts: Arc<dyn MultipartStore>,
     /// For checks and small files: soon at its end.
     pub(crate) control: Arc<dyn ObjectStore>,
     /// As impatient, to list a few keys only.
@@ -68,13 +71,20 @@ impl Clients {
         Ok(Self { s3: Some(s3), ..clients })
     }
 
-    fn build<S: ObjectStore + PaginatedListStore>(
+    fn build<S: ObjectStore + PaginatedListStore + MultipartStore>(
         bucket: Bucket,
         build: impl Fn(Patience) -> object_store::Result<S>,
     ) -> Result<Self> {
         let build = |patience| build(patience).map(Arc::new).map_err(|e| invalid(&bucket, e));
         let (data, control) = (build(Patience::Data)?, build(Patience::Control)?);
-        Ok(Self { data, control: Arc::clone(&control) as _, pages: control, bucket, s3: None })
+        Ok(Self {
+            data: Arc::clone(&data) as _,
+            parts: data,
+            control: Arc::clone(&control) as _,
+            pages: control,
+            bucket,
+            s3: None,
+        })
     }
 }
 

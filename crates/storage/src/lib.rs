@@ -126,6 +126,7 @@ mod local;
 mod location;
 mod one_by_one;
 mod options;
+mod parts;
 mod patience;
 mod s3;
 mod secret;

@@ -12,11 +12,12 @@ use object_store::client::{
     ClientOptions, HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector,
 };
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartId, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::patience::Patience;
@@ -124,7 +125,7 @@ impl fmt::Display for OneByOne {
     }
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 impl PaginatedListStore for OneByOne {
     fn list_paginated<'s, 'p, 'a>(
@@ -138,6 +139,58 @@ impl PaginatedListStore for OneByOne {
         Self: 'a,
     {
         self.inner.list_paginated(prefix, options)
+    }
+}
+
+impl MultipartStore for OneByOne {
+    fn create_multipart<'s, 'p, 'a>(&'s self, path: &'p Path) -> Answer<'a, MultipartId>
+    where
+        's: 'a,
+        'p: 'a,
+        Self: 'a,
+    {
+        self.inner.create_multipart(path)
+    }
+
+    fn put_part<'s, 'p, 'i, 'a>(
+        &'s self,
+        path: &'p Path,
+        id: &'i MultipartId,
+        part_idx: usize,
+        data: PutPayload,
+    ) -> Answer<'a, PartId>
+    where
+        's: 'a,
+        'p: 'a,
+        'i: 'a,
+        Self: 'a,
+    {
+        self.inner.put_part(path, id, part_idx, data)
+    }
+
+    fn complete_multipart<'s, 'p, 'i, 'a>(
+        &'s self,
+        path: &'p Path,
+        id: &'i MultipartId,
+        parts: Vec<PartId>,
+    ) -> Answer<'a, PutResult>
+    where
+        's: 'a,
+        'p: 'a,
+        'i: 'a,
+        Self: 'a,
+    {
+        self.inner.complete_multipart(path, id, parts)
+    }
+
+    fn abort_multipart<'s, 'p, 'i, 'a>(&'s self, path: &'p Path, id: &'i MultipartId) -> Answer<'a, ()>
+    where
+        's: 'a,
+        'p: 'a,
+        'i: 'a,
+        Self: 'a,
+    {
+        self.inner.abort_multipart(path, id)
     }
 }
 

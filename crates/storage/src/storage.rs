@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
@@ -16,6 +17,7 @@ use crate::clients::Clients;
 use crate::environment::Environment;
 use crate::location::Location;
 use crate::options::BucketOptions;
+use crate::parts::LocalParts;
 use crate::s3::S3;
 use crate::{Cause, Error, Result, local};
 
@@ -40,6 +42,7 @@ pub struct Storage {
 /// What a bucket has and a folder has not.
 struct Remote {
     bucket: Bucket,
+    parts: Arc<dyn MultipartStore>,
     pages: Arc<dyn PaginatedListStore>,
     s3: Option<S3>,
 }
@@ -118,6 +121,18 @@ impl Storage {
     /// For a local folder it is rooted at `/`, for a bucket at the bucket.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.data
+    }
+
+    /// Returns the store to write a file through whose first part is known last.
+    ///
+    /// All parts of a file but the last have `part_bytes`; a local file is made of
+    /// them by this number, and a server may refuse others. A part can be sent at
+    /// any time before the file is complete, which it becomes as a whole.
+    pub fn parts(&self, part_bytes: u64) -> Arc<dyn MultipartStore> {
+        match &self.remote {
+            None => Arc::new(LocalParts::new(part_bytes)),
+            Some(remote) => Arc::clone(&remote.parts),
+        }
     }
 
     /// Returns the URL that the store stands for: `file:///`, `s3://bucket/` and so on.
@@ -232,8 +247,9 @@ impl Storage {
     }
 
     fn of_clients(clients: Clients, base_url: Url, prefix: Path) -> Self {
-        let Clients { data, control, pages, bucket, s3 } = clients;
-        Self { data, control, base_url, prefix, remote: Some(Arc::new(Remote { bucket, pages, s3 })) }
+        let Clients { data, parts, control, pages, bucket, s3 } = clients;
+        let remote = Remote { bucket, parts, pages, s3 };
+        Self { data, control, base_url, prefix, remote: Some(Arc::new(remote)) }
     }
 
     /// Asks for a file whose head was refused: only the answer to a `GET` has a
