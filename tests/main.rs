@@ -13,6 +13,7 @@ mod house;
 mod mariadb;
 mod milvus;
 mod numpy;
+mod numpy_tables;
 mod remote;
 mod slt;
 mod support;
