@@ -51,21 +51,28 @@ impl Cleanup {
     }
 
     /// Removes everything where nobody can wait.
-    ///
-    /// A local folder is clean when this returns: a runtime that is about to end
-    /// would not run one more task. Requests to a server are left to the runtime.
     pub(crate) fn run_on_drop(mut self) {
-        if self.is_local {
+        let is_local = self.is_local;
+        if is_local {
             // Their end would need the runtime's thread, which may be this one.
             self.uploads.iter_mut().for_each(|(_, upload)| upload.forsake_parts());
-            // A thread of its own: outside the runtime the local store works at once.
-            let done =
-                std::thread::Builder::new().spawn(move || block_on(self.run())).map(|thread| thread.join());
-            if !matches!(done, Ok(Ok(()))) {
-                tracing::warn!("files of an incomplete file set not removed");
-            }
-        } else if let Ok(runtime) = Handle::try_current() {
-            drop(runtime.spawn(self.run()));
         }
+        run_unattended(is_local, self.run());
+    }
+}
+
+/// Runs a clean-up where nobody can wait for it.
+///
+/// A local folder is clean when this returns: a runtime that is about to end
+/// would not run one more task. Requests to a server are left to the runtime.
+pub(crate) fn run_unattended(is_local: bool, work: impl Future<Output = ()> + Send + 'static) {
+    if is_local {
+        // A thread of its own: outside the runtime the local store works at once.
+        let done = std::thread::Builder::new().spawn(move || block_on(work)).map(|thread| thread.join());
+        if !matches!(done, Ok(Ok(()))) {
+            tracing::warn!("unfinished files not removed");
+        }
+    } else if let Ok(runtime) = Handle::try_current() {
+        drop(runtime.spawn(work));
     }
 }

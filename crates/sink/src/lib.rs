@@ -111,6 +111,7 @@ mod file_sets;
 pub mod manifest;
 pub mod npy;
 mod origin;
+mod part_buffer;
 mod partition_writer;
 mod set_writer;
 #[cfg(test)]

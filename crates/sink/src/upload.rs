@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, PutPayloadMut, Result};
+use object_store::{MultipartUpload, PutPayload, Result};
 use tokio::task::JoinSet;
+
+use crate::part_buffer::PartBuffer;
 
 /// Parts of one file that are on their way at once.
 pub(crate) const IN_FLIGHT_MAX: usize = 2;
-/// Shorter pieces are copied: sharing them costs more, and keeps alive the
-/// whole block that they were cut from.
-const SHARED_BYTES_MIN: usize = 4096;
-
 /// One file on its way, in parts of equal length.
 ///
 /// Holds at most `part_bytes` × ([`IN_FLIGHT_MAX`] + 1) of the file. Nothing is
@@ -17,46 +15,29 @@ const SHARED_BYTES_MIN: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Upload {
     upload: Box<dyn MultipartUpload>,
-    part_bytes: usize,
-    buffer: PutPayloadMut,
+    buffer: PartBuffer,
     in_flight: JoinSet<Result<()>>,
 }
 
 impl Upload {
     pub(crate) fn new(upload: Box<dyn MultipartUpload>, part_bytes: usize) -> Self {
-        Self {
-            upload,
-            part_bytes: part_bytes.max(1),
-            buffer: PutPayloadMut::new(),
-            in_flight: JoinSet::new(),
-        }
+        Self { upload, buffer: PartBuffer::new(part_bytes, 0), in_flight: JoinSet::new() }
     }
 
     /// Takes over bytes, and waits when enough parts are on their way.
     pub(crate) async fn put(&mut self, mut bytes: Bytes) -> Result<()> {
-        while !bytes.is_empty() {
-            let room = self.part_bytes.saturating_sub(self.buffer.content_length());
-            let piece = bytes.split_to(room.min(bytes.len()));
-            if piece.len() < SHARED_BYTES_MIN {
-                self.buffer.extend_from_slice(&piece);
-            } else {
-                self.buffer.push(piece);
-            }
-            if self.buffer.content_length() >= self.part_bytes {
-                self.wait_below(IN_FLIGHT_MAX).await?;
-                self.send_part();
-            }
+        while let Some(part) = self.buffer.fill(&mut bytes) {
+            self.send(part).await?;
         }
         Ok(())
     }
 
     /// Sends what is left as the last part, without waiting for it.
     pub(crate) async fn send_rest(&mut self) -> Result<()> {
-        if !self.buffer.is_empty() {
-            self.wait_below(IN_FLIGHT_MAX).await?;
-            self.send_part();
+        match self.buffer.take_rest() {
+            Some(part) => self.send(part).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits until every part has arrived.
@@ -80,10 +61,11 @@ impl Upload {
         self.upload.abort().await
     }
 
-    fn send_part(&mut self) {
-        let part = std::mem::take(&mut self.buffer).freeze();
+    async fn send(&mut self, part: PutPayload) -> Result<()> {
+        self.wait_below(IN_FLIGHT_MAX).await?;
         // Spawned, so that it goes on while the next rows are read.
         self.in_flight.spawn(self.upload.put_part(part));
+        Ok(())
     }
 
     async fn wait_below(&mut self, parts: usize) -> Result<()> {
