@@ -79,7 +79,7 @@ impl Column {
             (NpyType::Float64, None) => values::<Float64Type>(array)?,
             _ => return None,
         };
-        Some(Bytes::from_owner(Owner(buffer)))
+        Some(shared(buffer))
     }
 }
 
@@ -124,6 +124,11 @@ impl AsRef<[u8]> for Owner {
     }
 }
 
+/// Hands out a buffer as it is, without copying it.
+pub(crate) fn shared(buffer: Buffer) -> Bytes {
+    Bytes::from_owner(Owner(buffer))
+}
+
 fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Option<Buffer> {
     array.as_primitive_opt::<T>().map(whole)
 }
@@ -141,7 +146,8 @@ fn list_values(list: &FixedSizeListArray) -> Option<Buffer> {
     Some(whole(&values.slice(0, len)))
 }
 
-fn unpacked(array: &BooleanArray) -> Bytes {
+/// Returns booleans as one byte each.
+pub(crate) fn unpacked(array: &BooleanArray) -> Bytes {
     array.values().iter().map(u8::from).collect::<Vec<u8>>().into()
 }
 

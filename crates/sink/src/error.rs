@@ -182,6 +182,97 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// Columns of a query have types that NumPy has not.
+    #[error(
+        "cannot write {columns} as NumPy arrays: expected boolean, integers, floats, dates, timestamps, durations, lists of them or fixed-size binary; leave them out, cast them, or use `STORED AS PARQUET`"
+    )]
+    CopyColumns {
+        /// The columns and their types.
+        columns: String,
+    },
+
+    /// A column of a query cannot name its file.
+    #[error("cannot name a file after column `{column}`: {reason}; give the column a name with `AS`")]
+    CopyName {
+        /// The column, or its beginning.
+        column: String,
+        /// What is wrong with the name.
+        reason: String,
+    },
+
+    /// A query of several columns is to become one file.
+    #[error(
+        "cannot write {columns} columns to `{location}`: a `.npy` file holds one array; select one column, or end the path with `/` for a folder with a file for each column"
+    )]
+    CopySingleFile {
+        /// The file, as the statement has it.
+        location: String,
+        /// The columns of the query.
+        columns: usize,
+    },
+
+    /// A value of a query is missing, which a NumPy array cannot express.
+    #[error(
+        "cannot write column `{column}` as a NumPy array: expected a value in every row, found null in row {row}, counted from 0; leave such rows out with `IS NOT NULL`, or use `coalesce`"
+    )]
+    CopyNull {
+        /// The column.
+        column: String,
+        /// The row of the query.
+        row: u64,
+    },
+
+    /// The lists of a column differ in length.
+    #[error(
+        "cannot write column `{column}` as a NumPy array: expected {expected} values in every row, as in the first, found {found} in row {row}, counted from 0"
+    )]
+    CopyLength {
+        /// The column.
+        column: String,
+        /// The row of the query.
+        row: u64,
+        /// The values of the first row.
+        expected: u64,
+        /// The values of the row.
+        found: usize,
+    },
+
+    /// A `COPY` asks for what this format has not.
+    #[error("cannot copy to NumPy arrays: {reason}")]
+    CopyUnsupported {
+        /// What it has not.
+        reason: String,
+    },
+
+    /// The result of a query is longer than an object store takes.
+    #[error(
+        "cannot write `{location}`: it is longer than {parts} parts of {part_bytes} bytes; write the rows in several files, such as by ranges of `id`"
+    )]
+    CopyTooLong {
+        /// The file.
+        location: String,
+        /// Parts that a file can have.
+        parts: usize,
+        /// The length of a part.
+        part_bytes: usize,
+    },
+
+    /// The folder of the files cannot be made.
+    #[error("cannot make folder `{folder}`")]
+    CopyFolder {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
+    /// The session knows no buckets to write to.
+    #[error("cannot write to `{location}`: this session can write to local folders only")]
+    NoOutputStorages {
+        /// The place, as the statement has it.
+        location: String,
+    },
+
     /// A manifest is not JSON of the expected shape.
     #[error("cannot decode manifest `{location}`")]
     Manifest {

@@ -97,6 +97,48 @@
 //! unfinished uploads: local ones are named like `id.npy#1`, those of a server
 //! need its own clean-up rule.
 //!
+//! # Arrays of a query
+//!
+//! [`register_formats`] teaches a session to write the result of any query, each
+//! column into a file of its own. These are arrays for NumPy, not import files:
+//! they have all types that both sides know, and NaN and infinity.
+//!
+//! ```
+//! use datafusion::prelude::SessionContext;
+//! use m2m_sink::register_formats;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path().display();
+//! let ctx = SessionContext::new();
+//! register_formats(&ctx)?;
+//! let rows = "SELECT value AS id, value / 2.0 AS half FROM generate_series(1, 3) ORDER BY id DESC";
+//! ctx.sql(&format!("COPY ({rows}) TO '{folder}/out/' STORED AS NPY")).await?.collect().await?;
+//! ctx.sql(&format!("COPY (SELECT 1 AS one) TO '{folder}/one.npy'")).await?.collect().await?;
+//!
+//! let halves = std::fs::read(format!("{folder}/out/half.npy"))?;
+//! assert_eq!(halves[128..136], 1.5_f64.to_le_bytes());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | column | array |
+//! |---|---|
+//! | boolean, integers, floats | `\|b1`, `\|i1` … `<i8`, `\|u1` … `<u8`, `<f2`, `<f4`, `<f8`, shape `(N,)` |
+//! | date | `<M8[D]` |
+//! | timestamp, duration | `<M8[us]`, `<m8[us]` and so on, by their unit; times of a zone are UTC |
+//! | fixed-size list of these | shape `(N, width)` |
+//! | list of these, all of one length | shape `(N, length)`; `(0, 0)` without rows |
+//! | fixed-size binary | `\|u1`, shape `(N, bytes)` |
+//! | text and everything else | refused when the query is planned |
+//!
+//! How many rows there are is known last, and stands first. So the first part of a
+//! file is held back until all others are sent, and goes when its header is known:
+//! nothing is spooled, and four parts of a column at most are in memory (4 MiB each
+//! locally, 8 to 64 MiB in a bucket). A short file in a bucket is one request.
+//! All files are complete before the first takes its name.
+//!
 //! # What it does not do
 //!
 //! It reads no Milvus 1.x file, asks no server but the object store, and casts
@@ -106,6 +148,7 @@
 mod cleanup;
 mod column;
 mod commit_exec;
+mod copy;
 mod error;
 mod file_sets;
 pub mod manifest;
@@ -122,6 +165,7 @@ mod write_options;
 mod written_file;
 
 pub use commit_exec::NpyCommitExec;
+pub use copy::{OpenStorage, OutputStorages, register_formats};
 pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
 pub use write_exec::NpyWriteExec;

@@ -112,13 +112,23 @@ impl NpyType {
 ///
 /// [`Error::Header`] when the file would be longer than a 64-bit length.
 pub fn header(dtype: NpyType, rows: u64, width: Option<u64>) -> Result<[u8; HEADER_LEN]> {
-    let fault = |reason| Error::Header { rows, width: width.unwrap_or(1), dtype: dtype.descr(), reason };
-    file_bytes(dtype, rows, width).ok_or_else(|| fault("the file would be too long"))?;
+    header_of(dtype.descr(), dtype.item_bytes(), rows, width)
+}
+
+/// Returns the header for values of any type in NumPy's notation.
+pub(crate) fn header_of(
+    descr: &'static str,
+    item_bytes: u64,
+    rows: u64,
+    width: Option<u64>,
+) -> Result<[u8; HEADER_LEN]> {
+    let fault = |reason| Error::Header { rows, width: width.unwrap_or(1), dtype: descr, reason };
+    length(item_bytes, rows, width).ok_or_else(|| fault("the file would be too long"))?;
     let shape = match width {
         None => format!("({rows},)"),
         Some(width) => format!("({rows}, {width})"),
     };
-    let text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': {shape}, }}", dtype.descr());
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     let mut header = [b' '; HEADER_LEN];
     let (preamble, rest) = header.split_at_mut(PREAMBLE_LEN);
     preamble.copy_from_slice(&[MAGIC.as_slice(), &VERSION, &TEXT_LEN].concat());
@@ -132,7 +142,11 @@ pub fn header(dtype: NpyType, rows: u64, width: Option<u64>) -> Result<[u8; HEAD
 
 /// Returns the length of a file with its header, if 64 bits can hold it.
 pub(crate) fn file_bytes(dtype: NpyType, rows: u64, width: Option<u64>) -> Option<u64> {
-    let row = dtype.item_bytes().checked_mul(width.unwrap_or(1))?;
+    length(dtype.item_bytes(), rows, width)
+}
+
+fn length(item_bytes: u64, rows: u64, width: Option<u64>) -> Option<u64> {
+    let row = item_bytes.checked_mul(width.unwrap_or(1))?;
     rows.checked_mul(row)?.checked_add(HEADER_BYTES)
 }
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `COPY … TO … STORED AS NPY`: the result of a query as NumPy arrays.
+
+mod column;
+mod file;
+mod format;
+mod names;
+mod outputs;
+mod sink;
+mod target;
+#[cfg(test)]
+mod tests;
+mod unread;
+mod writer;
+
+use std::sync::Arc;
+
+use datafusion::error::Result as DFResult;
+use datafusion::prelude::SessionContext;
+
+pub use self::outputs::{OpenStorage, OutputStorages};
+
+/// Teaches a session `COPY … TO … STORED AS NPY`, and `COPY … TO 'x.npy'`.
+///
+/// | `TO` | is written |
+/// |---|---|
+/// | `'folder/'`, `'folder'` | a file `<column>.npy` for each column |
+/// | `'x.npy'`, any name with an extension | one file, for a query of one column |
+/// | `'s3://bucket/folder/'`, any bucket | likewise, when the session has [`OutputStorages`] |
+///
+/// * Rows stand in the order of the query's `ORDER BY`; without it in any order, which
+///   is the same in all files. The `count` of rows is what the statement returns.
+/// * Files appear under their names when all rows of all columns have arrived, and
+///   replace those that were there; other files of a folder stay. A query that fails
+///   or is cancelled leaves no file of its own, and the old ones.
+/// * What NumPy cannot hold is refused when the query is planned. Nulls and lists of
+///   unequal length are refused, with their row, when it runs.
+/// * There are no `OPTIONS`.
+///
+/// # Errors
+///
+/// Those of the session when it takes a format.
+pub fn register_formats(ctx: &SessionContext) -> DFResult<()> {
+    ctx.state_ref().write().register_file_format(Arc::new(format::NpyFormatFactory), true)
+}
