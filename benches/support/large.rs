@@ -20,9 +20,8 @@ impl Install {
             let id = large_id(*index);
             let first = index * rows;
             stream_file(&folder.join(format!("{id}.uid")), rows, 8, |row| (first + row).to_le_bytes());
-            // Any finite float will do; these differ from row to row.
             stream_file(&folder.join(format!("{id}.rv")), rows * dimension, 4, |at| {
-                ((first * dimension + at) as u32 >> 8).to_le_bytes()
+                component(first * dimension + at).to_le_bytes()
             });
             let deleted = if delete_every == 0 { 0 } else { rows.div_ceil(delete_every) };
             stream_file(&folder.join("deleted_docs"), deleted, 4, |at| {
@@ -34,6 +33,12 @@ impl Install {
         }
         self
     }
+}
+
+/// A float from 1 to 2 that looks like chance.
+fn component(at: u64) -> f32 {
+    let mixed = (at as u32).wrapping_mul(0x9e37_79b9) ^ (at as u32 >> 15);
+    f32::from_bits(0x3f80_0000 | mixed.wrapping_mul(0x85eb_ca6b) >> 9)
 }
 
 fn large_id(index: u64) -> String {

@@ -3,12 +3,15 @@
 //!
 //! Components are widened to `f64` before anything is computed, so that the
 //! result is right to the last digits of a float whatever the components are.
-//! Sums run in independent lanes, which the compiler turns into vector
-//! instructions. Slices of different lengths are compared up to the shorter
+//! Sums run in independent lanes, which the compiler turns into the vector
+//! instructions that the machine has. The order of additions is always the
+//! same, and so is the result on every machine. Slices of different lengths are compared up to the shorter
 //! one's end: their lengths are the caller's to check.
 
+use pulp::Arch;
+
 /// Sums that run beside each other.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Returns the Euclidean distance.
 ///
@@ -17,13 +20,13 @@ const LANES: usize = 8;
 /// ```
 #[must_use]
 pub fn l2(one: &[f32], other: &[f32]) -> f64 {
-    sum(one, other, |a, b| (a - b) * (a - b)).sqrt()
+    sum(one, other, squared_difference).sqrt()
 }
 
 /// Returns the inner product.
 #[must_use]
 pub fn inner_product(one: &[f32], other: &[f32]) -> f64 {
-    sum(one, other, |a, b| a * b)
+    sum(one, other, product)
 }
 
 /// Returns one less the cosine of the angle between the vectors, from 0 for one
@@ -83,14 +86,18 @@ impl FloatDistance {
     /// Appends the distances of one vector to each of many that stand one
     /// behind the other in a block.
     pub fn of_each(self, block: &[f32], vector: &[f32], distances: &mut Vec<f64>) {
-        let rows = block.chunks_exact(vector.len().max(1));
+        let wide: Vec<f64> = vector.iter().copied().map(f64::from).collect();
         match self {
-            Self::L2 => distances.extend(rows.map(|row| l2(row, vector))),
-            Self::InnerProduct => distances.extend(rows.map(|row| inner_product(row, vector))),
+            Self::L2 => sums_of_each(block, &wide, squared_difference, f64::sqrt, distances),
+            Self::InnerProduct => sums_of_each(block, &wide, product, |sum| sum, distances),
             Self::Cosine => {
                 let norm = l2_norm(vector);
-                let of_row = |row: &[f32]| 1.0 - inner_product(row, vector) / (l2_norm(row) * norm);
-                distances.extend(rows.map(of_row));
+                let first = distances.len();
+                sums_of_each(block, &wide, product, |sum| sum, distances);
+                let rows = block.chunks_exact(vector.len().max(1));
+                for (distance, row) in distances.iter_mut().skip(first).zip(rows) {
+                    *distance = 1.0 - *distance / (l2_norm(row) * norm);
+                }
             }
         }
     }
@@ -159,16 +166,57 @@ pub fn tanimoto(one: &[u8], other: &[u8]) -> f64 {
     -similarity.log2() + 0.0
 }
 
+#[inline(always)]
+fn product(a: f64, b: f64) -> f64 {
+    a * b
+}
+
+#[inline(always)]
+fn squared_difference(a: f64, b: f64) -> f64 {
+    (a - b) * (a - b)
+}
+
 fn sum(one: &[f32], other: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || sum_lanes(one, other, f64::from, term),
+    )
+}
+
+/// Appends what `last` makes of the sum over each row of a block.
+fn sums_of_each(
+    block: &[f32],
+    vector: &[f64],
+    term: impl Fn(f64, f64) -> f64,
+    last: impl Fn(f64) -> f64,
+    sums: &mut Vec<f64>,
+) {
+    let rows = block.chunks_exact(vector.len().max(1));
+    sums.reserve(rows.len());
+    Arch::new().dispatch(
+        #[inline(always)]
+        || sums.extend(rows.map(|row| last(sum_lanes(row, vector, |wide| wide, &term)))),
+    );
+}
+
+/// The inner loop. It is a part of its callers, since these decide for which
+/// instructions it is compiled.
+#[inline(always)]
+fn sum_lanes<T: Copy>(
+    one: &[f32],
+    other: &[T],
+    widen: impl Fn(T) -> f64,
+    term: impl Fn(f64, f64) -> f64,
+) -> f64 {
     let mut lanes = [0.0; LANES];
     let (one, one_rest) = one.as_chunks::<LANES>();
     let (other, other_rest) = other.as_chunks::<LANES>();
     for (a, b) in one.iter().zip(other) {
         for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += term(f64::from(a), f64::from(b));
+            *lane += term(f64::from(a), widen(b));
         }
     }
-    let rest = one_rest.iter().zip(other_rest).map(|(&a, &b)| term(f64::from(a), f64::from(b)));
+    let rest = one_rest.iter().zip(other_rest).map(|(&a, &b)| term(f64::from(a), widen(b)));
     lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }
 
