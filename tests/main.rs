@@ -5,6 +5,7 @@
 mod cli;
 mod clouds;
 mod config;
+mod copy;
 mod damage;
 mod deletes;
 mod dropin;
