@@ -60,6 +60,7 @@ async fn behaves(storage: &Storage) {
     assert_eq!(names(storage).await, [""; 0], "the check left something behind");
     files_are_written_whole(storage).await;
     parts_become_one_file(storage).await;
+    parts_in_any_order_become_one_file(storage).await;
     missing_file_is_not_a_missing_bucket(storage).await;
 }
 
@@ -96,6 +97,30 @@ async fn parts_become_one_file(storage: &Storage) {
     let mut dropped = storage.store().put_multipart(&storage.child("dropped.npy")).await.unwrap();
     dropped.put_part(PutPayload::from(vec![0; PART])).await.unwrap();
     dropped.abort().await.unwrap();
+    assert_eq!(names(storage).await, [file.to_string()]);
+    storage.delete(&file).await.unwrap();
+}
+
+async fn parts_in_any_order_become_one_file(storage: &Storage) {
+    const PART: usize = 5 << 20;
+    let file = storage.child("last first.npy");
+    let store = storage.parts(PART as u64);
+    let id = store.create_multipart(&file).await.unwrap();
+    let mut parts = Vec::new();
+    for (number, byte, length) in [(2, b'c', 3), (1, b'b', PART), (0, b'a', PART)] {
+        let part = PutPayload::from(vec![byte; length]);
+        parts.insert(0, store.put_part(&file, &id, number, part).await.unwrap());
+    }
+    assert!(!storage.exists(&file).await.unwrap());
+    store.complete_multipart(&file, &id, parts).await.unwrap();
+    let bytes = storage.get(&file).await.unwrap();
+    assert_eq!(bytes.len(), 2 * PART + 3);
+    let seams = [bytes[PART - 1], bytes[PART], bytes[2 * PART - 1], bytes[2 * PART]];
+    assert_eq!(&seams, b"abbc");
+    let dropped = storage.child("dropped.npy");
+    let id = store.create_multipart(&dropped).await.unwrap();
+    store.put_part(&dropped, &id, 1, PutPayload::from(vec![0; PART])).await.unwrap();
+    store.abort_multipart(&dropped, &id).await.unwrap();
     assert_eq!(names(storage).await, [file.to_string()]);
     storage.delete(&file).await.unwrap();
 }
