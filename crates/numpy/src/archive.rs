@@ -20,11 +20,11 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
-use crate::column::{Column, Entry};
+use crate::column::{Column, Entry, row_numbers};
 use crate::error::{Error, Fault, Result};
-use crate::header::{Header, START_BYTES};
+use crate::header::{Header, MAGIC, START_BYTES};
 use crate::opener::{Reading, blocks};
-use crate::ranged::{Ranged, Window};
+use crate::ranged::Ranged;
 use crate::read::KnownFile;
 
 const NPY: &str = ".npy";
@@ -43,16 +43,21 @@ pub(crate) struct Found {
 pub(crate) async fn inspect(file: KnownFile) -> Result<Vec<Found>> {
     let (runtime, place) = (Handle::current(), file.place.clone());
     let found = task::spawn_blocking(move || {
-        let mut archive = open(Ranged::new(file, runtime, Window::Headers))?;
+        let file = Ranged::new(file, runtime);
+        let pace = file.pace();
+        let mut archive = open(file)?;
+        pace.trust();
         found(&mut archive, &place)
     });
     found.await.unwrap_or_else(|fault| Err(failed("", ZipError::Io(io::Error::other(fault)))))
 }
 
 fn open(file: Ranged) -> Result<ZipArchive<Ranged>> {
-    let (place, budget) = (file.place().to_owned(), file.budget());
-    let archive = ZipArchive::new(file).map_err(|fault| failed(&place, fault))?;
-    budget.lift();
+    let (place, start) = (file.place().to_owned(), file.clone());
+    let archive = ZipArchive::new(file).map_err(|fault| match is_array(start) {
+        true => Fault::refused("one array", "create the table `STORED AS NPY`").of(&place),
+        false => failed(&place, fault),
+    })?;
     if archive.has_duplicate_names() {
         let (expected, found) = ("arrays of different names", "two of the same name");
         return Err(Fault::damaged(expected, found).of(&place));
@@ -65,6 +70,12 @@ fn open(file: Ranged) -> Result<ZipArchive<Ranged>> {
             Err(Fault::refused(what, "save fewer arrays in an archive").of(&place))
         }
     }
+}
+
+/// Whether a file is no archive, but an array.
+fn is_array(mut file: Ranged) -> bool {
+    let mut start = [0; MAGIC.len()];
+    file.read_exact(&mut start).is_ok() && start == MAGIC
 }
 
 fn found(archive: &mut ZipArchive<Ranged>, place: &str) -> Result<Vec<Found>> {
@@ -94,7 +105,7 @@ pub(crate) fn batches(
     rows: Range<u64>,
 ) -> BoxStream<'static, DFResult<RecordBatch>> {
     let (sender, receiver) = mpsc::channel(1);
-    let file = Ranged::new(file, Handle::current(), Window::Rows).counted(reading.bytes_scanned.clone());
+    let file = Ranged::new(file, Handle::current()).counted(reading.bytes_scanned.clone());
     let reader = task::spawn_blocking(move || send_all(&reading, file, rows, &sender));
     stream::unfold(Some((receiver, reader)), next).boxed()
 }
@@ -117,7 +128,9 @@ async fn next(running: Option<Running>) -> Option<(DFResult<RecordBatch>, Option
 
 /// Reads rows block by block, until the end or until nobody wants more.
 fn send_all(reading: &Reading, file: Ranged, rows: Range<u64>, sender: &Sender<RecordBatch>) -> DFResult<()> {
+    let pace = file.pace();
     let archive = open(file)?;
+    pace.hurry();
     // An entry keeps its archive to itself; they share the directory.
     let mut archives: Vec<_> = reading.columns.iter().map(|_| archive.clone()).collect();
     let mut arrays = Vec::with_capacity(archives.len());
@@ -136,20 +149,22 @@ fn send_all(reading: &Reading, file: Ranged, rows: Range<u64>, sender: &Sender<R
     Ok(())
 }
 
-/// An array that is being unpacked.
+/// An array that is being unpacked, or a column of row numbers.
 struct ArrayReader<'a> {
     column: &'a Column,
-    file: ZipFile<'a, Ranged>,
+    file: Option<ZipFile<'a, Ranged>>,
 }
 
 impl<'a> ArrayReader<'a> {
     /// Unpacks up to the first row.
     fn open(column: &'a Column, archive: &'a mut ZipArchive<Ranged>, first: u64) -> Result<Self> {
-        let index = column.entry.as_ref().map_or(usize::MAX, |entry| entry.index);
-        let file = archive.by_index(index).map_err(|fault| failed(&column.place(), fault))?;
-        let mut array = Self { column, file };
+        let Some(entry) = column.entry.as_ref().filter(|_| column.is_stored()) else {
+            return Ok(Self { column, file: None });
+        };
+        let mut file = archive.by_index(entry.index).map_err(|fault| failed(&column.place(), fault))?;
         let before = column.header.data_start + first * column.row_bytes();
-        let skipped = io::copy(&mut array.file.by_ref().take(before), &mut io::sink());
+        let skipped = io::copy(&mut file.by_ref().take(before), &mut io::sink());
+        let array = Self { column, file: Some(file) };
         match skipped {
             Ok(skipped) if skipped == before => Ok(array),
             Ok(skipped) => Err(array.too_short(skipped)),
@@ -159,38 +174,31 @@ impl<'a> ArrayReader<'a> {
 
     /// Unpacks the next rows.
     fn rows(&mut self, rows: &Range<u64>) -> Result<Bytes> {
+        let Some(file) = &mut self.file else { return Ok(row_numbers(rows)) };
         let length = (rows.end - rows.start) * self.column.row_bytes();
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        match self.file.read_exact(&mut bytes) {
-            Ok(()) => {}
+        let read = file.read_exact(&mut bytes).and_then(|()| match rows.end == self.column.header.rows {
+            // Behind the last row the checksum is compared.
+            true => file.read(&mut [0]),
+            false => Ok(0),
+        });
+        match read {
+            Ok(0) => Ok(bytes.into()),
+            Ok(_) => Err(self.damaged("more")),
             Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(
-                    self.too_short(self.column.header.data_start + rows.start * self.column.row_bytes())
-                );
-            }
-            Err(fault) => return Err(failed(&self.column.place(), fault.into())),
-        }
-        if rows.end == self.column.header.rows {
-            self.end()?;
-        }
-        Ok(bytes.into())
-    }
-
-    /// Makes sure that nothing follows and that the checksum is right.
-    fn end(&mut self) -> Result<()> {
-        match self.file.read(&mut [0]) {
-            Ok(0) => Ok(()),
-            Ok(_) => {
-                let expected = format!("{} bytes", self.column.file_bytes());
-                Err(Fault::damaged(expected, "more").of(&self.column.place()))
+                Err(self.too_short(self.column.header.data_start + rows.start * self.column.row_bytes()))
             }
             Err(fault) => Err(failed(&self.column.place(), fault.into())),
         }
     }
 
     fn too_short(&self, found: u64) -> Error {
+        self.damaged(&format!("an end after {found} or a few more"))
+    }
+
+    fn damaged(&self, found: &str) -> Error {
         let expected = format!("{} bytes", self.column.file_bytes());
-        Fault::damaged(expected, format!("an end after {found} or a few more")).of(&self.column.place())
+        Fault::damaged(expected, found).of(&self.column.place())
     }
 }
 

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
 use crate::archive;
-use crate::column::{Column, can_be_binary};
+use crate::column::{Column, Values, can_be_binary};
 use crate::error::{Error, Fault, Result};
 use crate::header::{Header, START_BYTES};
 use crate::place::{NamedFile, Place};
@@ -25,6 +25,15 @@ pub(crate) enum Kind {
     Npz,
 }
 
+/// How arrays become columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumpyOptions {
+    /// Arrays `|u1 (N, w)` have values of `w` bytes, not lists.
+    pub binary: bool,
+    /// The name of a first column with the numbers of the rows, from 0.
+    pub row_number: Option<String>,
+}
+
 /// Columns with the same number of rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrays {
@@ -40,8 +49,8 @@ impl Arrays {
     ///
     /// When nothing is there, when an array cannot be a column, or when the
     /// arrays have different lengths.
-    pub(crate) async fn read(place: &Place, kind: Kind, binary: bool) -> Result<Self> {
-        let mut columns = match kind {
+    pub(crate) async fn read(place: &Place, kind: Kind, options: &NumpyOptions) -> Result<Self> {
+        let mut columns: Vec<Column> = match kind {
             Kind::Npy => {
                 stream::iter(place.files().await?)
                     .map(|file| npy_column(place, file))
@@ -51,8 +60,12 @@ impl Arrays {
             }
             Kind::Npz => npz_columns(place).await?,
         };
-        for column in &mut columns {
-            column.is_binary = binary && can_be_binary(&column.header);
+        for column in columns.iter_mut().filter(|column| options.binary && can_be_binary(&column.header)) {
+            column.values = Values::Binary;
+        }
+        if let (Some(name), Some(first)) = (&options.row_number, columns.first()) {
+            let numbers = Column::of_row_numbers(name.clone(), first);
+            columns.insert(0, numbers);
         }
         Self::of_columns(columns).unwrap_or_else(|| Err(place.empty()))
     }
@@ -94,11 +107,11 @@ async fn npy_column(place: &Place, named: NamedFile) -> Result<Column> {
         }
     };
     let header = header.map_err(|fault| fault.of(&file))?;
-    Ok(Column { name: named.name, meta, file, entry: None, header, is_binary: false })
+    Ok(Column { name: named.name, meta, file, entry: None, header, values: Values::Items })
 }
 
 async fn npz_columns(place: &Place) -> Result<Vec<Column>> {
-    let meta = place.file().await?;
+    let meta = place.archive().await?;
     let file = place.display(&meta.location);
     let known = KnownFile { store: place.store.clone(), meta: meta.clone(), place: file.clone() };
     let found = archive::inspect(known).await?;
@@ -108,7 +121,7 @@ async fn npz_columns(place: &Place) -> Result<Vec<Column>> {
         file: file.clone(),
         entry: Some(array.entry),
         header: array.header,
-        is_binary: false,
+        values: Values::Items,
     };
     Ok(found.into_iter().map(column).collect())
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An array as a column of a table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use datafusion::error::Result as DFResult;
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::decode::decode;
-use crate::element::Kind;
+use crate::element::{Element, Kind};
 use crate::error::Error;
 use crate::header::Header;
 use crate::read::KnownFile;
@@ -27,8 +28,18 @@ pub(crate) struct Column {
     /// The place in the archive.
     pub(crate) entry: Option<Entry>,
     pub(crate) header: Header,
-    /// Whether rows of bytes are one value each.
-    pub(crate) is_binary: bool,
+    pub(crate) values: Values,
+}
+
+/// What is made of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// A number, or a list of them.
+    Items,
+    /// One value of all bytes.
+    Binary,
+    /// Its number: nothing is read.
+    RowNumber,
 }
 
 /// The place of an array in an archive.
@@ -46,6 +57,19 @@ impl Entry {
 }
 
 impl Column {
+    /// A column of row numbers beside another one.
+    pub(crate) fn of_row_numbers(name: String, other: &Self) -> Self {
+        let element = Element { kind: Kind::Int64, is_big_endian: false };
+        let header =
+            Header { element, axes: Vec::new(), row_bytes: size_of::<i64>(), ..other.header.clone() };
+        Self { name, header, values: Values::RowNumber, ..other.clone() }
+    }
+
+    /// Whether its values stand in a file.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.values != Values::RowNumber
+    }
+
     /// What the array is called in messages.
     pub(crate) fn place(&self) -> String {
         self.entry.as_ref().map_or_else(|| self.file.clone(), |entry| entry.place(&self.file))
@@ -67,7 +91,7 @@ impl Column {
 
     fn field(&self) -> Field {
         let element = self.header.element;
-        if self.is_binary {
+        if self.values == Values::Binary {
             return Field::new(&self.name, DataType::FixedSizeBinary(size(self.header.row_bytes)), false);
         }
         let of_axes = self.header.axes.iter().rev().fold(element.data_type(), |values, &axis| {
@@ -78,7 +102,7 @@ impl Column {
 
     /// Turns the bytes of whole rows into an array; `first` is the number of the first row.
     pub(crate) fn decode(&self, bytes: &Bytes, first: u64) -> DFResult<ArrayRef> {
-        if self.is_binary {
+        if self.values == Values::Binary {
             let buffer = Buffer::from(bytes.clone());
             return Ok(Arc::new(FixedSizeBinaryArray::try_new(size(self.header.row_bytes), buffer, None)?));
         }
@@ -95,6 +119,11 @@ impl Column {
         }
         Ok(array)
     }
+}
+
+/// The bytes of a column of row numbers.
+pub(crate) fn row_numbers(rows: &Range<u64>) -> Bytes {
+    rows.clone().flat_map(u64::to_le_bytes).collect()
 }
 
 /// The columns of a table.

@@ -135,10 +135,12 @@ pub enum Error {
         known: &'static str,
     },
     /// A value that an option does not take.
-    #[error("option `{option}` of a table of NumPy files is `true` or `false`, found `{found}`")]
+    #[error("option `{option}` of a table of NumPy files: expected {expected}, found `{found}`")]
     OptionValue {
         /// The option.
         option: &'static str,
+        /// What it takes.
+        expected: &'static str,
         /// What was given.
         found: String,
     },

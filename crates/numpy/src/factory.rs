@@ -9,11 +9,12 @@ use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::CreateExternalTable;
 
-use crate::arrays::Kind;
+use crate::arrays::{Kind, NumpyOptions};
 use crate::error::{Error, Result};
 use crate::table::NumpyTable;
 
 const BINARY: &str = "binary";
+const ROW_NUMBER: &str = "row_number";
 /// What stands before the names of options that the parser knows nothing of.
 const FORMAT: &str = "format.";
 
@@ -45,9 +46,9 @@ impl TableProviderFactory for NumpyTableFactory {
         cmd: &CreateExternalTable,
     ) -> DFResult<Arc<dyn TableProvider>> {
         refuse_clauses(cmd)?;
-        let binary = binary(&cmd.options)?;
+        let options = options(&cmd.options)?;
         let location = location(&cmd.locations)?;
-        let table = NumpyTable::open(state, location, self.kind, binary).await?;
+        let table = NumpyTable::open(state, location, self.kind, options).await?;
         Ok(Arc::new(table.defined_by(cmd.definition.clone())))
     }
 }
@@ -77,19 +78,32 @@ fn location(locations: &[String]) -> Result<&str> {
     }
 }
 
-/// The value of the one option.
-fn binary(options: &HashMap<String, String>) -> Result<bool> {
-    let mut binary = false;
-    for (option, value) in options {
-        let option = option.strip_prefix(FORMAT).unwrap_or(option);
-        if option != BINARY {
-            return Err(Error::UnknownOption { option: option.to_owned(), known: "`binary`" });
+fn options(given: &HashMap<String, String>) -> Result<NumpyOptions> {
+    let mut options = NumpyOptions::default();
+    for (option, value) in given {
+        match option.strip_prefix(FORMAT).unwrap_or(option) {
+            BINARY => options.binary = boolean(BINARY, value)?,
+            ROW_NUMBER if value.is_empty() => {
+                return Err(bad_value(ROW_NUMBER, "the name of a column", value));
+            }
+            ROW_NUMBER => options.row_number = Some(value.clone()),
+            other => {
+                let known = "`binary` and `row_number`";
+                return Err(Error::UnknownOption { option: other.to_owned(), known });
+            }
         }
-        binary = match value.to_ascii_lowercase().as_str() {
-            "true" => true,
-            "false" => false,
-            _ => return Err(Error::OptionValue { option: BINARY, found: value.clone() }),
-        };
     }
-    Ok(binary)
+    Ok(options)
+}
+
+fn boolean(option: &'static str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(bad_value(option, "`true` or `false`", value)),
+    }
+}
+
+fn bad_value(option: &'static str, expected: &'static str, found: &str) -> Error {
+    Error::OptionValue { option, expected, found: found.to_owned() }
 }

@@ -22,7 +22,9 @@ use crate::error::Fault;
 pub(crate) const START_BYTES: u64 = 12 + TEXT_MAX as u64;
 
 const TEXT_MAX: usize = 10_000;
-const MAGIC: &[u8] = b"\x93NUMPY";
+/// What every file begins with.
+pub(crate) const MAGIC: [u8; 6] = *b"\x93NUMPY";
+const ARCHIVE_MAGIC: &[u8] = b"PK\x03\x04";
 /// Bytes of one row; a row is never cut, so it has to fit in memory.
 const ROW_BYTES_MAX: usize = 16 << 20;
 /// Axes of an array.
@@ -110,7 +112,10 @@ fn text(start: &[u8]) -> Result<(&[u8], u64), Fault> {
         let found = start.get(..start.len().min(10)).unwrap_or_default().escape_ascii();
         format!("{} bytes that begin with `{found}`", start.len())
     };
-    let Some(rest) = start.strip_prefix(MAGIC) else {
+    if start.starts_with(ARCHIVE_MAGIC) {
+        return Err(Fault::refused("an archive of arrays", "create the table `STORED AS NPZ`"));
+    }
+    let Some(rest) = start.strip_prefix(&MAGIC) else {
         return Err(Fault::damaged("a file that begins with `\\x93NUMPY`", beginning()));
     };
     let (length, preamble, rest) = match *rest {

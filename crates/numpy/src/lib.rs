@@ -35,9 +35,12 @@
 //! without axes is one row. A folder that `COPY … STORED AS NPY` wrote is read as
 //! the table that was written.
 //!
-//! Columns are never listed in the statement. The one option is
-//! `OPTIONS ('binary' 'true')`: arrays of bytes of two axes become values of so many
-//! bytes, as binary vectors are, instead of lists of numbers.
+//! Columns are never listed in the statement. There are two options:
+//!
+//! | `OPTIONS (…)` | |
+//! |---|---|
+//! | `'binary' 'true'` | arrays of bytes of two axes become values of so many bytes, as binary vectors are, instead of lists of numbers |
+//! | `'row_number' 'n'` | a first column `n` has the numbers of the rows, from 0; `ORDER BY n` then costs no sort |
 //!
 //! # Types
 //!
@@ -95,6 +98,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use arrays::NumpyOptions;
 pub use error::{Error, Result};
 pub use factory::NumpyTableFactory;
 pub use table::NumpyTable;

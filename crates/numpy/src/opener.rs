@@ -17,7 +17,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use crate::archive;
-use crate::column::Column;
+use crate::column::{Column, row_numbers};
 use crate::error::Result;
 use crate::piece::rows_of_range;
 
@@ -70,12 +70,10 @@ fn batches(
     store: Arc<dyn ObjectStore>,
     rows: Range<u64>,
 ) -> BoxStream<'static, DFResult<RecordBatch>> {
-    match reading.columns.first() {
-        Some(column) if column.entry.is_some() => {
-            let file = column.file(&store);
-            archive::batches(reading, file, rows)
-        }
-        _ => {
+    let packed = reading.columns.iter().find(|column| column.is_stored() && column.entry.is_some());
+    match packed.map(|column| column.file(&store)) {
+        Some(file) => archive::batches(reading, file, rows),
+        None => {
             let (for_blocks, reading) = (reading.block_rows(), Arc::new(reading));
             stream::iter(blocks(rows, for_blocks))
                 .map(move |block| {
@@ -106,6 +104,9 @@ impl Reading {
     }
 
     async fn bytes(&self, column: &Column, store: &Arc<dyn ObjectStore>, rows: &Range<u64>) -> Result<Bytes> {
+        if !column.is_stored() {
+            return Ok(row_numbers(rows));
+        }
         // That these products are in the file was seen in the header.
         let at = |row: u64| column.header.data_start + row * column.row_bytes();
         let bytes = column.file(store).read(at(rows.start)..at(rows.end)).await?;

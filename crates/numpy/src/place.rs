@@ -60,8 +60,16 @@ impl Place {
         format!("{}{}", self.display(&self.path), if self.is_folder { "/" } else { "" })
     }
 
-    /// The one file that is named.
-    pub(crate) async fn file(&self) -> Result<ObjectMeta> {
+    /// The one archive that is named.
+    pub(crate) async fn archive(&self) -> Result<ObjectMeta> {
+        if self.is_folder {
+            let remedy = "name one `.npz` file, and create a table for each";
+            return Err(Error::Clause { clause: "folder of archives", remedy });
+        }
+        self.file().await
+    }
+
+    async fn file(&self) -> Result<ObjectMeta> {
         match self.store.head(&self.path).await {
             Ok(meta) => Ok(meta),
             Err(object_store::Error::NotFound { .. }) => Err(Error::Missing { location: self.location() }),

@@ -14,66 +14,64 @@ use crate::read::KnownFile;
 
 /// Bytes that may be read to find out what is in an archive.
 const DIRECTORY_BYTES: u64 = 16 << 20;
-
-/// How much is read at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Window {
-    /// A little here and there.
-    Headers,
-    /// One byte after the other.
-    Rows,
-}
-
-impl Window {
-    fn bytes(self) -> u64 {
-        match self {
-            Self::Headers => 64 << 10,
-            Self::Rows => 2 << 20,
-        }
-    }
-}
+/// Bytes that are read at once where a little is read here and there.
+const SMALL_WINDOW: u64 = 64 << 10;
+/// Bytes that are read at once where one byte is read after the other.
+const LARGE_WINDOW: u64 = 2 << 20;
 
 /// Reads a file window by window. It blocks, so it belongs into a thread that may.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranged {
     file: Arc<KnownFile>,
     runtime: Handle,
-    window: Window,
+    pace: Arc<Pace>,
     position: u64,
     /// The window that was read last, and where it starts.
     read: (u64, Bytes),
-    budget: Budget,
     bytes_scanned: Option<Count>,
 }
 
-/// Bytes that may still be read, by all readers of a file together.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<AtomicU64>);
+/// How much the readers of a file read, all of its clones together.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Bytes that are read at once.
+    window: AtomicU64,
+    /// Bytes that may still be read.
+    left: AtomicU64,
+}
 
-impl Budget {
-    /// Lets everything be read.
-    pub(crate) fn lift(&self) {
-        self.0.store(u64::MAX, Ordering::Relaxed);
+impl Pace {
+    /// Lets all be read that the directory names.
+    pub(crate) fn trust(&self) {
+        self.left.store(u64::MAX, Ordering::Relaxed);
     }
 
-    fn take(&self, bytes: u64) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
+    /// Lets all be read, and much at once.
+    pub(crate) fn hurry(&self) {
+        self.window.store(LARGE_WINDOW, Ordering::Relaxed);
+        self.trust();
+    }
+
+    fn may_read(&self, bytes: u64) -> bool {
+        let left = self.left.load(Ordering::Relaxed);
         if left != u64::MAX {
-            self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
+            self.left.store(left.saturating_sub(bytes), Ordering::Relaxed);
         }
         left >= bytes
     }
 }
 
 impl Ranged {
-    pub(crate) fn new(file: KnownFile, runtime: Handle, window: Window) -> Self {
+    pub(crate) fn new(file: KnownFile, runtime: Handle) -> Self {
         Self {
             file: Arc::new(file),
             runtime,
-            window,
+            pace: Arc::new(Pace {
+                window: AtomicU64::new(SMALL_WINDOW),
+                left: AtomicU64::new(DIRECTORY_BYTES),
+            }),
             position: 0,
             read: (0, Bytes::new()),
-            budget: Budget(Arc::new(AtomicU64::new(DIRECTORY_BYTES))),
             bytes_scanned: None,
         }
     }
@@ -87,9 +85,9 @@ impl Ranged {
         &self.file.place
     }
 
-    /// What limits the reading until it is lifted.
-    pub(crate) fn budget(&self) -> Budget {
-        self.budget.clone()
+    /// What decides how much is read.
+    pub(crate) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
     }
 
     /// What was read from the position on; nothing if that has to be read first.
@@ -100,10 +98,10 @@ impl Ranged {
     }
 
     fn read_window(&mut self) -> io::Result<()> {
-        let window = self.window.bytes();
+        let window = self.pace.window.load(Ordering::Relaxed);
         let start = self.position - self.position % window;
         let end = start.saturating_add(window).min(self.file.meta.size);
-        if !self.budget.take(end - start) {
+        if !self.pace.may_read(end - start) {
             let expected = format!("a directory that is found in {} MiB", DIRECTORY_BYTES >> 20);
             let fault = Fault::damaged(expected, "none, or a larger one");
             return Err(io::Error::other(fault.of(self.place())));

@@ -14,9 +14,11 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::arrays::{Arrays, Kind};
+use crate::arrays::{Arrays, Kind, NumpyOptions};
 use crate::column::{Column, schema};
 use crate::error::{Error, Result};
 use crate::piece::{cut, pieces, range_of_rows};
@@ -32,21 +34,20 @@ use crate::source::ArraySource;
 pub struct NumpyTable {
     location: String,
     kind: Kind,
-    binary: bool,
+    options: NumpyOptions,
     definition: Option<String>,
     schema: SchemaRef,
 }
 
 impl NumpyTable {
-    /// Opens one `.npy` file, or all that are directly in a folder. With
-    /// `binary`, arrays `|u1 (N, w)` have values of `w` bytes, not lists.
+    /// Opens one `.npy` file, or all that are directly in a folder.
     ///
     /// # Errors
     ///
     /// When there is no file, when one of them is damaged or cannot be a column,
     /// or when they have different numbers of rows.
-    pub async fn open_npy(state: &dyn Session, location: &str, binary: bool) -> DFResult<Self> {
-        Self::open(state, location, Kind::Npy, binary).await
+    pub async fn open_npy(state: &dyn Session, location: &str, options: NumpyOptions) -> DFResult<Self> {
+        Self::open(state, location, Kind::Npy, options).await
     }
 
     /// Opens the arrays of one `.npz` file.
@@ -54,20 +55,20 @@ impl NumpyTable {
     /// # Errors
     ///
     /// Those of [`open_npy`](Self::open_npy).
-    pub async fn open_npz(state: &dyn Session, location: &str, binary: bool) -> DFResult<Self> {
-        Self::open(state, location, Kind::Npz, binary).await
+    pub async fn open_npz(state: &dyn Session, location: &str, options: NumpyOptions) -> DFResult<Self> {
+        Self::open(state, location, Kind::Npz, options).await
     }
 
     pub(crate) async fn open(
         state: &dyn Session,
         location: &str,
         kind: Kind,
-        binary: bool,
+        options: NumpyOptions,
     ) -> DFResult<Self> {
         let place = Place::new(state, location)?;
-        let arrays = Arrays::read(&place, kind, binary).await?;
+        let arrays = Arrays::read(&place, kind, &options).await?;
         let schema = schema(&arrays.columns);
-        Ok(Self { location: location.to_owned(), kind, binary, definition: None, schema })
+        Ok(Self { location: location.to_owned(), kind, options, definition: None, schema })
     }
 
     /// Keeps the statement that made the table.
@@ -77,7 +78,7 @@ impl NumpyTable {
 
     /// The arrays as they are now.
     async fn arrays(&self, place: &Place) -> Result<Arrays> {
-        let arrays = Arrays::read(place, self.kind, self.binary).await?;
+        let arrays = Arrays::read(place, self.kind, &self.options).await?;
         let now = schema(&arrays.columns);
         if now != self.schema {
             return Err(Error::ColumnsChanged {
@@ -122,6 +123,7 @@ impl TableProvider for NumpyTable {
             .with_file_groups(groups(&arrays, &self.schema, projection, limit, most))
             .with_statistics(statistics(&self.schema, arrays.rows))
             .with_projection_indices(projection.cloned())?
+            .with_output_ordering(ordering(&arrays))
             .with_limit(limit)
             .with_preserve_order(true)
             .build();
@@ -139,7 +141,7 @@ fn groups(
 ) -> Vec<FileGroup> {
     let is_read = |place: &usize| projection.is_none_or(|places| places.contains(place));
     let read = arrays.columns.iter().enumerate().filter(|(place, _)| is_read(place));
-    let row_bytes: u64 = read.map(|(_, column)| column.row_bytes()).sum();
+    let row_bytes = read.filter(|(_, column)| column.is_stored()).map(|(_, column)| column.row_bytes()).sum();
     let wanted = limit.map_or(arrays.rows, |limit| arrays.rows.min(limit as u64));
     // Few rows are not worth a second partition, and come in the file's order from one.
     let pieces = pieces(wanted.saturating_mul(row_bytes), most);
@@ -150,6 +152,16 @@ fn groups(
         FileGroup::new(vec![file]).with_statistics(statistics)
     };
     cut(arrays.rows, pieces).map(group).collect()
+}
+
+/// The order that each partition has: that of the row numbers.
+fn ordering(arrays: &Arrays) -> Vec<LexOrdering> {
+    let numbers = arrays.columns.iter().position(|column| !column.is_stored());
+    let sorted = numbers.and_then(|place| {
+        let name = &arrays.columns.get(place)?.name;
+        LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(ColumnExpr::new(name, place)))])
+    });
+    sorted.into_iter().collect()
 }
 
 /// The file of the first array, which stands for all.

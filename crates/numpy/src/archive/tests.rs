@@ -26,6 +26,10 @@ async fn stored_deflated_and_large_entries_are_columns_in_their_order() {
         assert_eq!(bench.sql("SELECT id FROM t WHERE vector[1] > 0.5").await.unwrap(), "1; 2");
         assert_eq!(bench.sql("SELECT id FROM t LIMIT 1").await.unwrap(), "0");
         assert_eq!(bench.sql("SELECT count(*) FROM t").await.unwrap(), "3");
+        bench.create_with("NPZ", "x.npz", "OPTIONS ('row_number' 'n')").await.unwrap();
+        assert_eq!(bench.sql("SELECT id, n FROM t WHERE n > 0").await.unwrap(), "1 | 1; 2 | 2");
+        assert_eq!(bench.sql("SELECT n FROM t").await.unwrap(), "0; 1; 2");
+        bench.create("NPZ", "x.npz").await.unwrap();
         let plan = bench.sql("EXPLAIN SELECT id FROM t").await.unwrap();
         assert!(plan.contains("file_type=npz, arrays=[id]"), "{plan}");
     }
@@ -68,7 +72,8 @@ async fn archives_that_are_none_are_refused_by_name() {
     let array = npy("<i8", "(1,)", &int64s(1));
     for (bytes, expected) in [
         (b"".to_vec(), "cannot read archive"),
-        (array.clone(), "cannot read archive"),
+        (array.clone(), "holds one array, which cannot be a column: create the table `STORED AS NPY`"),
+        (b"PK and no archive".to_vec(), "cannot read archive"),
         (archive(&[], stored()), "has no arrays: expected arrays `*.npy`"),
         (archive(&[("readme.txt", b"hello")], stored()), "holds `readme.txt`, which is no `.npy` file"),
         (
@@ -82,6 +87,9 @@ async fn archives_that_are_none_are_refused_by_name() {
         let said = bench.create("NPZ", "x.npz").await.unwrap_err();
         assert!(said.contains(expected) && said.contains("x.npz"), "expected {expected}: {said}");
     }
+    bench.write("d/x.npz", b"");
+    let said = bench.create("NPZ", "d").await.unwrap_err();
+    assert!(said.contains("takes no folder of archives: name one `.npz` file"), "{said}");
     let other = npy("<i8", "(2,)", &int64s(2));
     bench.write("x.npz", &archive(&[("a.npy", &array), ("b.npy", &other)], stored()));
     let said = bench.create("NPZ", "x.npz").await.unwrap_err();

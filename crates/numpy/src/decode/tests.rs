@@ -2,6 +2,7 @@
 
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::util::display::array_value_to_string;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -96,4 +97,22 @@ fn values_without_a_meaning_are_found() {
     assert_eq!(bad("<U1", &[0x61, 0, 0, 0, 0, 0xd8, 0, 0]), (1, "code point 0xd800".into()));
     assert_eq!(bad("<U2", &[0, 0, 0, 0, 0, 0, 0x11, 0]), (0, "code point 0x110000".into()));
     assert_eq!(bad("<M8[D]", &i64::MAX.to_le_bytes()).0, 0);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_of_any_type_are_values_or_a_bad_value(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        descr in proptest::sample::select(vec![
+            "|b1", ">i2", "<u4", ">f4", "<f8", "|S3", "<U1", ">U3", "<M8[D]", ">M8[s]", "<M8[ns]", ">m8[us]",
+        ]),
+    ) {
+        let element = Element::parse(descr).unwrap();
+        let size = element.bytes().unwrap();
+        let whole = bytes.len() / size;
+        match decode(element, &bytes.into_iter().take(whole * size).collect()) {
+            Ok(array) => prop_assert_eq!(array.len(), whole),
+            Err(bad) => prop_assert!(bad.index < whole),
+        }
+    }
 }

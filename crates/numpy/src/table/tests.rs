@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
 
 use super::*;
-use crate::testing::{Bench, float32s, int64s, npy};
+use crate::testing::{Bench, archive, deflated, float32s, int64s, npy};
 
 async fn bench_with_folder() -> Bench {
     let bench = Bench::new();
@@ -23,7 +27,7 @@ async fn a_file_is_a_column_with_its_name() {
     bench.create("NPY", "queries.npy").await.unwrap();
     assert_eq!(bench.sql("SELECT queries FROM t").await.unwrap(), "[0.0, 0.5]; [1.0, 1.5]");
     let schema = bench.ctx.table("t").await.unwrap().schema().as_arrow().clone();
-    let item = Arc::new(datafusion::arrow::datatypes::Field::new("item", DataType::Float32, false));
+    let item = Arc::new(Field::new("item", DataType::Float32, false));
     assert_eq!(schema.field(0).data_type(), &DataType::FixedSizeList(item, 2));
     assert!(!schema.field(0).is_nullable());
 }
@@ -110,6 +114,38 @@ async fn rows_of_bytes_are_lists_or_binary_values() {
 }
 
 #[tokio::test]
+async fn rows_have_numbers_when_asked_for() {
+    let bench = bench_with_folder().await;
+    bench.create_with("NPY", "d/", "OPTIONS ('row_number' 'n')").await.unwrap();
+    assert_eq!(
+        bench.sql("SELECT n, id, flag FROM t").await.unwrap(),
+        "0 | 0 | true; 1 | 1 | false; 2 | 2 | true"
+    );
+    assert_eq!(bench.sql("SELECT n FROM t WHERE n > 0").await.unwrap(), "1; 2");
+    assert_eq!(bench.bytes_scanned("SELECT n FROM t").await, 0);
+    let rows = 3 << 20;
+    let down: Vec<u8> = (0..rows).rev().flat_map(i64::to_le_bytes).collect();
+    bench.write("down.npy", &npy("<i8", &format!("({rows},)"), &down));
+    bench.create_with("NPY", "down.npy", "OPTIONS ('row_number' 'n')").await.unwrap();
+    let sql = "SELECT n, down FROM t ORDER BY n";
+    let plan = bench.sql(&format!("EXPLAIN {sql}")).await.unwrap();
+    assert!(plan.contains("3 groups:") && plan.contains("SortPreservingMergeExec"), "{plan}");
+    assert!(!plan.contains("SortExec"), "{plan}");
+    let mut expected = 0;
+    for batch in bench.batches(sql).await.unwrap() {
+        for (&number, &value) in int64(&batch, 0).iter().zip(int64(&batch, 1)) {
+            assert_eq!((number, value), (expected, rows - 1 - expected));
+            expected += 1;
+        }
+    }
+    assert_eq!(expected, rows);
+}
+
+fn int64(batch: &RecordBatch, column: usize) -> &[i64] {
+    batch.column(column).as_primitive::<Int64Type>().values()
+}
+
+#[tokio::test]
 async fn arrays_of_different_lengths_are_named_with_both_numbers() {
     let bench = bench_with_folder().await;
     bench.write("d/late.npy", &npy("|b1", "(4,)", &[0; 4]));
@@ -192,15 +228,55 @@ async fn statements_say_only_what_files_can_do() {
     };
     for (sql, expected) in [
         (create("n (id BIGINT)", ""), "takes no list of columns: names and types are those of the arrays"),
-        (create("n", "OPTIONS ('bits' 'true')"), "no option `bits`: there are `binary`"),
+        (create("n", "OPTIONS ('bits' 'true')"), "no option `bits`: there are `binary` and `row_number`"),
         (create("n", "OPTIONS ('aws.region' 'x')"), "no option `aws.region`"),
-        (create("n", "OPTIONS ('binary' '2')"), "is `true` or `false`, found `2`"),
+        (create("n", "OPTIONS ('binary' '2')"), "expected `true` or `false`, found `2`"),
+        (create("n", "OPTIONS ('row_number' '')"), "expected the name of a column, found ``"),
+        (create("n", "OPTIONS ('row_number' 'id')"), "has two arrays `id`"),
         (create("t", ""), "already exists"),
     ] {
         let said = bench.sql(&sql).await.unwrap_err();
         assert!(said.contains(expected), "{sql}: {said}");
     }
     bench.sql(&create("IF NOT EXISTS t", "")).await.unwrap();
-    let definition = "SELECT definition FROM information_schema.tables WHERE table_name = 't'";
-    assert!(bench.sql(definition).await.is_err() || !bench.sql(definition).await.unwrap().is_empty());
+    let table = bench.ctx.table_provider("t").await.unwrap();
+    assert!(table.get_table_definition().unwrap().starts_with("CREATE EXTERNAL TABLE t STORED AS NPY"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_in_a_bucket_are_tables_too() {
+    let (bench, bucket) = (Bench::new(), Arc::new(InMemory::new()));
+    let url = ObjectStoreUrl::parse("s3://bucket").unwrap();
+    bench.ctx.register_object_store(url.as_ref(), Arc::<InMemory>::clone(&bucket));
+    let rows = 3 << 20;
+    let ids: Vec<u8> = (0..rows).flat_map(i64::to_le_bytes).collect();
+    let ids = npy("<i8", &format!("({rows},)"), &ids);
+    let flags = npy("|b1", &format!("({rows},)"), &vec![1; usize::try_from(rows).unwrap()]);
+    let packed = archive(&[("id.npy", &ids), ("flag.npy", &flags)], deflated());
+    for (key, bytes) in
+        [("a b/id.npy", ids), ("a b/flag.npy", flags), ("a b/deep/x.npy", vec![]), ("x.npz", packed)]
+    {
+        bucket.put(&object_store::path::Path::from(key), bytes.into()).await.unwrap();
+    }
+    for (kind, location) in [("NPY", "a b/"), ("NPY", "a b"), ("NPZ", "x.npz")] {
+        let sql =
+            format!("CREATE OR REPLACE EXTERNAL TABLE t STORED AS {kind} LOCATION 's3://bucket/{location}'");
+        bench.sql(&sql).await.unwrap();
+        let sql = "SELECT count(*), sum(id) FROM t WHERE flag";
+        assert_eq!(
+            bench.sql(sql).await.unwrap(),
+            format!("{rows} | {}", rows * (rows - 1) / 2),
+            "{location}"
+        );
+    }
+    for (kind, location, expected) in [
+        ("NPY", "none.npy", "there is no NumPy file `s3://bucket/none.npy`"),
+        ("NPY", "none/", "`s3://bucket/none/` has no arrays"),
+        ("NPZ", "a b/id.npy", "NumPy file `s3://bucket/a b/id.npy` holds one array"),
+        ("NPY", "x.npz", "NumPy file `s3://bucket/x.npz` holds an archive of arrays"),
+    ] {
+        let sql = format!("CREATE EXTERNAL TABLE n STORED AS {kind} LOCATION 's3://bucket/{location}'");
+        let said = bench.sql(&sql).await.unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
 }
