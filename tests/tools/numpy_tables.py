@@ -50,8 +50,8 @@ def arrays():
         array = extremes(dtype)
         name = "".join(letter if letter.isalnum() else {"<": "l", ">": "b"}.get(letter, "_") for letter in dtype)
         yield "of_" + name, array
-        yield "wide_" + name, np.stack([array, array[::-1], array], axis=1)
-        yield "cube_" + name, np.stack([np.stack([array, array[::-1]], axis=1)] * 2, axis=1)
+        yield "wide_" + name, np.stack([array, array[::-1], array], axis=1).astype(dtype)
+        yield "cube_" + name, np.stack([np.stack([array, array[::-1]], axis=1)] * 2, axis=1).astype(dtype)
 
 
 def expected(array):
