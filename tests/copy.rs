@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::UInt64Type;
@@ -228,6 +229,18 @@ async fn copy_that_fails_leaves_no_file_in_the_bucket() {
         "SELECT value AS a, nullif(value, 2999999) AS b FROM generate_series(1, 3000000) ORDER BY value";
     let error = copy(&ctx, query, &format!("{}/", prefix.url)).await.unwrap_err();
     assert!(error.contains("`b`") && error.contains("null in row 2999998"), "{error}");
+    assert_eq!(prefix.files().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_that_is_cancelled_leaves_no_file_in_the_bucket() {
+    let prefix = Prefix::new("cancelled");
+    let ctx = plain();
+    let query = "SELECT value AS a, -value AS b FROM generate_series(1, 100000000000)";
+    let to = format!("{}/", prefix.url);
+    let copy = tokio::time::timeout(Duration::from_secs(3), copy(&ctx, query, &to));
+    assert!(copy.await.is_err(), "there is more than can be written in this time");
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(prefix.files().await, []);
 }
 
