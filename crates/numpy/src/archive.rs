@@ -42,14 +42,15 @@ pub(crate) struct Found {
 /// Reads the headers of all arrays, in the archive's order.
 pub(crate) async fn inspect(file: KnownFile) -> Result<Vec<Found>> {
     let (runtime, place) = (Handle::current(), file.place.clone());
-    let found = task::spawn_blocking(move || {
+    let reader = task::spawn_blocking(move || {
+        let place = file.place.clone();
         let file = Ranged::new(file, runtime);
         let pace = file.pace();
         let mut archive = open(file)?;
         pace.trust();
         found(&mut archive, &place)
     });
-    found.await.unwrap_or_else(|fault| Err(failed("", ZipError::Io(io::Error::other(fault)))))
+    reader.await.unwrap_or_else(|fault| Err(failed(&place, ZipError::Io(io::Error::other(fault)))))
 }
 
 fn open(file: Ranged) -> Result<ZipArchive<Ranged>> {

@@ -2,6 +2,7 @@
 //! The arrays of a table, as their headers describe them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
@@ -113,7 +114,7 @@ async fn npy_column(place: &Place, named: NamedFile) -> Result<Column> {
 async fn npz_columns(place: &Place) -> Result<Vec<Column>> {
     let meta = place.archive().await?;
     let file = place.display(&meta.location);
-    let known = KnownFile { store: place.store.clone(), meta: meta.clone(), place: file.clone() };
+    let known = KnownFile { store: Arc::clone(&place.store), meta: meta.clone(), place: file.clone() };
     let found = archive::inspect(known).await?;
     let column = |array: archive::Found| Column {
         name: array.name,
