@@ -11,9 +11,11 @@ use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 use m2m_catalog::Install;
 use m2m_datasource::{SessionOptions, Source, session};
+use m2m_storage::{BucketOptions, Secret, Storage};
 use serde::Deserialize;
 
-use crate::support::command::run;
+use crate::support::command::{m2m, run, run_command};
+use crate::support::services::unique;
 use crate::support::{fixtures, services};
 
 /// What numpy says of an array.
@@ -244,4 +246,45 @@ async fn a_dumped_file_set_is_a_table_that_joins_with_its_collection() {
         live += dumped;
     }
     assert_eq!(live, count("SELECT count(*) FROM float_l2 WHERE partition_tag = '_default'").await);
+}
+
+/// Puts files into the bucket of the S3 server and returns their URL.
+async fn upload(files: &[(&str, Vec<u8>)]) -> String {
+    let (bucket, prefix) = (services::open().bucket, unique("arrays"));
+    let options = BucketOptions {
+        endpoint: Some(services::open().s3_endpoint),
+        access_key: Some(services::s3_access().into()),
+        secret_key: Some(Secret::from(services::s3_secret())),
+        ..BucketOptions::default()
+    };
+    let storage = Storage::bucket(&bucket, &prefix, &options).unwrap();
+    for (name, bytes) in files {
+        storage.put_atomic(&storage.child(name), bytes.clone().into()).await.unwrap();
+    }
+    format!("s3://{bucket}/{prefix}")
+}
+
+#[tokio::test]
+async fn arrays_in_a_bucket_are_read_with_the_configured_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    numpy(&["large", folder.path().to_str().unwrap(), "700000"]);
+    let names = ["id.npy", "half.npy", "stored.npz", "deflated.npz"];
+    let files = names.map(|name| (name, std::fs::read(folder.path().join(name)).unwrap()));
+    let url = upload(&files).await;
+    let install = fixtures::install("install-1.1.1");
+    for (kind, place) in [("NPY", "/"), ("NPY", ""), ("NPZ", "/stored.npz"), ("NPZ", "/deflated.npz")] {
+        let sql = format!(
+            "CREATE EXTERNAL TABLE t STORED AS {kind} LOCATION '{url}{place}'; \
+             SELECT count(*) AS rows, sum(id) AS ids, count(*) FILTER (WHERE half[1] * 2 = id AND half[2] = -half[1]) AS same FROM t"
+        );
+        let args = ["sql", "--install", install.to_str().unwrap(), "--format", "csv", &sql];
+        let mut command = m2m(&args);
+        command
+            .env("M2M_S3_ENDPOINT", services::open().s3_endpoint)
+            .env("M2M_S3_ACCESS_KEY", services::s3_access())
+            .env("M2M_S3_SECRET_KEY", services::s3_secret());
+        let run = run_command(&args, command).ends_with(0);
+        services::assert_no_secret(&run);
+        assert_eq!(run.stdout, "rows,ids,same\n700000,244999650000,700000\n", "{place}");
+    }
 }

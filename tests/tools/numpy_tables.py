@@ -6,6 +6,7 @@
                                         arrays, and <name>.json: the bytes, or the strings, that a table should have;
                                         a scalar and an empty array below others
   numpy_tables.py refused FOLDER        writes one file of each kind that is no table
+  numpy_tables.py large FOLDER ROWS     writes id.npy and half.npy of so many rows, stored.npz and deflated.npz with both
   numpy_tables.py nearest FOLDER K      reads id.npy and vector.npy below FOLDER, writes query.npy with one vector and
                                         queries.npy with three, and prints the nearest K ids and distances of each
 """
@@ -97,6 +98,15 @@ def refused(folder):
     np.save(folder / "nothing.npy", np.zeros((3, 0)))
 
 
+def large(folder, rows):
+    ids = np.arange(rows)
+    half = np.stack([ids / 2, ids / -2], axis=1)
+    np.save(folder / "id.npy", ids)
+    np.save(folder / "half.npy", half)
+    np.savez(folder / "stored.npz", half=half, id=ids)
+    np.savez_compressed(folder / "deflated.npz", half=half, id=ids)
+
+
 def nearest(folder, k):
     ids = np.concatenate([np.load(path) for path in sorted(folder.rglob("id.npy"))])
     vectors = np.concatenate([np.load(path) for path in sorted(folder.rglob("vector.npy"))])
@@ -127,7 +137,7 @@ def euclidean(vectors, query):
 
 def main():
     what, folder, *rest = sys.argv[1:]
-    {"types": types, "refused": refused, "nearest": nearest}[what](Path(folder), *map(int, rest))
+    {"types": types, "refused": refused, "large": large, "nearest": nearest}[what](Path(folder), *map(int, rest))
 
 
 if __name__ == "__main__":

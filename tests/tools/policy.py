@@ -199,7 +199,7 @@ def pure_segment(graph):
 
 
 def datafusion_home(graph):
-    """only datasource, sink, migration and the root name DataFusion"""
+    """only numpy, datasource, sink, migration and the root name DataFusion"""
     for package in graph.members:
         for name in graph.direct(package, {"normal", "build", "dev"}):
             if name.startswith("datafusion") and package["name"] not in DATAFUSION_HOMES:
