@@ -26,7 +26,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Result;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::{Error, Result};
 use crate::output::note;
 use editor::{Editor, Input};
 pub(crate) use engine::Engine;
@@ -55,6 +57,7 @@ pub(crate) struct ShellOptions {
 ///
 /// When the terminal cannot be read, or nothing can be printed any more.
 pub(crate) async fn run(engine: &mut impl Engine, options: ShellOptions) -> Result<()> {
+    take_interrupts()?;
     let mut session = Session::new(engine).await;
     if !options.quiet {
         note(&format!("m2m {}, {}", env!("CARGO_PKG_VERSION"), options.opened))?;
@@ -80,6 +83,13 @@ pub(crate) async fn run(engine: &mut impl Engine, options: ShellOptions) -> Resu
         }
         editor.set_names(Arc::clone(&session.names));
     }
+}
+
+/// From now on Ctrl-C ends no program, whenever it comes: a statement that runs
+/// is cancelled by its engine, and the editor reads keys.
+fn take_interrupts() -> Result<()> {
+    let taken = signal(SignalKind::interrupt()).map(drop);
+    taken.map_err(|source| Error::Io { what: "listen for signals", source })
 }
 
 /// The file with what is done first: the one that is named, or else the one in

@@ -24,7 +24,7 @@ const AFTER_TABLE: &[&str] = &[
 ];
 
 /// Something that may be typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Candidate {
     /// What a list shows.
     pub(super) shown: String,

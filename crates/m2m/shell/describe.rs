@@ -77,6 +77,15 @@ impl Part {
     }
 }
 
+/// The kind of a table, what is said about it, and where that comes from.
+const OF_COLLECTIONS: (&str, &str, &str) = (
+    "CASE WHEN c.collection IS NULL THEN 'table' ELSE 'collection' END",
+    ", coalesce(c.metric || ', ' || c.dimension || ' dimensions' || \
+     CASE WHEN c.partitions > 1 THEN ', ' || c.partitions || ' partitions' ELSE '' END, '') AS about",
+    " LEFT JOIN meta.collections c ON t.table_name = c.collection AND t.table_type <> 'VIEW' \
+     AND t.table_schema IN ('collections', 'stored')",
+);
+
 /// What a listing shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listed {
@@ -97,21 +106,11 @@ pub(super) fn tables(names: &Names, listed: Listed, pattern: Option<&Pattern>) -
         Listed::Tables => conditions.push("t.table_type <> 'VIEW'".into()),
         Listed::Views => conditions.push("t.table_type = 'VIEW'".into()),
     }
-    let (about, join) = if has_metadata(names) {
-        let homes = HOMES.map(literal).join(", ");
-        (
-            ", c.dimension, c.metric, c.partitions",
-            format!(
-                " LEFT JOIN meta.collections c ON t.table_name = c.collection AND t.table_schema IN ({homes}) AND t.table_type <> 'VIEW'"
-            ),
-        )
-    } else {
-        ("", String::new())
-    };
+    let (kind, about, join) = if has_metadata(names) { OF_COLLECTIONS } else { ("'table'", "", "") };
     let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     format!(
         "SELECT t.table_schema AS schema, t.table_name AS name, \
-         CASE WHEN t.table_type = 'VIEW' THEN 'view' ELSE 'table' END AS kind{about} \
+         CASE WHEN t.table_type = 'VIEW' THEN 'view' ELSE {kind} END AS kind{about} \
          FROM information_schema.tables t{join} WHERE {conditions} ORDER BY 1, 2"
     )
 }
@@ -156,7 +155,7 @@ pub(super) fn collection(names: &Names, schema: &str, table: &str) -> Option<[St
 pub(super) fn functions(pattern: Option<&Pattern>) -> String {
     let condition = pattern.map(|pattern| format!(" WHERE {}", pattern.name.condition("routine_name")));
     format!(
-        "SELECT routine_name AS name, lower(min(function_type)) AS kind, min(syntax_example) AS usage \
+        "SELECT routine_name AS name, lower(min(function_type)) AS kind, coalesce(min(syntax_example), routine_name || '(…)') AS usage \
          FROM information_schema.routines{} GROUP BY routine_name ORDER BY 1",
         condition.unwrap_or_default()
     )

@@ -20,7 +20,7 @@ use super::complete::{Candidate, complete};
 use super::highlight::{DIM, RESET, is_at_bracket, paint};
 use super::history;
 use super::names::Names;
-use super::script::Script;
+use super::script::{Script, is_command};
 use crate::error::{Error, Result};
 use crate::output::note;
 
@@ -29,6 +29,8 @@ const PROMPT: &str = "m2m> ";
 const LISTED: usize = 100;
 /// What is said in the first empty line of a statement.
 const ENDING: &str = "  -- a statement ends with `;`";
+/// What is said to who types a command in the middle of a statement.
+const LEAVING: &str = "  -- this is still the statement above: Ctrl-C drops it";
 
 /// What came from the prompt.
 #[derive(Debug, PartialEq, Eq)]
@@ -255,8 +257,14 @@ fn propose(line: &str, history: &dyn History, index: usize) -> Option<Proposal> 
         let shown = if rest.is_empty() { first.to_owned() } else { format!("{first} …") };
         return Some(Proposal { shown, typed: Some(typed.to_owned()) });
     }
-    let is_first_empty_line = line.ends_with('\n') && line.matches('\n').count() == 1;
-    is_first_empty_line.then(|| Proposal { shown: ENDING.to_owned(), typed: None })
+    let (above, last) = line.rsplit_once('\n')?;
+    Script::new(line).unfinished?;
+    let advice = match last {
+        "" if !above.contains('\n') => ENDING,
+        last if is_command(last) => LEAVING,
+        _ => return None,
+    };
+    Some(Proposal { shown: advice.to_owned(), typed: None })
 }
 
 #[cfg(test)]
@@ -292,6 +300,12 @@ mod tests {
         let shown = |line: &str| propose(line, &history, 0).map(|proposal| (proposal.shown, proposal.typed));
         assert_eq!(shown("SELECT 1\n"), Some((ENDING.to_owned(), None)));
         assert_eq!(shown("SELECT 1\n\n"), None);
+        for command in ["quit", "EXIT", "\\q"] {
+            assert_eq!(shown(&format!("SELECT 1\n{command}")), Some((LEAVING.to_owned(), None)));
+        }
+        for line in ["SELECT 1\nFROM", "SELECT 1;\n\\q", "SELECT 1;\n", "-- c\n"] {
+            assert_eq!(shown(line), None);
+        }
         assert_eq!(shown("\n"), None);
     }
 

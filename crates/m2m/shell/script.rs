@@ -88,15 +88,14 @@ impl<'a> Script<'a> {
 /// The command that begins here, if one does: the rest of its line.
 fn command<'a>(text: &'a str, first: &Piece<'_>) -> Option<&'a str> {
     let line = text.lines().next().unwrap_or_default().trim_end();
-    let word = line.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-    let is_plain =
-        first.kind == Kind::Word && PLAIN_COMMANDS.iter().any(|plain| plain.eq_ignore_ascii_case(word));
-    (line.starts_with('\\') || is_plain).then_some(line)
+    let is_first = first.kind == Kind::Word || line.starts_with('\\');
+    (is_first && is_command(line)).then_some(line)
 }
 
-/// The number of the line that a byte stands in.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+/// Whether a line would be a command where a statement can begin.
+pub(super) fn is_command(line: &str) -> bool {
+    let word = line.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    line.starts_with('\\') || PLAIN_COMMANDS.iter().any(|plain| plain.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     fn with_lines<'a>(text: &str, steps: &[(usize, Step<'a>)]) -> Vec<(usize, Step<'a>)> {
-        steps.iter().map(|(start, step)| (line_of(text, *start), *step)).collect()
+        steps.iter().map(|(start, step)| (text[..*start].matches('\n').count() + 1, *step)).collect()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::complete::{expand, format_names};
 use super::describe::{self, Listed, Pattern};
 use super::engine::Engine;
 use super::names::Names;
-use super::script::{Script, Step, line_of};
+use super::script::{Script, Step};
 use crate::args::Format;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -47,6 +47,13 @@ struct Origin<'a> {
     file: Option<&'a Path>,
     /// Files around it.
     depth: usize,
+}
+
+impl Origin<'_> {
+    /// Tells who typed a command that it was done. A file knows what it says.
+    fn confirm(self, text: &str) -> Result<()> {
+        if self.file.is_some() { Ok(()) } else { note(text) }
+    }
 }
 
 impl<'a, E: Engine> Session<'a, E> {
@@ -88,8 +95,10 @@ impl<'a, E: Engine> Session<'a, E> {
     }
 
     async fn steps(&mut self, text: &str, steps: Vec<(usize, Step<'_>)>, origin: Origin<'_>) -> Result<Flow> {
+        let (mut line, mut counted) = (1, 0);
         for (start, step) in steps {
-            let line = line_of(text, start);
+            line += text.get(counted..start).unwrap_or_default().matches('\n').count();
+            counted = start;
             let done = match step {
                 Step::Statement(sql) => self.statement(sql, line, origin).await.map(|()| Flow::Go),
                 Step::Command(command) => self.command(command, origin).await,
@@ -111,7 +120,8 @@ impl<'a, E: Engine> Session<'a, E> {
             return Err(error);
         }
         match error {
-            Error::Interrupted => note("cancelled")?,
+            // The terminal shows `^C` and stays behind it.
+            Error::Interrupted => note("\ncancelled")?,
             error => note(error.report().trim_end())?,
         }
         if let Some((file, line)) = place {
@@ -152,13 +162,14 @@ impl<'a, E: Engine> Session<'a, E> {
             Action::Timing => {
                 let wanted = argument.map(|text| command::switch(name, text)).transpose()?;
                 let is_on = self.engine.set_timing(wanted);
-                note(&format!("timing is {}", if is_on { "on" } else { "off" }))?;
+                origin.confirm(&format!("timing is {}", if is_on { "on" } else { "off" }))?;
             }
-            Action::Format => self.format(argument)?,
+            Action::Format => self.format(argument, origin)?,
             Action::Vertical => {
-                self.vertical(argument.map(|text| command::switch(name, text)).transpose()?)?
+                let wanted = argument.map(|text| command::switch(name, text)).transpose()?;
+                self.vertical(wanted, origin)?;
             }
-            Action::Output => self.output(argument)?,
+            Action::Output => self.output(argument, origin)?,
             Action::Include => return self.include_from(name, argument, origin).await,
         }
         Ok(Flow::Go)
@@ -197,7 +208,7 @@ impl<'a, E: Engine> Session<'a, E> {
         wrong("\\d", reason)
     }
 
-    fn format(&mut self, argument: Option<&str>) -> Result<()> {
+    fn format(&mut self, argument: Option<&str>, origin: Origin<'_>) -> Result<()> {
         let names = format_names();
         let Some(text) = argument else {
             let now = self.engine.format().to_possible_value();
@@ -211,10 +222,10 @@ impl<'a, E: Engine> Session<'a, E> {
         })?;
         self.engine.set_format(format)?;
         self.before_vertical = None;
-        note(&format!("format is {}", text.to_lowercase()))
+        origin.confirm(&format!("format is {}", text.to_lowercase()))
     }
 
-    fn vertical(&mut self, wanted: Option<bool>) -> Result<()> {
+    fn vertical(&mut self, wanted: Option<bool>, origin: Origin<'_>) -> Result<()> {
         let Ok(vertical) = Format::from_str("vertical", true) else { return Ok(()) };
         let now = self.engine.format();
         let is_on = wanted.unwrap_or(now != vertical);
@@ -224,16 +235,16 @@ impl<'a, E: Engine> Session<'a, E> {
         } else if !is_on && now == vertical {
             self.engine.set_format(self.before_vertical.take().unwrap_or_default())?;
         }
-        note(&format!("vertical output is {}", if is_on { "on" } else { "off" }))
+        origin.confirm(&format!("vertical output is {}", if is_on { "on" } else { "off" }))
     }
 
-    fn output(&mut self, argument: Option<&str>) -> Result<()> {
+    fn output(&mut self, argument: Option<&str>, origin: Origin<'_>) -> Result<()> {
         let file = argument.map(|text| expand(unquoted(text)));
         let name = file.as_ref().map(|file| file.to_string_lossy().into_owned());
         self.engine.set_output(name.as_deref())?;
         match name {
-            Some(name) => note(&format!("rows go to `{name}`")),
-            None => note("rows go to standard output"),
+            Some(name) => origin.confirm(&format!("rows go to `{name}`")),
+            None => origin.confirm("rows go to standard output"),
         }
     }
 

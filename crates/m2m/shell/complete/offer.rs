@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Collecting what fits to what was typed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::Candidate;
 use super::place::{Reference, Statement};
@@ -22,6 +22,7 @@ pub(super) struct Offer {
     /// Whether the language's words are written in lowercase.
     is_lower: bool,
     pub(super) candidates: Vec<Candidate>,
+    seen: HashSet<Candidate>,
 }
 
 impl Offer {
@@ -35,6 +36,7 @@ impl Offer {
             is_closed: false,
             is_lower: first.is_some_and(char::is_lowercase),
             candidates: Vec::new(),
+            seen: HashSet::new(),
         }
     }
 
@@ -44,7 +46,7 @@ impl Offer {
 
     fn push(&mut self, shown: String, typed: String) {
         let candidate = Candidate { shown, typed };
-        if self.candidates.len() < MOST && !self.candidates.contains(&candidate) {
+        if self.candidates.len() < MOST && self.seen.insert(candidate.clone()) {
             self.candidates.push(candidate);
         }
     }
@@ -127,7 +129,7 @@ impl Offer {
 
 /// Columns of all tables, each once; those of one table as they stand.
 fn in_order<'a>(tables: &[&'a Table]) -> Vec<&'a str> {
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::new();
     let columns = tables.iter().flat_map(|table| table.columns.iter().map(String::as_str));
     columns.filter(|column| seen.insert(*column)).collect()
 }

@@ -90,10 +90,10 @@ async fn each_statement_is_run_until_one_fails() {
 async fn tables_and_views_are_listed_with_what_is_known_of_collections() {
     let all = rows("\\d").await;
     for line in [
-        "| collections | Photos      | table |           |        |            |",
-        "| collections | few         | view  |           |        |            |",
-        "| collections | float_l2    | table | 1         | L2     | 1          |",
-        "| meta        | segments    | table |           |        |            |",
+        "| collections | Photos      | table      |                  |",
+        "| collections | few         | view       |                  |",
+        "| collections | float_l2    | collection | L2, 1 dimensions |",
+        "| meta        | segments    | table      |                  |",
     ] {
         assert!(all.contains(line), "{line} is missing in\n{all}");
     }
@@ -185,7 +185,7 @@ async fn formats_are_set_by_name_and_vertical_goes_back() {
     assert_eq!(session.input("\\format ndjsn").await.unwrap(), Flow::Failed);
     assert_eq!(session.engine.format, Format::Csv);
     assert_eq!(session.input("\\format parquet").await.unwrap(), Flow::Failed);
-    let error = session.format(Some("ndjsn")).unwrap_err().to_string();
+    let error = session.format(Some("ndjsn"), Origin { file: None, depth: 0 }).unwrap_err().to_string();
     assert!(error.contains("`ndjsn`; the nearest is `ndjson`; there are table, csv"), "{error}");
 
     session.input("\\x").await.unwrap();
