@@ -16,6 +16,7 @@ mod milvus;
 mod numpy;
 mod numpy_tables;
 mod remote;
+mod shell;
 mod slt;
 mod support;
 mod truth;

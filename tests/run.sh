@@ -25,6 +25,7 @@ need curl curl
 need xz xz-utils
 need cc build-essential
 need python3 python3
+need tmux tmux
 command -v cargo >/dev/null || { echo "error: Rust is missing: see https://rustup.rs" >&2; exit 1; }
 cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || {
   echo "error: rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2
