@@ -40,10 +40,6 @@ pub(super) struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    pub(super) fn end(&self) -> usize {
-        self.start + self.text.len()
-    }
-
     /// Whether it is this word, in any case.
     pub(super) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
@@ -208,7 +204,7 @@ mod tests {
             let (pieces, end) = pieces(sql);
             assert_eq!(end, End::Open, "{sql}");
             let last = pieces.last().unwrap();
-            assert_eq!((last.kind, last.end()), (kind, sql.len()), "{sql}");
+            assert_eq!((last.kind, last.start + last.text.len()), (kind, sql.len()), "{sql}");
             assert!(!pieces.iter().any(|piece| piece.kind == Kind::Semicolon), "{sql}");
         }
         assert_eq!(pieces("SELECT 1 -- ;").1, End::Whole);
