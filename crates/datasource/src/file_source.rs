@@ -5,11 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::config::ConfigOptions;
 use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileSource};
 use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DFResult;
+use datafusion::physical_expr::conjunction;
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr_common::physical_expr::{fmt_sql, is_volatile};
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, apply_expression_roots};
 use m2m_segment::VectorLayout;
@@ -17,21 +22,25 @@ use object_store::ObjectStore;
 
 use crate::opener::SegmentOpener;
 use crate::read_options::{ReadAhead, ReadOptions};
-use crate::schema::{FILE_ID, FILE_VECTOR, scan_schema};
+use crate::schema::{FILE_ID, FILE_VECTOR, Shown, scan_schema};
 
 /// Reads segments as tables: one file is the `.uid` of a segment, its byte
 /// range the rows of a piece; `.rv` and `deleted_docs` are found beside it.
 ///
-/// * Vectors are read only when their column is asked for.
+/// * Vectors are read only when their column is asked for, and where a filter
+///   needs none of them, only those of the rows that pass.
 /// * A batch never crosses a segment.
 /// * Files are never split further: a split would lose the exact statistics.
 #[derive(Clone, Debug)]
 pub struct SegmentSource {
     layout: VectorLayout,
+    shown: Shown,
     base: Arc<str>,
     ahead: ReadAhead,
     table_schema: TableSchema,
     projection: SplitProjection,
+    /// Rows that do not pass are not read further than their ids.
+    predicate: Option<Arc<dyn PhysicalExpr>>,
     /// Segments of the plan, and all of the collection; for EXPLAIN alone.
     segments: Option<(usize, usize)>,
     metrics: ExecutionPlanMetricsSet,
@@ -42,13 +51,19 @@ impl SegmentSource {
     /// in messages: `/`, or `s3://bucket/`.
     #[must_use]
     pub fn new(layout: VectorLayout, base: Arc<str>) -> Self {
-        let table_schema = scan_schema(layout);
+        Self::of(layout, Shown::Live, base)
+    }
+
+    pub(crate) fn of(layout: VectorLayout, shown: Shown, base: Arc<str>) -> Self {
+        let table_schema = scan_schema(layout, shown);
         Self {
             layout,
+            shown,
             base,
             ahead: ReadOptions::default().ahead(false),
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
+            predicate: None,
             segments: None,
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -69,11 +84,24 @@ impl SegmentSource {
     /// What is read of each segment, in words.
     fn reads(&self) -> String {
         let reads = |column| self.projection.file_indices.contains(&column);
+        let filters = |column| self.predicate.as_ref().is_some_and(|predicate| names(predicate, column));
         let mut files = vec!["deleted_docs"];
-        files.extend(reads(FILE_ID).then_some("ids"));
-        files.extend(reads(FILE_VECTOR).then_some("vectors"));
+        files.extend((reads(FILE_ID) || filters(FILE_ID)).then_some("ids"));
+        if reads(FILE_VECTOR) {
+            files.push(if self.predicate.is_some() { "vectors of matching rows" } else { "vectors" });
+        }
         files.join(", ")
     }
+
+    /// Whether a filter can be evaluated before vectors are read.
+    fn takes(&self, filter: &Arc<dyn PhysicalExpr>) -> bool {
+        !is_volatile(filter) && !names(filter, FILE_VECTOR)
+    }
+}
+
+/// Whether an expression over the scan's columns names one of them.
+fn names(expression: &Arc<dyn PhysicalExpr>, column: usize) -> bool {
+    collect_columns(expression).iter().any(|named| named.index() == column)
 }
 
 impl FileSource for SegmentSource {
@@ -88,7 +116,10 @@ impl FileSource for SegmentSource {
             store: object_store,
             base: Arc::clone(&self.base),
             layout: self.layout,
+            shown: self.shown,
             ahead: self.ahead,
+            predicate: self.predicate.clone(),
+            table_schema: Arc::clone(self.table_schema.table_schema()),
             schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
             columns,
             limit: config.limit,
@@ -121,8 +152,14 @@ impl FileSource for SegmentSource {
     fn fmt_extra(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let segments = self.segments.map(|(kept, all)| format!("{kept} of {all}"));
         if format == DisplayFormatType::TreeRender {
+            if let Some(predicate) = &self.predicate {
+                writeln!(f, "predicate={}", fmt_sql(predicate.as_ref()))?;
+            }
             writeln!(f, "reads={}", self.reads())?;
             return segments.map_or(Ok(()), |segments| writeln!(f, "segments={segments}"));
+        }
+        if let Some(predicate) = &self.predicate {
+            write!(f, ", predicate={predicate}")?;
         }
         write!(f, ", reads=[{}]", self.reads())?;
         segments.map_or(Ok(()), |segments| write!(f, ", segments={segments}"))
@@ -130,6 +167,31 @@ impl FileSource for SegmentSource {
 
     fn supports_repartitioning(&self) -> bool {
         false
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        self.predicate.clone()
+    }
+
+    /// Takes over every filter that needs no vector: rows that it does not let
+    /// pass cost the reading of their ids.
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> DFResult<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let (mut answers, mut taken) = (Vec::with_capacity(filters.len()), Vec::new());
+        for filter in filters {
+            let takes = self.takes(&filter);
+            answers.push(if takes { PushedDown::Yes } else { PushedDown::No });
+            taken.extend(takes.then_some(filter));
+        }
+        let answer = FilterPushdownPropagation::with_parent_pushdown_result(answers);
+        if taken.is_empty() {
+            return Ok(answer);
+        }
+        let predicate = Some(conjunction(self.predicate.iter().cloned().chain(taken)));
+        Ok(answer.with_updated_node(Arc::new(Self { predicate, ..self.clone() })))
     }
 
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DFResult<Option<Arc<dyn FileSource>>> {
@@ -142,6 +204,6 @@ impl FileSource for SegmentSource {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DFResult<TreeNodeRecursion>,
     ) -> DFResult<TreeNodeRecursion> {
-        apply_expression_roots(self.projection.source.iter(), f)
+        apply_expression_roots(self.projection.source.iter().map(|one| &one.expr).chain(&self.predicate), f)
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A Milvus 1.x installation as SQL tables.
 //!
-//! One catalog, `milvus`, with two schemas:
+//! One catalog, `milvus`, with three schemas:
 //!
 //! | schema | tables |
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
+//! | `stored` | the same tables with every stored row, and `deleted BOOLEAN` behind the other columns |
 //! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them |
 //!
 //! ```no_run
@@ -44,6 +45,10 @@
 //! deleted, the block is closed over them in place. An unfiltered `count(*)` is
 //! answered by headers, and filters over `partition_tag` and `segment_id` take
 //! segments out of the plan.
+//!
+//! A filter that names no vector is the scan's own: it reads the ids of a block,
+//! and of `.rv` the rows that pass, those that are near each other in one range.
+//! So the row of an id costs its 8 bytes for each row and the bytes of one vector.
 //!
 //! # Segments in a bucket
 //!
@@ -89,8 +94,8 @@ pub use error::{Error, Result};
 pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
-pub use schema::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
-pub use session::{CATALOG, COLLECTIONS, META, SessionOptions, session, session_with};
+pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
+pub use session::{CATALOG, COLLECTIONS, META, STORED, SessionOptions, session, session_with};
 pub use source::Source;
 pub use stats::SegmentStats;
 pub use table::CollectionTable;

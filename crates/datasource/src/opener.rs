@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a range of a segment's rows to batches.
 
+mod filtered;
+mod reads;
+mod row_filter;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use datafusion::arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch,
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch,
     RecordBatchOptions,
 };
 use datafusion::arrow::buffer::{Buffer, ScalarBuffer};
@@ -14,6 +18,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener};
 use datafusion::error::{DataFusionError, Result as DFResult};
+use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::Count;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -27,7 +32,8 @@ use crate::error::{Error, Result};
 use crate::files::{IDS, SegmentFiles, VECTORS};
 use crate::piece::rows_of_range;
 use crate::read_options::ReadAhead;
-use crate::schema::{FILE_ID, FILE_OFFSET, FILE_VECTOR, vector_item};
+use crate::schema::{FILE_DELETED, FILE_ID, FILE_OFFSET, FILE_VECTOR, Shown, vector_item};
+use row_filter::RowFilter;
 
 // Files are little-endian, and their bytes become arrays as they are.
 #[cfg(target_endian = "big")]
@@ -45,12 +51,17 @@ pub(crate) struct SegmentOpener {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) base: Arc<str>,
     pub(crate) layout: VectorLayout,
+    pub(crate) shown: Shown,
     pub(crate) ahead: ReadAhead,
+    /// Lets rows pass before their vectors are read.
+    pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// The columns that the predicate is about: those of files, then constants.
+    pub(crate) table_schema: SchemaRef,
     /// Columns that are read, by their places in the file schema.
     pub(crate) columns: Vec<usize>,
     /// Their schema.
     pub(crate) schema: SchemaRef,
-    /// Live rows after which nobody asks for more.
+    /// Rows after which nobody asks for more.
     pub(crate) limit: Option<usize>,
     /// Counts the bytes that are read.
     pub(crate) bytes_scanned: Count,
@@ -63,24 +74,31 @@ impl FileOpener for SegmentOpener {
             Arc::clone(&self.base),
             &file.object_meta.location,
         );
+        let filter = self.predicate.as_ref();
+        let filter =
+            filter.map(|predicate| RowFilter::new(predicate, &self.table_schema, &file.partition_values));
         let reading = Reading {
             layout: self.layout,
-            block_bytes: self.ahead.block_bytes,
+            shown: self.shown,
+            ahead: self.ahead,
+            filter: filter.transpose()?,
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
             limit: self.limit.map_or(u64::MAX, |limit| limit as u64),
             bytes_scanned: self.bytes_scanned.clone(),
         };
-        let blocks_ahead = self.ahead.blocks;
         Ok(async move {
             let piece = Arc::new(OpenPiece::open(files, &file, reading).await?);
-            let blocks = piece.blocks();
+            if piece.reading.filter.is_some() {
+                return Ok(filtered::batches(piece).boxed());
+            }
+            let (blocks, ahead) = (piece.blocks(), piece.reading.ahead.blocks);
             let batches = stream::iter(blocks)
                 .map(move |block| {
                     let piece = Arc::clone(&piece);
                     async move { piece.batches(block).await }
                 })
-                .buffered(blocks_ahead)
+                .buffered(ahead)
                 .map_ok(|batches| stream::iter(batches).map(Ok))
                 .try_flatten();
             Ok(batches.boxed())
@@ -93,7 +111,9 @@ impl FileOpener for SegmentOpener {
 #[derive(Debug)]
 struct Reading {
     layout: VectorLayout,
-    block_bytes: u64,
+    shown: Shown,
+    ahead: ReadAhead,
+    filter: Option<RowFilter>,
     columns: Vec<usize>,
     schema: SchemaRef,
     limit: u64,
@@ -106,7 +126,10 @@ struct OpenPiece {
     files: SegmentFiles,
     reading: Reading,
     rows: Range<u64>,
-    deleted: DeletedDocs,
+    /// Rows that are left out.
+    hidden: DeletedDocs,
+    /// Rows that are marked as deleted.
+    marked: DeletedDocs,
 }
 
 impl OpenPiece {
@@ -126,25 +149,32 @@ impl OpenPiece {
         let deleted = deleted?;
         vectors?;
         let rows = rows_of_range(file.range.as_ref(), stored);
-        Ok(Self { files, reading, rows, deleted })
+        let (hidden, marked) = match reading.shown {
+            Shown::Live => (deleted, DeletedDocs::none()),
+            Shown::Stored => (DeletedDocs::none(), deleted),
+        };
+        Ok(Self { files, reading, rows, hidden, marked })
     }
 
     fn has(&self, column: usize) -> bool {
         self.reading.columns.contains(&column)
     }
 
+    /// Whether a column is asked for, by the query or by the filter of rows.
+    fn needs(&self, column: usize) -> bool {
+        self.has(column) || self.reading.filter.as_ref().is_some_and(|filter| filter.names(column))
+    }
+
     /// The rows, one at least, whose widest column has so many bytes.
     fn rows_of(&self, bytes: u64) -> u64 {
         let width = if self.has(FILE_VECTOR) { self.reading.layout.row_bytes() as u64 } else { ID_BYTES };
-        // Narrow rows have as many to a block as batches of them have.
-        let most = BATCH_ROWS.saturating_mul(bytes.div_ceil(BATCH_BYTES));
-        (bytes / width.max(1)).clamp(1, most)
+        rows_of_width(bytes, width)
     }
 
     /// Ranges of rows, each with a live row and of a size that fits in memory.
     /// The last one ends where the limit is reached.
     fn blocks(&self) -> Vec<Range<u64>> {
-        let rows = self.rows_of(self.reading.block_bytes);
+        let rows = self.rows_of(self.reading.ahead.block_bytes);
         let mut wanted = self.reading.limit;
         let mut blocks = Vec::new();
         let mut start = self.rows.start;
@@ -153,7 +183,7 @@ impl OpenPiece {
             start = block.end;
             let live = self.live(&block);
             if live > wanted {
-                blocks.push(first_live(&self.deleted, block, wanted));
+                blocks.push(first_live(&self.hidden, block, wanted));
             } else if live > 0 {
                 blocks.push(block);
             }
@@ -163,7 +193,7 @@ impl OpenPiece {
     }
 
     fn live(&self, block: &Range<u64>) -> u64 {
-        (block.end - block.start) - self.deleted.count_in(block.clone())
+        (block.end - block.start) - self.hidden.count_in(block.clone())
     }
 
     /// Reads the columns of one block at once and leaves the deleted rows out.
@@ -174,8 +204,9 @@ impl OpenPiece {
             self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()),
             self.column(FILE_VECTOR, VECTORS, self.files.vectors_path(), width as u64, block.clone()),
         )?;
-        let offsets = self.offsets(block);
-        let block = LiveBlock { ids, vectors, offsets };
+        let offsets = if self.has(FILE_OFFSET) { self.offsets(&block) } else { Vec::new() };
+        let deleted = if self.has(FILE_DELETED) { self.marks(&block) } else { Vec::new() };
+        let block = LiveBlock { ids, vectors, offsets, deleted };
         let rows = usize::try_from(self.rows_of(BATCH_BYTES)).unwrap_or(usize::MAX);
         (0..live).step_by(rows).map(|first| self.batch(&block, first..live.min(first + rows))).collect()
     }
@@ -193,10 +224,17 @@ impl OpenPiece {
                 FILE_OFFSET => Arc::new(Int64Array::from_iter_values(
                     block.offsets.get(rows.clone()).unwrap_or_default().iter().copied(),
                 )),
+                FILE_DELETED => {
+                    Arc::new(BooleanArray::from(block.deleted.get(rows.clone()).unwrap_or_default().to_vec()))
+                }
                 other => return Err(DataFusionError::Internal(format!("no file column {other}"))),
             });
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        self.of_columns(columns, rows.len())
+    }
+
+    fn of_columns(&self, columns: Vec<ArrayRef>, rows: usize) -> DFResult<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.reading.schema), columns, &options)?)
     }
 
@@ -209,19 +247,19 @@ impl OpenPiece {
         width: u64,
         block: Range<u64>,
     ) -> Result<Bytes> {
-        if !self.has(column) {
+        if !self.needs(column) {
             return Ok(Bytes::new());
         }
         let range = HEADER_LEN + block.start * width..HEADER_LEN + block.end * width;
         let bytes = self.files.read(what, &path, range).await?;
         self.reading.bytes_scanned.add(bytes.len());
-        if self.deleted.count_in(block.clone()) == 0 {
+        if self.hidden.count_in(block.clone()) == 0 {
             return Ok(bytes);
         }
         // Bytes that nobody else holds become writable without a copy.
         let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
         let width = usize::try_from(width).unwrap_or(usize::MAX);
-        let kept = rows::retain_live(&mut bytes, width, block.start, &self.deleted);
+        let kept = rows::retain_live(&mut bytes, width, block.start, &self.hidden);
         let path = self.files.display(&path);
         bytes.truncate(kept.map_err(|source| Error::Damaged { what, path, source })?);
         Ok(bytes.freeze())
@@ -244,13 +282,22 @@ impl OpenPiece {
         })
     }
 
-    /// The live offsets of a block, or nothing when they are not asked for.
-    fn offsets(&self, block: Range<u64>) -> Vec<i64> {
+    /// The offsets of a block's rows.
+    fn offsets(&self, block: &Range<u64>) -> Vec<i64> {
         let mut offsets = Vec::new();
-        if self.has(FILE_OFFSET) {
-            rows::live_offsets(block, &self.deleted, &mut offsets);
-        }
+        rows::live_offsets(block.clone(), &self.hidden, &mut offsets);
         offsets
+    }
+
+    /// For each row of a block whether it is deleted. It is asked of stored rows
+    /// alone, none of which is left out.
+    fn marks(&self, block: &Range<u64>) -> Vec<bool> {
+        let mut marks = vec![true; usize::try_from(block.end - block.start).unwrap_or(usize::MAX)];
+        for run in self.marked.live_runs(block.clone()) {
+            let at = |row: u64| usize::try_from(row - block.start).unwrap_or(usize::MAX);
+            marks.get_mut(at(run.start)..at(run.end)).unwrap_or_default().fill(false);
+        }
+        marks
     }
 }
 
@@ -259,6 +306,14 @@ struct LiveBlock {
     ids: Bytes,
     vectors: Bytes,
     offsets: Vec<i64>,
+    deleted: Vec<bool>,
+}
+
+/// The rows, one at least, that have so many bytes.
+fn rows_of_width(bytes: u64, width: u64) -> u64 {
+    // Narrow rows have as many to a block as batches of them have.
+    let most = BATCH_ROWS.saturating_mul(bytes.div_ceil(BATCH_BYTES));
+    (bytes / width.max(1)).clamp(1, most)
 }
 
 /// The bytes of some rows.

@@ -14,6 +14,10 @@ const BLOCKS_OF_DISK: usize = 2;
 const AHEAD_OF_BUCKET: u64 = 24 << 20;
 const MOST_BLOCKS: usize = 16;
 
+/// Bytes between two wanted rows that are read along rather than by a request of their own.
+const GAP_OF_DISK: u64 = 32 << 10;
+const GAP_OF_BUCKET: u64 = 256 << 10;
+
 /// How the files of segments are read.
 ///
 /// Each scan partition holds at most the block that it hands out and those that
@@ -27,6 +31,9 @@ const MOST_BLOCKS: usize = 16;
 /// A scan holds so much for each partition that is at work, of which there are
 /// as many as [`workers`](crate::SessionOptions::workers): 16 of them hold
 /// 512 MiB of a bucket, and 768 MiB by the largest `block_bytes`.
+///
+/// With a filter over ids, blocks of ids are read ahead instead, and vectors of
+/// the rows that pass in ranges of 2 MiB or less, at most four of a batch at once.
 ///
 /// With vectors come 8 bytes of id for each row. Whatever the blocks are, no
 /// batch has more than 2 MiB of vectors, unless one vector has.
@@ -45,6 +52,8 @@ pub(crate) struct ReadAhead {
     pub(crate) block_bytes: u64,
     /// Blocks that are read while one is handed out.
     pub(crate) blocks: usize,
+    /// Bytes between wanted rows that are read along.
+    pub(crate) gap_bytes: u64,
 }
 
 impl ReadOptions {
@@ -57,7 +66,8 @@ impl ReadOptions {
         } else {
             BLOCKS_OF_DISK
         };
-        ReadAhead { block_bytes, blocks }
+        let gap_bytes = if is_remote { GAP_OF_BUCKET } else { GAP_OF_DISK };
+        ReadAhead { block_bytes, blocks, gap_bytes }
     }
 }
 

@@ -61,7 +61,7 @@ impl Roots {
         self.locator.get().map_or_else(named, |locator| Arc::clone(&locator.base))
     }
 
-    fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         self.given.first().is_some_and(|first| !first.is_local())
     }
 

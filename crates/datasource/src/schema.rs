@@ -21,14 +21,33 @@ pub const SEGMENT_OFFSET: &str = "segment_offset";
 pub const PARTITION_TAG: &str = "partition_tag";
 /// Name of the column of segment ids.
 pub const SEGMENT_ID: &str = "segment_id";
+/// Name of the column that says which stored rows are deleted.
+pub const DELETED: &str = "deleted";
 
 /// Places of the columns among those that a scan reads from files.
 pub(crate) const FILE_ID: usize = 0;
 pub(crate) const FILE_VECTOR: usize = 1;
 pub(crate) const FILE_OFFSET: usize = 2;
+pub(crate) const FILE_DELETED: usize = 3;
 
-/// For each column that a user sees, its place in the scan's list.
-const SHOWN: [usize; 5] = [FILE_ID, FILE_VECTOR, 3, 4, FILE_OFFSET];
+/// Which rows of its segments a table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Those that are not deleted.
+    Live,
+    /// All, with one more column that says which are deleted.
+    Stored,
+}
+
+impl Shown {
+    /// For each column that a user sees, its place in the scan's list.
+    fn places(self) -> &'static [usize] {
+        match self {
+            Self::Live => &[FILE_ID, FILE_VECTOR, 3, 4, FILE_OFFSET],
+            Self::Stored => &[FILE_ID, FILE_VECTOR, 4, 5, FILE_OFFSET, FILE_DELETED],
+        }
+    }
+}
 
 /// The type of a column of vectors.
 #[must_use]
@@ -46,13 +65,16 @@ pub(crate) fn vector_item() -> FieldRef {
 }
 
 /// The columns as a scan reads them: from files, then constants.
-pub(crate) fn scan_schema(layout: VectorLayout) -> TableSchema {
-    let file = Schema::new(vec![
+pub(crate) fn scan_schema(layout: VectorLayout, shown: Shown) -> TableSchema {
+    let mut file = vec![
         Field::new(ID, DataType::Int64, false),
         Field::new(VECTOR, vector_type(layout), false),
         Field::new(SEGMENT_OFFSET, DataType::Int64, false),
-    ]);
-    TableSchema::builder(Arc::new(file)).with_table_partition_cols(constant_columns()).build()
+    ];
+    if shown == Shown::Stored {
+        file.push(Field::new(DELETED, DataType::Boolean, false));
+    }
+    TableSchema::builder(Arc::new(Schema::new(file))).with_table_partition_cols(constant_columns()).build()
 }
 
 /// The columns that are constant in a segment.
@@ -62,16 +84,17 @@ pub(crate) fn constant_columns() -> Vec<FieldRef> {
 }
 
 /// The columns as a user sees them.
-pub(crate) fn shown_schema(scan: &TableSchema) -> SchemaRef {
+pub(crate) fn shown_schema(scan: &TableSchema, shown: Shown) -> SchemaRef {
     let fields = scan.table_schema().fields();
-    let shown = SHOWN.iter().filter_map(|&place| fields.get(place).cloned());
+    let shown = shown.places().iter().filter_map(|&place| fields.get(place).cloned());
     Arc::new(Schema::new(shown.collect::<Vec<_>>()))
 }
 
 /// Turns places among the shown columns into places in the scan's list.
-pub(crate) fn scan_projection(shown: Option<&Vec<usize>>) -> Vec<usize> {
-    match shown {
-        None => SHOWN.to_vec(),
-        Some(places) => places.iter().filter_map(|&place| SHOWN.get(place).copied()).collect(),
+pub(crate) fn scan_projection(shown: Shown, columns: Option<&Vec<usize>>) -> Vec<usize> {
+    let places = shown.places();
+    match columns {
+        None => places.to_vec(),
+        Some(columns) => columns.iter().filter_map(|&column| places.get(column).copied()).collect(),
     }
 }

@@ -9,22 +9,25 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as DFResult};
 
 use crate::names;
-use crate::source::Inner;
+use crate::table::CollectionTable;
 
 /// Tables and views that a session made itself.
 type Own = BTreeMap<String, Arc<dyn TableProvider>>;
+
+/// Tables of the installation, one for each live collection.
+type Collections = BTreeMap<String, Arc<CollectionTable>>;
 
 /// One table for each live collection, and what the session adds. Names are
 /// found exactly first, then, when unique, without regard to case.
 #[derive(Debug)]
 pub(crate) struct CollectionSchema {
-    source: Arc<Inner>,
+    collections: Arc<Collections>,
     own: RwLock<Own>,
 }
 
 impl CollectionSchema {
-    pub(crate) fn new(source: Arc<Inner>) -> Self {
-        Self { source, own: RwLock::default() }
+    pub(crate) fn new(collections: Arc<Collections>) -> Self {
+        Self { collections, own: RwLock::default() }
     }
 
     /// Works on the session's own tables. Maps have no half-done state, so one
@@ -37,8 +40,8 @@ impl CollectionSchema {
         if let Some(own) = self.with_own(|own| own.get(name).cloned()) {
             return Ok(Some(own));
         }
-        let known = self.source.tables.keys().map(String::as_str);
-        let table = names::resolve(name, known)?.and_then(|name| self.source.tables.get(name));
+        let known = self.collections.keys().map(String::as_str);
+        let table = names::resolve(name, known)?.and_then(|name| self.collections.get(name));
         Ok(table.map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
     }
 }
@@ -47,7 +50,7 @@ impl CollectionSchema {
 impl SchemaProvider for CollectionSchema {
     fn table_names(&self) -> Vec<String> {
         let own = self.with_own(|own| own.keys().cloned().collect::<Vec<_>>());
-        self.source.tables.keys().cloned().chain(own).collect()
+        self.collections.keys().cloned().chain(own).collect()
     }
 
     async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
@@ -59,7 +62,7 @@ impl SchemaProvider for CollectionSchema {
         name: String,
         table: Arc<dyn TableProvider>,
     ) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        if self.source.tables.contains_key(&name) {
+        if self.collections.contains_key(&name) {
             return Err(DataFusionError::Plan(format!(
                 "`{name}` is a collection of the installation, which is never changed: take another name"
             )));
@@ -68,7 +71,7 @@ impl SchemaProvider for CollectionSchema {
     }
 
     fn deregister_table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        if self.source.tables.contains_key(name) {
+        if self.collections.contains_key(name) {
             return Err(DataFusionError::Plan(format!(
                 "`{name}` is a collection of the installation, which is never changed"
             )));

@@ -15,6 +15,8 @@ use crate::functions;
 pub const CATALOG: &str = "milvus";
 /// Name of the schema with one table for each collection, the default one.
 pub const COLLECTIONS: &str = "collections";
+/// Name of the schema with one table for each collection that has its deleted rows too.
+pub const STORED: &str = "stored";
 /// Name of the schema with the metadata.
 pub const META: &str = "meta";
 

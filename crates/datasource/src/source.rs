@@ -15,7 +15,7 @@ use crate::names;
 use crate::read_options::ReadOptions;
 use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
-use crate::session::{CATALOG, COLLECTIONS, META};
+use crate::session::{CATALOG, COLLECTIONS, META, STORED};
 use crate::table::CollectionTable;
 
 /// An installation whose collections can be read. Cloning is cheap.
@@ -29,7 +29,8 @@ pub(crate) struct Inner {
     pub(crate) metadata: Metadata,
     pub(crate) inventory: Inventory,
     pub(crate) roots: Arc<Roots>,
-    pub(crate) tables: BTreeMap<String, Arc<CollectionTable>>,
+    pub(crate) tables: Arc<BTreeMap<String, Arc<CollectionTable>>>,
+    pub(crate) stored: Arc<BTreeMap<String, Arc<CollectionTable>>>,
 }
 
 impl Source {
@@ -81,8 +82,11 @@ impl Source {
             let table = CollectionTable::new(collection.clone(), Arc::clone(&roots));
             (collection.name.clone(), Arc::new(table))
         });
-        let tables = tables.collect();
-        Self { inner: Arc::new(Inner { metadata, inventory, roots, tables }) }
+        let tables: BTreeMap<_, _> = tables.collect();
+        let stored = tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.stored())));
+        let stored = Arc::new(stored.collect());
+        let tables = Arc::new(tables);
+        Self { inner: Arc::new(Inner { metadata, inventory, roots, tables, stored }) }
     }
 
     /// Returns where its metadata is.
@@ -117,19 +121,21 @@ impl Source {
             .ok_or_else(|| Error::NoCollection { name: name.into(), hint: names::hint(name, known()) })
     }
 
-    /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`] and
-    /// [`META`], and the store with the installation's files.
+    /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`],
+    /// [`STORED`] and [`META`], and the store with the installation's files.
     ///
-    /// A session can add views and tables of its own to [`COLLECTIONS`]; they
-    /// are not seen by other sessions.
+    /// A session can add views and tables of its own to [`COLLECTIONS`] and
+    /// [`STORED`]; they are not seen by other sessions.
     ///
     /// # Errors
     ///
     /// When the session refuses them.
     pub fn register(&self, ctx: &SessionContext) -> Result<()> {
         let catalog = MemoryCatalogProvider::new();
-        let collections = Arc::new(CollectionSchema::new(Arc::clone(&self.inner)));
-        catalog.register_schema(COLLECTIONS, collections).map_err(Error::Session)?;
+        for (name, tables) in [(COLLECTIONS, &self.inner.tables), (STORED, &self.inner.stored)] {
+            let schema = Arc::new(CollectionSchema::new(Arc::clone(tables)));
+            catalog.register_schema(name, schema).map_err(Error::Session)?;
+        }
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
         ctx.register_catalog(CATALOG, Arc::new(catalog));
         let roots = &self.inner.roots;

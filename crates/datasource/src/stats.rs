@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_catalog::{Collection, Partition, Segment};
+use m2m_segment::HEADER_LEN;
 use m2m_segment::deleted_docs::DeletedDocs;
+use m2m_segment::ids::ID_BYTES;
 use object_store::ObjectMeta;
+use tokio::sync::OnceCell;
 
 use crate::error::Result;
-use crate::files::SegmentFiles;
+use crate::files::{IDS, SegmentFiles};
 use crate::locator::SegmentLocator;
 use crate::roots::Roots;
 
@@ -30,13 +33,45 @@ pub struct SegmentStats {
     pub row_count: Option<i64>,
     pub(crate) ids: ObjectMeta,
     pub(crate) files: SegmentFiles,
+    /// The smallest and the largest id of a live row, once they were asked for.
+    id_range: Arc<OnceCell<Option<(i64, i64)>>>,
 }
+
+/// Bytes of ids that are read at once for their range.
+const IDS_AT_ONCE: u64 = 1 << 20;
 
 impl SegmentStats {
     /// Returns the number of live rows.
     #[must_use]
     pub fn live(&self) -> u64 {
         self.rows.saturating_sub(self.deleted.len())
+    }
+
+    /// The smallest and the largest id of a live row, if there is one. The ids are
+    /// read once, however often it is asked.
+    pub(crate) async fn id_range(&self) -> Result<Option<(i64, i64)>> {
+        self.id_range.get_or_try_init(|| self.read_id_range()).await.copied()
+    }
+
+    async fn read_id_range(&self) -> Result<Option<(i64, i64)>> {
+        let path = self.files.ids_path();
+        let at_once = IDS_AT_ONCE / ID_BYTES;
+        let mut range: Option<(i64, i64)> = None;
+        for start in (0..self.rows).step_by(usize::try_from(at_once).unwrap_or(usize::MAX)) {
+            let end = self.rows.min(start + at_once);
+            let bytes = HEADER_LEN + start * ID_BYTES..HEADER_LEN + end * ID_BYTES;
+            let block = self.files.read(IDS, &path, bytes).await?;
+            let (ids, _) = block.as_chunks::<8>();
+            for run in self.deleted.live_runs(start..end) {
+                let at = |row: u64| usize::try_from(row - start).unwrap_or(usize::MAX);
+                let live = ids.get(at(run.start)..at(run.end)).unwrap_or_default();
+                let live = live.iter().map(|id| i64::from_le_bytes(*id));
+                range = live.fold(range, |range, id| {
+                    Some(range.map_or((id, id), |(least, most)| (least.min(id), most.max(id))))
+                });
+            }
+        }
+        Ok(range)
     }
 
     #[cfg(test)]
@@ -60,6 +95,7 @@ impl SegmentStats {
                 version: None,
             },
             files,
+            id_range: Arc::default(),
         }
     }
 }
@@ -94,6 +130,7 @@ pub(crate) async fn read_one(
         row_count: segment.row_count,
         ids,
         files,
+        id_range: Arc::default(),
     })
 }
 

@@ -27,29 +27,58 @@ use crate::file_source::SegmentSource;
 use crate::piece::{Piece, range_of_rows, share_out};
 use crate::prune;
 use crate::roots::Roots;
-use crate::schema::{VECTOR, scan_projection, scan_schema, shown_schema};
+use crate::schema::{FILE_ID, ID, Shown, VECTOR, scan_projection, scan_schema, shown_schema};
 use crate::stats::{self, SegmentStats};
+
+/// Bytes of ids that are read while a query over them alone is planned: what
+/// 8 million rows have.
+const RANGED_BYTES: u64 = 64 << 20;
 
 /// A collection as a table of its live rows.
 ///
 /// * Filters over `partition_tag` and `segment_id` are evaluated at planning:
 ///   segments that do not match are not in the plan.
+/// * Filters that need no vector are evaluated by the scan, which then reads the
+///   vectors of the rows that pass and no others.
 /// * The number of rows of a plan is exact, so an unfiltered `count(*)` reads
 ///   no more than headers.
+/// * The smallest and the largest id are exact too where a query over ids alone
+///   is about up to 8 million rows on this machine: they are read once, and
+///   `min(id)` and `max(id)` are constants then.
 #[derive(Debug)]
 pub struct CollectionTable {
     collection: Collection,
     roots: Arc<Roots>,
+    shown: Shown,
     scan_schema: TableSchema,
     schema: SchemaRef,
-    segments: OnceCell<Arc<[SegmentStats]>>,
+    segments: Arc<OnceCell<Arc<[SegmentStats]>>>,
 }
 
 impl CollectionTable {
     pub(crate) fn new(collection: Collection, roots: Arc<Roots>) -> Self {
-        let scan_schema = scan_schema(collection.layout);
-        let schema = shown_schema(&scan_schema);
-        Self { collection, roots, scan_schema, schema, segments: OnceCell::new() }
+        Self::showing(Shown::Live, collection, roots, Arc::default())
+    }
+
+    /// The same collection as a table of its stored rows, the deleted ones among them.
+    pub(crate) fn stored(&self) -> Self {
+        Self::showing(
+            Shown::Stored,
+            self.collection.clone(),
+            Arc::clone(&self.roots),
+            Arc::clone(&self.segments),
+        )
+    }
+
+    fn showing(
+        shown: Shown,
+        collection: Collection,
+        roots: Arc<Roots>,
+        segments: Arc<OnceCell<Arc<[SegmentStats]>>>,
+    ) -> Self {
+        let scan_schema = scan_schema(collection.layout, shown);
+        let schema = shown_schema(&scan_schema, shown);
+        Self { collection, roots, shown, scan_schema, schema, segments }
     }
 
     /// Returns the collection as its metadata describes it.
@@ -98,7 +127,26 @@ impl CollectionTable {
             columns.iter().map(|name| Ok(self.schema.index_of(name)?)).collect::<DFResult<Vec<_>>>()?;
         let segments = self.segments.get().cloned().unwrap_or_default();
         let named: BTreeSet<usize> = groups.iter().flatten().map(|piece| piece.segment).collect();
-        self.plan(&segments, named.len(), groups, Some(&shown), None)
+        self.plan(&segments, named.len(), groups, Some(&shown), None, None)
+    }
+
+    /// The smallest and the largest id of some segments, when a query asks for
+    /// nothing but ids and they are few enough to be read while planning.
+    async fn id_range(
+        &self,
+        segments: &[(usize, &SegmentStats)],
+        asked: &Schema,
+    ) -> Result<Option<(i64, i64)>> {
+        let is_id_alone = asked.fields().len() == 1 && asked.column_with_name(ID).is_some();
+        let bytes: u64 = segments.iter().map(|(_, segment)| segment.ids.size).sum();
+        if !is_id_alone || bytes > RANGED_BYTES || self.roots.is_remote() || self.shown == Shown::Stored {
+            return Ok(None);
+        }
+        let ranges: Vec<_> = segments.iter().map(|(_, segment)| segment.id_range()).collect();
+        let ranges: Vec<Option<(i64, i64)>> =
+            stream::iter(ranges).buffered(self.roots.headers_at_once()).try_collect().await?;
+        let ranges = ranges.into_iter().flatten();
+        Ok(ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))))
     }
 
     fn plan(
@@ -108,29 +156,29 @@ impl CollectionTable {
         groups: Vec<Vec<Piece>>,
         shown: Option<&Vec<usize>>,
         limit: Option<usize>,
+        id_range: Option<(i64, i64)>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let source = SegmentSource::new(self.collection.layout, self.roots.base());
+        let source = SegmentSource::of(self.collection.layout, self.shown, self.roots.base());
         let source = Arc::new(source.with_segments(kept, segments.len()).reading(self.roots.read_ahead()));
         let mut files = Vec::with_capacity(groups.len());
         let mut rows = 0;
         for group in groups {
             let group = group.iter().map(|piece| self.file(segments, piece)).collect::<DFResult<Vec<_>>>()?;
-            let live = group.iter().map(|(_, live)| live).sum::<usize>();
-            rows += live;
-            let group = FileGroup::new(group.into_iter().map(|(file, _)| file).collect());
-            files.push(group.with_statistics(Arc::new(statistics(self.scan_schema.table_schema(), live))));
+            rows += group.iter().map(|(_, rows)| rows).sum::<usize>();
+            // A group says nothing of its rows: a filter that comes later would not be counted in.
+            files.push(FileGroup::new(group.into_iter().map(|(file, _)| file).collect()));
         }
         let config = FileScanConfigBuilder::new(self.roots.url().clone(), source)
             .with_file_groups(files)
-            .with_statistics(statistics(self.scan_schema.table_schema(), rows))
-            .with_projection_indices(Some(scan_projection(shown)))?
+            .with_statistics(with_range(statistics(self.scan_schema.table_schema(), rows), id_range))
+            .with_projection_indices(Some(scan_projection(self.shown, shown)))?
             .with_limit(limit)
             .with_preserve_order(true)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    /// The file that stands for a piece, and the piece's live rows.
+    /// The file that stands for a piece, and the rows of the piece that are shown.
     fn file(&self, segments: &[SegmentStats], piece: &Piece) -> DFResult<(PartitionedFile, usize)> {
         let segment = segments.get(piece.segment).filter(|segment| {
             // A piece beyond the rows would be read as less than was promised.
@@ -140,16 +188,20 @@ impl CollectionTable {
             DataFusionError::Internal(format!("`{}` has no rows {piece:?}", self.collection.name))
         })?;
         let text = |text: &str| ScalarValue::Utf8View(Some(text.into()));
-        let live = (piece.rows.end - piece.rows.start) - segment.deleted.count_in(piece.rows.clone());
-        let live = usize::try_from(live).unwrap_or(usize::MAX);
+        let hidden = match self.shown {
+            Shown::Live => segment.deleted.count_in(piece.rows.clone()),
+            Shown::Stored => 0,
+        };
+        let rows = (piece.rows.end - piece.rows.start) - hidden;
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
         let mut file = PartitionedFile::new_from_meta(segment.ids.clone())
             .with_partition_values(vec![text(&segment.partition_tag), text(&segment.segment_id)])
-            .with_statistics(Arc::new(statistics(self.scan_schema.file_schema(), live)));
+            .with_statistics(Arc::new(statistics(self.scan_schema.file_schema(), rows)));
         if piece.rows != (0..segment.rows) {
             let range = range_of_rows(&piece.rows);
             file = file.with_range(range.start, range.end);
         }
-        Ok((file, live))
+        Ok((file, rows))
     }
 }
 
@@ -187,8 +239,18 @@ impl TableProvider for CollectionTable {
         if groups.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        self.plan(&segments, kept.len(), groups, projection, limit)
+        let id_range = self.id_range(&kept, &schema).await?;
+        self.plan(&segments, kept.len(), groups, projection, limit, id_range)
     }
+}
+
+/// The statistics with the range of ids, where it is known.
+fn with_range(mut statistics: Statistics, range: Option<(i64, i64)>) -> Statistics {
+    if let (Some((least, most)), Some(ids)) = (range, statistics.column_statistics.get_mut(FILE_ID)) {
+        let exact = |id| Precision::Exact(ScalarValue::Int64(Some(id)));
+        (ids.min_value, ids.max_value) = (exact(least), exact(most));
+    }
+    statistics
 }
 
 /// So many rows, none of them with a null.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
+use datafusion::catalog::MemTable;
 use datafusion::prelude::SessionContext;
 use m2m_catalog::{Install, MetaSource, Metadata};
 use m2m_storage::{BucketOptions, Storage};
@@ -228,4 +229,12 @@ pub(crate) async fn failure(ctx: &SessionContext, sql: &str) -> String {
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The rows of a table as the table `plain`, which leaves all filters to the engine.
+pub(crate) async fn with_plain_copy(ctx: &SessionContext, table: &str) {
+    let frame = ctx.sql(&format!("SELECT * FROM {table}")).await.unwrap();
+    let schema = Arc::clone(frame.schema().inner());
+    let rows = frame.collect().await.unwrap();
+    ctx.register_table("plain", Arc::new(MemTable::try_new(schema, vec![rows]).unwrap())).unwrap();
 }

@@ -25,6 +25,7 @@ pub(crate) struct Bucket {
     files: InMemory,
     requests: AtomicU64,
     bytes: AtomicU64,
+    vector_bytes: AtomicU64,
     /// The file that is longer than memory could hold, and its length.
     huge: Mutex<Option<(Path, u64)>>,
 }
@@ -53,6 +54,11 @@ impl Bucket {
     /// Requests and answered bytes since the last time.
     pub(crate) fn asked(&self) -> (u64, u64) {
         (self.requests.swap(0, Ordering::Relaxed), self.bytes.swap(0, Ordering::Relaxed))
+    }
+
+    /// Answered bytes of vectors since the last time.
+    pub(crate) fn vectors_asked(&self) -> u64 {
+        self.vector_bytes.swap(0, Ordering::Relaxed)
     }
 
     async fn huge(&self, location: &Path, length: u64, options: GetOptions) -> Result<GetResult> {
@@ -98,7 +104,11 @@ impl ObjectStore for Bucket {
             None => self.files.get_opts(location, options).await?,
         };
         if !head {
-            self.bytes.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
+            let bytes = found.range.end - found.range.start;
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            if location.extension() == Some("rv") {
+                self.vector_bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
         }
         Ok(found)
     }
