@@ -15,6 +15,7 @@ use datafusion::prelude::SessionContext;
 use m2m_datasource::{SessionOptions, Source, session, session_with};
 use m2m_migration::{DumpSettings, LoadSettings, Selection, register_milvus2x};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
+use m2m_sink::{OpenStorage, OutputStorages};
 use m2m_storage::Storage;
 
 use crate::args::{Args, DumpOptions, Global};
@@ -96,8 +97,11 @@ impl Settings {
     /// data, here and in buckets.
     pub(crate) fn sql_session(&self, source: &Source) -> Result<SessionContext> {
         let stores = Arc::new(ConfiguredStores::new(&self.config));
+        let outputs = OutputStorages::new(Arc::clone(&stores) as Arc<dyn OpenStorage>);
         let ctx = session_with(self.session_options(), stores)?;
+        ctx.state_ref().write().config_mut().set_extension(Arc::new(outputs));
         m2m_numpy::register(&ctx);
+        m2m_sink::register_formats(&ctx)?;
         source.register(&ctx)?;
         if self.config.has(&keys::MILVUS) {
             register_milvus2x(&ctx, self.connect_options()?)?;

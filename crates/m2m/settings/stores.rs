@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
+use m2m_sink::OpenStorage;
 use m2m_storage::{BucketOptions, Cloud, Storage};
 use object_store::ObjectStore;
 use url::Url;
@@ -63,6 +64,12 @@ impl ConfiguredStores {
 /// The bucket of a URL: `abfss://container@account…` names it before the host.
 fn bucket_of(url: &Url) -> Option<&str> {
     if url.scheme().starts_with("abfs") { Some(url.username()) } else { url.host_str() }
+}
+
+impl OpenStorage for ConfiguredStores {
+    fn open(&self, bucket: &Url) -> m2m_storage::Result<Storage> {
+        self.open(bucket.as_str())
+    }
 }
 
 impl ObjectStoreRegistry for ConfiguredStores {
