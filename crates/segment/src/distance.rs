@@ -195,7 +195,12 @@ fn sums_of_each(
     sums.reserve(rows.len());
     Arch::new().dispatch(
         #[inline(always)]
-        || sums.extend(rows.map(|row| last(sum_lanes(row, vector, |wide| wide, &term)))),
+        || {
+            // A plain loop stays inside, where `extend` is a call to the outside.
+            for row in rows {
+                sums.push(last(sum_lanes(row, vector, |wide| wide, &term)));
+            }
+        },
     );
 }
 
