@@ -67,7 +67,7 @@ fn run_to_end(args: Args) -> Result<Exit> {
         .build()
         .map_err(|source| Error::Io { what: "start the runtime", source })?;
     let is_shell = matches!(&args.command, Command::Sql(args) if commands::sql::is_shell(args));
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
             ended = dispatch(args) => ended,
             interrupted = interrupted(is_shell) => {
@@ -76,7 +76,10 @@ fn run_to_end(args: Args) -> Result<Exit> {
                 interrupted
             }
         }
-    })
+    });
+    // A worker in the middle of a long computation is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn dispatch(args: Args) -> Result<Exit> {

@@ -6,6 +6,7 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
 use futures::TryStreamExt;
@@ -16,6 +17,9 @@ use super::rows::{self, Printed};
 use super::save::save;
 use crate::error::Result;
 use crate::output::note;
+
+/// Batches that are ready before they are printed.
+const BATCHES_AHEAD: usize = 1;
 
 /// Statements, and the file that they are from.
 #[derive(Debug)]
@@ -65,7 +69,11 @@ impl Runner {
     /// Runs one statement; returns what was printed when it has rows.
     async fn execute(&mut self, plan: LogicalPlan, script: &Script) -> Result<Option<Printed>> {
         let ctx = self.ctx.clone();
-        let begin = async |plan| ctx.execute_logical_plan(plan).await?.execute_stream().await;
+        // In tasks of its own, a query that computes for long does not keep Ctrl-C waiting.
+        let begin = async |plan| {
+            let rows = ctx.execute_logical_plan(plan).await?.execute_stream().await?;
+            Ok(spawn_buffered(rows, BATCHES_AHEAD))
+        };
         let fault = |error| explain(error, script, &ctx);
         if plan.schema().fields().is_empty() {
             begin(plan).await.map_err(fault)?.try_collect::<Vec<_>>().await?;
