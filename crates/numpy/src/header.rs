@@ -48,7 +48,7 @@ impl Header {
     /// the file, or [`START_BYTES`] of it.
     pub(crate) fn parse(start: &[u8], length: u64) -> Result<Self, Fault> {
         let (text, data_start) = text(start)?;
-        let words = Words::read(text)?;
+        let words = HeaderText::read(text)?;
         let header = Self::of_words(&words, data_start)?;
         let expected = header.data_bytes().and_then(|bytes| bytes.checked_add(data_start));
         if expected != Some(length) {
@@ -62,7 +62,7 @@ impl Header {
         Ok(header)
     }
 
-    fn of_words(words: &Words, data_start: u64) -> Result<Self, Fault> {
+    fn of_words(words: &HeaderText, data_start: u64) -> Result<Self, Fault> {
         let element = Element::parse(&words.descr)?;
         if words.shape.len() > AXES_MAX {
             let what = format!("an array of {} axes", words.shape.len());
@@ -143,15 +143,27 @@ fn text(start: &[u8]) -> Result<(&[u8], u64), Fault> {
     }
 }
 
-/// What the text of a header says.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Words {
-    descr: String,
-    is_fortran: bool,
-    shape: Vec<u64>,
+/// What the text of a `.npy` header says, before anything of it is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderText {
+    /// The type in NumPy's notation, such as `<f4`.
+    pub descr: String,
+    /// Whether the first axis is the one whose values stand side by side.
+    pub is_fortran: bool,
+    /// The length of each axis.
+    pub shape: Vec<u64>,
 }
 
-impl Words {
+impl HeaderText {
+    /// Reads the text, which is everything of a header behind its length.
+    ///
+    /// Its bytes are gone through once, whatever they are. There is nothing when
+    /// they are not a dictionary with the three keys of a header, or when the
+    /// type is a structured one.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::read_some(text)?.ok()
+    }
+
     fn read(text: &[u8]) -> Result<Self, Fault> {
         let damaged = || {
             let shown = text.get(..text.len().min(200)).unwrap_or_default();

@@ -101,6 +101,7 @@ mod testing;
 pub use arrays::NumpyOptions;
 pub use error::{Error, Result};
 pub use factory::NumpyTableFactory;
+pub use header::HeaderText;
 pub use table::NumpyTable;
 
 /// Teaches a session `CREATE EXTERNAL TABLE … STORED AS NPY` and `NPZ`.

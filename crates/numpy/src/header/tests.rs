@@ -137,6 +137,30 @@ fn text_that_is_no_header_is_damaged() {
     }
 }
 
+/// A grammar that tried a bracket as several things would never come to the end
+/// of the longest text there can be.
+#[test]
+fn brackets_in_brackets_cost_one_pass() {
+    for bracket in ["[", "(", "{", "[(", "{'descr':", "'", "1,"] {
+        for start in ["", "{'descr': ", "{'shape': ", "{'shape': ("] {
+            let mut text = start.to_owned() + &bracket.repeat(TEXT_MAX);
+            text.truncate(TEXT_MAX);
+            assert_eq!(HeaderText::parse(text.as_bytes()), None, "{start}{bracket}");
+        }
+    }
+}
+
+#[test]
+fn text_is_what_it_says_before_it_is_checked() {
+    let text =
+        b"{'descr': '??', 'fortran_order': True, 'shape': (18446744073709551615, 18446744073709551615), }\n";
+    let shape = vec![u64::MAX; 2];
+    let expected = HeaderText { descr: "??".into(), is_fortran: true, shape };
+    assert_eq!(HeaderText::parse(text), Some(expected));
+    let structured = b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }";
+    assert_eq!(HeaderText::parse(structured), None);
+}
+
 #[test]
 fn arrays_without_a_column_are_refused_with_a_remedy() {
     let fortran = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2)}";
