@@ -30,6 +30,9 @@ LICENSES = {
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
+    # libbz2-rs-sys, which reads compressed tables: as permissive as BSD-3-Clause, whose words it has in other
+    # order. Keep the notice, mark changes, claim neither authorship nor the author's support.
+    "bzip2-1.0.6",
 }
 
 # Two versions of one of these are two sets of types, or two TLS stacks.
@@ -46,7 +49,7 @@ ARROWS = {
     "m2m-milvus": set(),
     "m2m-numpy": set(),
     "m2m-datasource": {"m2m-segment", "m2m-catalog", "m2m-storage"},
-    "m2m-sink": {"m2m-segment", "m2m-storage"},
+    "m2m-sink": {"m2m-segment", "m2m-storage", "m2m-numpy"},
     "m2m-migration": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-datasource", "m2m-sink"},
     "m2m": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-numpy", "m2m-datasource", "m2m-sink", "m2m-migration"},
 }

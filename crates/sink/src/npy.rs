@@ -19,8 +19,8 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
+use m2m_numpy::HeaderText;
 use m2m_storage::Storage;
-use npyz::{NpyHeader, Order};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
@@ -35,9 +35,6 @@ const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const VERSION: [u8; 2] = [1, 0];
 /// Magic, version and the length of the text.
 const PREAMBLE_LEN: usize = 10;
-/// Numbers with more digits in all are no header of ours, and their product
-/// could be too large for the library that reads them.
-const DIGITS_MAX: usize = 19;
 /// Length of the text with its padding and line feed, little-endian.
 const TEXT_LEN: [u8; 2] = [118, 0];
 
@@ -231,21 +228,18 @@ fn parse(start: &[u8], bytes: u64) -> Result<Header, Difference> {
     }
     let text = start.get(PREAMBLE_LEN..).unwrap_or_default();
     let quoted = |text: &[u8]| format!("`{}`", String::from_utf8_lossy(text).trim_end());
-    if text.iter().filter(|byte| byte.is_ascii_digit()).count() > DIGITS_MAX {
-        return Err(("a shape that a file can have".to_owned(), quoted(text)));
-    }
-    let parsed = NpyHeader::from_reader(start)
-        .map_err(|fault| ("a readable NumPy header".to_owned(), format!("`{fault}`")))?;
-    if parsed.order() != Order::C {
+    let parsed = HeaderText::parse(text)
+        .ok_or_else(|| ("a header with `descr`, `fortran_order` and `shape`".to_owned(), quoted(text)))?;
+    if parsed.is_fortran {
         return Err(("rows in C order".to_owned(), "Fortran order".to_owned()));
     }
-    let descr = parsed.dtype().descr();
-    let descr = descr.trim_matches('\'');
+    let descr = parsed.descr.as_str();
     let dtype = NpyType::from_descr(descr)
         .ok_or_else(|| ("a type that Milvus imports".to_owned(), format!("`{descr}`")))?;
-    let (rows, width) = rows_and_width(parsed.shape())?;
+    let (rows, width) = rows_and_width(&parsed.shape)?;
     // Milvus looks for fixed pieces of text: what NumPy would write is what it surely finds.
-    let expected = header(dtype, rows, width).map_err(|error| (error.to_string(), quoted(text)))?;
+    let expected =
+        header(dtype, rows, width).map_err(|_| ("a shape that a file can have".to_owned(), quoted(text)))?;
     if expected != start {
         return Err((quoted(expected.get(PREAMBLE_LEN..).unwrap_or_default()), quoted(text)));
     }
@@ -253,7 +247,7 @@ fn parse(start: &[u8], bytes: u64) -> Result<Header, Difference> {
         Some(length) if length == bytes => Ok(Header { dtype: descr.to_owned(), rows, bytes }),
         length => {
             let expected = length.map_or("a shorter file".to_owned(), |length| format!("{length} bytes"));
-            Err((format!("{expected} for shape {:?} of `{descr}`", parsed.shape()), format!("{bytes} bytes")))
+            Err((format!("{expected} for shape {:?} of `{descr}`", parsed.shape), format!("{bytes} bytes")))
         }
     }
 }

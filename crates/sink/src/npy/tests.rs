@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use npyz::NpyHeader;
+use proptest::prelude::*;
+
 use super::*;
 
 fn entry(rows: u64, dtype: &str, bytes: u64) -> FileEntry {
@@ -128,7 +131,8 @@ async fn what_milvus_would_misread_is_refused() {
     let big_endian = "{'descr': '>f4', 'fortran_order': False, 'shape': (2, 2), }";
     refused(with_text(big_endian, 16), "a type that Milvus imports", "`>f4`").await;
     let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }";
-    refused(with_text(record, 8), "a type that Milvus imports", "`[('a', '<f4'), ]`").await;
+    let expected = "a header with `descr`, `fortran_order` and `shape`";
+    refused(with_text(record, 8), expected, &format!("`{record}`")).await;
     let cube = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }";
     refused(with_text(cube, 32), "a shape of one or two axes", "[2, 2, 2]").await;
 }
@@ -147,5 +151,96 @@ async fn text_that_is_no_dictionary_is_refused() {
     for text in ["", "{", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }"] {
         let error = read(with_text(text, 0)).await.unwrap_err();
         assert!(matches!(error, Error::NotAnImportFile { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn shapes_beyond_every_file_are_refused() {
+    let hexadecimal =
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF), }";
+    let expected = "a header with `descr`, `fortran_order` and `shape`";
+    refused(with_text(hexadecimal, 0), expected, &format!("`{hexadecimal}`")).await;
+    let decimal =
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551615, 18446744073709551615), }";
+    refused(with_text(decimal, 0), "a shape that a file can have", &format!("`{decimal}`")).await;
+    let longer = "{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551616,), }";
+    refused(with_text(longer, 0), expected, &format!("`{longer}`")).await;
+}
+
+/// A grammar that tries a bracket as several things doubles its time at each
+/// of them, and these headers are then never read to their end.
+#[tokio::test]
+async fn brackets_in_brackets_are_refused_at_once() {
+    let expected = "a header with `descr`, `fortran_order` and `shape`";
+    for bracket in ["[", "(", "{", "[(", "{'descr':"] {
+        let text = bracket.repeat(117 / bracket.len());
+        refused(with_text(&text, 0), expected, &format!("`{text}`")).await;
+        for start in ["{'descr': ", "{'shape': ", "{'descr': '<f4', 'fortran_order': False, 'shape': "] {
+            let mut text = start.to_owned() + &text;
+            text.truncate(117);
+            refused(with_text(&text, 0), expected, &format!("`{text}`")).await;
+        }
+    }
+}
+
+/// Whatever is taken for a header is what would have been written.
+fn check(start: &[u8], payload: u64) {
+    if let Ok(read) = parse(start, HEADER_BYTES + payload) {
+        let dtype = NpyType::from_descr(&read.dtype).unwrap();
+        let width = HeaderText::parse(&start[PREAMBLE_LEN..]).unwrap().shape.get(1).copied();
+        assert_eq!(header(dtype, read.rows, width).unwrap(), start);
+        assert_eq!(file_bytes(dtype, read.rows, width), Some(HEADER_BYTES + payload));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "[{}()\\[\\]'\",:LTFa-fx0-9<|\\\\ é-]{0,58}", payload in 0..100_u64) {
+        check(&with_text(&text, 0), payload);
+        for (before, after) in [
+            ("{'descr': ", "}"),
+            ("{'descr': '<f4', 'fortran_order': ", ", 'shape': (1,), }"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': ", ", }"),
+        ] {
+            let header = with_text(&format!("{before}{text}{after}"), 0);
+            check(header.get(..HEADER_LEN).unwrap(), payload);
+        }
+    }
+
+    #[test]
+    fn any_words_of_a_header_are_read_or_refused(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "{", "}", "[", "]", "(", ")", ",", ":", " ", "'", "'descr'", "'fortran_order'", "'shape'",
+                "'<f4'", "'|u1'", "False", "True", "0", "7", "0xF", "18446744073709551615", "-1", "1L",
+            ]),
+            0..24,
+        ),
+        payload in 0..100_u64,
+    ) {
+        let mut text = words.concat();
+        text.truncate(117);
+        check(&with_text(&text, 0), payload);
+    }
+
+    #[test]
+    fn changed_byte_is_found_or_another_header(at in 0..HEADER_LEN, value: u8, rows in 0..20_u64) {
+        let mut start = header(NpyType::Float32, rows, Some(2)).unwrap();
+        start[at] = value;
+        check(&start, rows * 8);
+    }
+
+    #[test]
+    fn written_header_is_read(rows: u64, width: Option<u16>, dtype in proptest::sample::select(&NpyType::ALL[..])) {
+        let width = width.map(u64::from);
+        match header(dtype, rows, width) {
+            Ok(start) => {
+                let bytes = file_bytes(dtype, rows, width).unwrap();
+                let expected = Header { dtype: dtype.descr().to_owned(), rows, bytes };
+                prop_assert_eq!(parse(&start, bytes), Ok(expected));
+                prop_assert!(parse(&start, bytes.wrapping_add(1)).is_err());
+            }
+            Err(_) => prop_assert_eq!(file_bytes(dtype, rows, width), None),
+        }
     }
 }
