@@ -208,7 +208,8 @@ fn ended_early(expected: u64, found: usize) -> object_store::Error {
 
 /// Reads a range of a file, which says how long the file is too. From a local
 /// one the bytes go straight into fresh memory; the store's own way would fill
-/// that with zeros first.
+/// that with zeros first. They are read by the thread that computes with them:
+/// another one would leave them in another core's cache.
 async fn get_range(
     store: &dyn ObjectStore,
     path: &Path,
@@ -219,8 +220,7 @@ async fn get_range(
     let (range, meta) = (found.range.clone(), found.meta.clone());
     let bytes = match found.payload {
         GetResultPayload::File(file, _) => {
-            let read = tokio::task::spawn_blocking(move || read_range(file, &range)).await;
-            let read = read.map_err(|source| object_store::Error::JoinError { source })?;
+            let read = read_range(file, &range);
             read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })?
         }
         GetResultPayload::Stream(_) => found.bytes().await?,
