@@ -13,7 +13,7 @@ use datafusion::error::Result as DFResult;
 use datafusion::physical_expr::conjunction;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr_common::physical_expr::{fmt_sql, is_volatile};
+use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, apply_expression_roots};
@@ -21,6 +21,7 @@ use m2m_segment::VectorLayout;
 use object_store::ObjectStore;
 
 use crate::opener::SegmentOpener;
+use crate::pushdown::can_take;
 use crate::read_options::{ReadAhead, ReadOptions};
 use crate::schema::{FILE_ID, FILE_VECTOR, Shown, scan_schema};
 
@@ -91,11 +92,6 @@ impl SegmentSource {
             files.push(if self.predicate.is_some() { "vectors of matching rows" } else { "vectors" });
         }
         files.join(", ")
-    }
-
-    /// Whether a filter can be evaluated before vectors are read.
-    fn takes(&self, filter: &Arc<dyn PhysicalExpr>) -> bool {
-        !is_volatile(filter) && !names(filter, FILE_VECTOR)
     }
 }
 
@@ -173,8 +169,8 @@ impl FileSource for SegmentSource {
         self.predicate.clone()
     }
 
-    /// Takes over every filter that needs no vector: rows that it does not let
-    /// pass cost the reading of their ids.
+    /// Takes over every filter that needs no vector and cannot fail: rows that it
+    /// does not let pass cost the reading of their ids.
     fn try_pushdown_filters(
         &self,
         filters: Vec<Arc<dyn PhysicalExpr>>,
@@ -182,7 +178,7 @@ impl FileSource for SegmentSource {
     ) -> DFResult<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let (mut answers, mut taken) = (Vec::with_capacity(filters.len()), Vec::new());
         for filter in filters {
-            let takes = self.takes(&filter);
+            let takes = can_take(&filter, self.table_schema.table_schema());
             answers.push(if takes { PushedDown::Yes } else { PushedDown::No });
             taken.extend(takes.then_some(filter));
         }

@@ -46,8 +46,8 @@
 //! answered by headers, and filters over `partition_tag` and `segment_id` take
 //! segments out of the plan.
 //!
-//! A filter that names no vector is the scan's own: it reads the ids of a block,
-//! and of `.rv` the rows that pass, those that are near each other in one range.
+//! A filter that names no vector and cannot fail is the scan's own: it reads the ids
+//! of a block, and of `.rv` the rows that pass, those that are near each other in one range.
 //! So the row of an id costs its 8 bytes for each row and the bytes of one vector.
 //!
 //! # Segments in a bucket
@@ -78,6 +78,7 @@ mod names;
 mod opener;
 mod piece;
 mod prune;
+mod pushdown;
 mod read_options;
 mod roots;
 mod schema;
