@@ -68,7 +68,83 @@ fn rows_are_printed_in_each_format() {
     snapshot!("sql_csv", sql(&["--format", "csv", query]).ends_with(0));
     snapshot!("sql_json", sql(&["--format", "json", query]).ends_with(0));
     snapshot!("sql_ndjson", sql(&["--format", "ndjson", query]).ends_with(0));
+    snapshot!("sql_tsv", sql(&["--format", "tsv", query]).ends_with(0));
+    snapshot!("sql_markdown", sql(&["--format", "markdown", query]).ends_with(0));
+    snapshot!("sql_vertical", sql(&["--format", "vertical", query]).ends_with(0));
     snapshot!("sql_binary", sql(&["SELECT id, vector FROM bin_hamming ORDER BY id LIMIT 2"]).ends_with(0));
+}
+
+#[test]
+fn rows_go_to_a_file_in_the_form_that_its_ending_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let query = "SELECT id, partition_tag FROM parts_only WHERE id < 3 ORDER BY id, partition_tag";
+    sql(&["-o", &path("a.csv"), query]).ends_with(0);
+    sql(&["-o", &path("a.parquet"), query]).ends_with(0);
+    sql(&["-o", &path("a.arrow"), query]).ends_with(0);
+    let csv = fs::read_to_string(path("a.csv")).unwrap();
+    assert!(csv.starts_with("id,partition_tag\n1,x\n"), "{csv}");
+    for (kind, name) in [("PARQUET", "a.parquet"), ("ARROW", "a.arrow"), ("CSV", "a.csv")] {
+        let back = format!(
+            "CREATE EXTERNAL TABLE t STORED AS {kind} LOCATION '{}'; SELECT * FROM t ORDER BY id, partition_tag",
+            path(name)
+        );
+        assert_eq!(sql(&["--format", "csv", &back]).ends_with(0).stdout, csv, "{name}");
+    }
+    sql(&["-o", &path("ids.npy"), "SELECT id FROM parts_only"]).ends_with(0);
+    sql(&["-o", &path("columns/"), "SELECT id, vector FROM parts_only"]).ends_with(0);
+    assert_eq!(fs::read(path("ids.npy")).unwrap(), fs::read(path("columns/id.npy")).unwrap());
+    assert!(fs::metadata(path("columns/vector.npy")).unwrap().len() > 128);
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("old.csv"), "old").unwrap();
+    let fails = "SELECT 10 / (id - 1) AS tenth FROM parts_only";
+    for name in ["old.csv", "new.parquet", "new.npy", "new.json", "columns/"] {
+        sql(&["-o", &path(name), fails]).ends_with(1).says(&["ivide by zero"]);
+    }
+    assert_eq!(fs::read_to_string(path("old.csv")).unwrap(), "old");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "old.csv" || name == "columns"), "{left:?}");
+    sql(&["-o", &path("a.xlsx"), "SELECT 1"]).ends_with(2).says(&["a.xlsx", ".parquet"]);
+    sql(&["-o", &path("a.parquet"), "SELECT 1; SELECT 2"]).ends_with(2).says(&["holds one result"]);
+    sql(&["-o", &path("none/a.csv"), "SELECT 1"]).ends_with(1).says(&["none/a.csv"]);
+    sql(&["--format", "parquet", "SELECT 1"]).ends_with(2).says(&["-o"]);
+}
+
+#[test]
+fn times_and_counts_are_told_when_they_are_asked_for() {
+    let timed =
+        sql(&["--timing", "SELECT id FROM bin_hamming LIMIT 3; SET datafusion.execution.batch_size = 100"]);
+    let lines: Vec<&str> = timed.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("time: 0.") && lines[0].ends_with(" s, 3 rows"), "{lines:?}");
+    assert!(lines[1].ends_with(" s"), "{lines:?}");
+    assert_eq!(sql(&["SELECT 1"]).stderr, "");
+}
+
+#[test]
+fn a_mistake_in_a_file_is_told_with_the_file_and_nothing_of_it_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.sql");
+    fs::write(&file, "SELECT 1;\nSELECT 2;\nSELECT FROM;\n").unwrap();
+    let run = sql(&["-f", file.to_str().unwrap()]).ends_with(1).says(&["a.sql, line 3, column 12"]);
+    assert_eq!(run.stdout, "");
+    fs::write(&file, "SELECT 1 AS one;\nSELECT nope;\nSELECT 3;\n").unwrap();
+    let run = sql(&["--format", "csv", "-f", file.to_str().unwrap()]).ends_with(1);
+    assert_eq!(run.says(&["there is no column `nope`", "a.sql, line 2, column 8"]).stdout, "one\n1\n");
+}
+
+#[test]
+fn a_script_completes_commands_of_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]).ends_with(0).stdout;
+        assert!(script.contains("m2m") && script.contains("allow-unflushed"), "{script}");
+    }
+    run(&["completions", "tcsh"]).ends_with(2);
 }
 
 #[test]

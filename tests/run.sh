@@ -89,5 +89,6 @@ cargo test --workspace --locked
 
 step "benchmark, dry run"
 M2M_BENCH_MIB=32 M2M_BENCH_RUNS=1 cargo bench --profile dev --locked --bench dump
+M2M_BENCH_MIB=32 M2M_BENCH_RUNS=1 M2M_BENCH_PYTHON=$M2M_TEST_PYTHON cargo bench --profile dev --locked --bench query
 
 step "all passed"

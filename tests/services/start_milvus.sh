@@ -14,7 +14,7 @@ NAME=milvus-$BASE
 is_running "$NAME" && die "$NAME is already running: stop_target.sh stops it"
 need_ports $(seq "$BASE" $((BASE + 11)))
 # pymilvus 2.3 needs marshmallow < 4 and setuptools < 81 and does not say so.
-venv milvus "$MILVUS_PKG" "$PYMILVUS_PKG" 'marshmallow<4' 'setuptools<81' numpy
+venv milvus "$MILVUS_PKG" "$PYMILVUS_PKG" 'marshmallow<4' 'setuptools<81' numpy pyarrow duckdb
 PYTHON=$TARGET_HOME/milvus/bin/python
 mkdir -p "$RUN_DIR" "$DATA"
 
