@@ -60,21 +60,17 @@ fn no_source_file_is_longer_than_700_lines() {
 }
 
 #[test]
-fn every_shipped_inspection_query_runs_and_is_explained() {
-    let queries = files(&project().join("sql/inspect"), "sql");
-    assert!(queries.len() >= 5, "{queries:?}");
-    for query in queries {
-        assert!(
-            fs::read_to_string(&query).unwrap().starts_with("-- "),
-            "{} says what it is for",
-            query.display()
-        );
-        for install in fixtures::INSTALLS {
-            let install = fixtures::install(install);
-            let args = ["sql", "--install", install.to_str().unwrap(), "-f", query.to_str().unwrap()];
-            let shown = run(&args).ends_with(0);
-            assert!(shown.stdout.contains("row"), "{}", shown.stdout);
-        }
+fn every_shipped_inspection_view_answers_for_every_fixture() {
+    let views = files(&project().join("sql/inspect"), "sql");
+    assert!(views.len() >= 10, "{views:?}");
+    let select = |view: &PathBuf| format!("SELECT * FROM inspect.{};", view.file_stem().unwrap().display());
+    let all: String = views.iter().map(select).collect();
+    for install in fixtures::INSTALLS {
+        let install = fixtures::install(install);
+        let args = ["sql", "--install", install.to_str().unwrap(), "--format", "table", &all];
+        let shown = run(&args).ends_with(0).stdout;
+        let counts = shown.lines().filter(|line| line.ends_with(" rows") || *line == "1 row").count();
+        assert_eq!(counts, views.len(), "{shown}");
     }
 }
 

@@ -1,5 +1,12 @@
 -- The collections of an installation: what they are, and how many rows live in
--- them. `problems` counts segments whose files cannot be read.
+-- them.
+--
+-- Columns: `collection`; `metric`, `dimension`, `engine` (the index); `partitions`
+-- and `segments` (how many); `live_rows` and `deleted_rows` of the files;
+-- `problems` (segments whose files cannot be read).
+--
+-- Worth a look first, before anything else. `problems` above 0 ask for
+-- `inspect.segments`.
 SELECT
     c.collection,
     c.metric,

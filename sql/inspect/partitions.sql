@@ -1,5 +1,10 @@
 -- The partitions of each collection and the rows that live in them, the empty
 -- ones too.
+--
+-- Columns: `collection`, `partition_tag`; `table_id` (the folder of its segments);
+-- `segments` (how many); `live_rows`.
+--
+-- Worth a look before migrating: each becomes a partition of Milvus 2.x.
 SELECT
     p.collection,
     p.partition_tag,

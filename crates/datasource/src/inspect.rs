@@ -35,10 +35,10 @@ use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::Result as DFResult;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan, TableType, Union};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan, LogicalPlanBuilder, TableType, Union};
 use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{SessionConfig, SessionContext, ident};
 use tokio::sync::OnceCell;
 
 use crate::functions;
@@ -92,9 +92,8 @@ impl InspectSchema {
         self.views.iter().find(|view| view.name.eq_ignore_ascii_case(name))
     }
 
-    /// What plans the views. It has tables of its own, those of the installation
-    /// and no others: no table that a session adds is mistaken for one of them,
-    /// and nothing here holds the session, which holds this schema.
+    /// What plans the views. It has the tables of the installation and nothing of
+    /// the session, which holds this schema: neither keeps the other alive.
     fn planner(&self) -> DFResult<&SessionState> {
         if let Some(planner) = self.planner.get() {
             return Ok(planner);
@@ -124,15 +123,17 @@ impl InspectSchema {
                 branches.push(Arc::new(planner.create_logical_plan(&sql).await?));
             }
         }
-        match branches.as_slice() {
+        let rows = match branches.as_slice() {
             [] => {
                 let columns = planner.create_logical_plan(&template.for_nothing()).await?;
                 let schema = Arc::clone(columns.schema());
-                Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
+                LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema })
             }
-            [only] => Ok(only.as_ref().clone()),
-            _ => Ok(LogicalPlan::Union(Union::try_new_with_loose_types(branches)?)),
-        }
+            [only] => only.as_ref().clone(),
+            _ => LogicalPlan::Union(Union::try_new_with_loose_types(branches)?),
+        };
+        let order: Vec<_> = template.order().map(|column| ident(column).sort(true, false)).collect();
+        LogicalPlanBuilder::from(rows).sort(order)?.build()
     }
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A Milvus 1.x installation as SQL tables.
 //!
-//! One catalog, `milvus`, with three schemas:
+//! One catalog, `milvus`, with four schemas:
 //!
 //! | schema | tables |
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
 //! | `stored` | the same tables with every stored row, and `deleted BOOLEAN` behind the other columns |
 //! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them |
+//! | `inspect` | views that are worth a look, see [`inspect`] |
 //!
 //! ```no_run
 //! use m2m_catalog::Install;
@@ -96,7 +97,7 @@ pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
 pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
-pub use session::{CATALOG, COLLECTIONS, META, STORED, SessionOptions, session, session_with};
+pub use session::{CATALOG, COLLECTIONS, INSPECT, META, STORED, SessionOptions, session, session_with};
 pub use source::Source;
 pub use stats::SegmentStats;
 pub use table::CollectionTable;

@@ -19,6 +19,8 @@ pub const COLLECTIONS: &str = "collections";
 pub const STORED: &str = "stored";
 /// Name of the schema with the metadata.
 pub const META: &str = "meta";
+/// Name of the schema with the views of [`crate::inspect`].
+pub const INSPECT: &str = "inspect";
 
 /// Rows in a batch that the engine makes. Rows with vectors are wide: a sort
 /// that spills holds one batch of each spilled run, and they must fit in memory.
@@ -67,6 +69,8 @@ pub fn session_with(options: SessionOptions, stores: Arc<dyn ObjectStoreRegistry
         .with_repartition_file_scans(false);
     // Mistakes in statements are shown where they stand.
     config.options_mut().sql_parser.collect_spans = true;
+    // A view that is sorted is shown as it is sorted.
+    config.options_mut().sql_parser.enable_subquery_sort_elimination = false;
     let execution = &mut config.options_mut().execution;
     // Each worker's sorter takes this share at once; together they must leave room to sort.
     let share = options.memory_bytes / (MERGE_SHARE * options.workers.max(1));

@@ -10,12 +10,13 @@ use m2m_catalog::{Install, Inventory, Metadata};
 use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
+use crate::inspect::InspectSchema;
 use crate::meta::MetaSchema;
 use crate::names;
 use crate::read_options::ReadOptions;
 use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
-use crate::session::{CATALOG, COLLECTIONS, META, STORED};
+use crate::session::{CATALOG, COLLECTIONS, INSPECT, META, STORED};
 use crate::table::CollectionTable;
 
 /// An installation whose collections can be read. Cloning is cheap.
@@ -122,7 +123,7 @@ impl Source {
     }
 
     /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`],
-    /// [`STORED`] and [`META`], and the store with the installation's files.
+    /// [`STORED`], [`META`] and [`INSPECT`], and the store with the installation's files.
     ///
     /// A session can add views and tables of its own to [`COLLECTIONS`] and
     /// [`STORED`]; they are not seen by other sessions.
@@ -137,6 +138,9 @@ impl Source {
             catalog.register_schema(name, schema).map_err(Error::Session)?;
         }
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
+        catalog
+            .register_schema(INSPECT, Arc::new(InspectSchema::new(&self.inner)))
+            .map_err(Error::Session)?;
         ctx.register_catalog(CATALOG, Arc::new(catalog));
         let roots = &self.inner.roots;
         ctx.runtime_env().register_object_store(roots.url().as_ref(), roots.store());

@@ -7,6 +7,8 @@
 //! | `{metric}` | the name of its metric, as a text |
 //! | `{table}` | its table |
 //! | `{float_table}` | its table; the template is for collections of float vectors |
+//!
+//! Its last line is `ORDER BY` and the columns that order the rows of all.
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use crate::session::COLLECTIONS;
 
 const TABLE: &str = "{table}";
 const FLOAT_TABLE: &str = "{float_table}";
+const ORDER_BY: &str = "\nORDER BY ";
 
 /// Name of the table that has the columns of a collection where there is none,
 /// and of its schema.
@@ -25,7 +28,9 @@ pub(super) const STAND_IN: &str = "stand_in";
 
 /// The SQL of a view over the data of collections.
 pub(super) struct Template {
+    /// The query of one collection.
     sql: &'static str,
+    order: &'static str,
     floats_only: bool,
 }
 
@@ -33,7 +38,13 @@ impl Template {
     /// Returns the template, if this SQL is one.
     pub(super) fn of(sql: &'static str) -> Option<Self> {
         let floats_only = sql.contains(FLOAT_TABLE);
-        (floats_only || sql.contains(TABLE)).then_some(Self { sql, floats_only })
+        let (sql, order) = sql.rsplit_once(ORDER_BY)?;
+        (floats_only || sql.contains(TABLE)).then_some(Self { sql, order, floats_only })
+    }
+
+    /// The columns that order the rows of the view.
+    pub(super) fn order(&self) -> impl Iterator<Item = &'static str> {
+        self.order.split(',').map(str::trim)
     }
 
     /// Whether collections of such vectors have a branch in the view.
@@ -92,7 +103,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted_as_text_and_as_table() {
-        let template = Template::of("SELECT {collection}, {metric} FROM {table} AS t").unwrap();
+        let template = Template::of("SELECT {collection}, {metric} FROM {table} AS t\nORDER BY a").unwrap();
         assert_eq!(
             template.for_collection("it's \"x\"", "L2"),
             "SELECT 'it''s \"x\"', 'L2' FROM collections.\"it's \"\"x\"\"\" AS t"
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_name_that_looks_like_a_placeholder_is_a_name() {
-        let template = Template::of("SELECT {collection} FROM {table}").unwrap();
+        let template = Template::of("SELECT {collection} FROM {table}\nORDER BY a").unwrap();
         let sql = template.for_collection("{table} {metric}", "L2");
         assert_eq!(sql, "SELECT '{table} {metric}' FROM collections.\"{table} {metric}\"");
     }
@@ -109,10 +120,11 @@ mod tests {
     #[test]
     fn templates_of_float_vectors_are_for_no_others() {
         let layout = |element| VectorLayout::try_new(element, 8).unwrap();
-        let any = Template::of("SELECT {collection} FROM {table}").unwrap();
-        let floats = Template::of("SELECT {collection} FROM {float_table}").unwrap();
+        let any = Template::of("SELECT {collection} FROM {table}\nORDER BY a").unwrap();
+        let floats = Template::of("SELECT {collection} FROM {float_table}\nORDER BY a, b\n").unwrap();
         assert!(any.is_for(layout(VectorElement::Bit)) && any.is_for(layout(VectorElement::Float32)));
         assert!(!floats.is_for(layout(VectorElement::Bit)) && floats.is_for(layout(VectorElement::Float32)));
-        assert!(Template::of("SELECT * FROM meta.tables").is_none());
+        assert_eq!(floats.order().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(Template::of("SELECT * FROM meta.tables\nORDER BY id").is_none());
     }
 }
