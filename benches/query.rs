@@ -38,17 +38,17 @@ fn main() {
     let rows = (mib << 20) / (DIMENSION * 4) / SEGMENTS;
     let folder = tempfile::tempdir().unwrap();
     let mut install = Install::new(folder.path());
-    install
-        .collection("big", u32::try_from(DIMENSION).unwrap())
-        .large_segments(SEGMENTS, rows, 0)
-        .finish();
+    install.collection("big", u32::try_from(DIMENSION).unwrap()).large_segments(SEGMENTS, rows, 0).finish();
     peer(folder.path(), "prepare");
 
     let wanted = rows * SEGMENTS / 2 + 7;
     let mut measured: BTreeMap<&str, Vec<Answers>> = BTreeMap::new();
     for counted in 0..=runs {
-        let round =
-            [("m2m", m2m(folder.path(), wanted)), ("duckdb", peer(folder.path(), "duckdb")), ("numpy", peer(folder.path(), "numpy"))];
+        let round = [
+            ("m2m", m2m(folder.path(), wanted)),
+            ("duckdb", peer(folder.path(), "duckdb")),
+            ("numpy", peer(folder.path(), "numpy")),
+        ];
         let found = &round[0].1.ids;
         assert!(round.iter().all(|(_, answers)| answers.ids == *found), "the answers differ: {found}");
         if counted > 0 {
@@ -73,7 +73,8 @@ fn m2m(install: &Path, id: u64) -> Answers {
     let output = command.output().unwrap();
     let (said, printed) = (text(&output.stderr), text(&output.stdout));
     assert!(output.status.success(), "{said}");
-    let seconds = said.lines().filter_map(|line| line.strip_prefix("time: ")?.split(' ').next()?.parse().ok());
+    let seconds =
+        said.lines().filter_map(|line| line.strip_prefix("time: ")?.split(' ').next()?.parse().ok());
     let ids: Vec<&str> = printed.lines().skip(1).take(10).collect();
     Answers { seconds: seconds.collect(), ids: ids.join(" ") }
 }

@@ -16,6 +16,7 @@
 //! names both, before anything is read when both are known.
 
 mod binary;
+mod documentation;
 mod float;
 mod operand;
 

@@ -94,3 +94,19 @@ async fn what_does_not_fit_is_named_on_both_sides() {
         }
     }
 }
+
+#[tokio::test]
+async fn every_function_says_what_it_is() {
+    let ctx = crate::session::session(crate::session::SessionOptions::default()).unwrap();
+    let state = ctx.state();
+    let ours =
+        super::FloatFunction::all().map(|one| datafusion::logical_expr::ScalarUDFImpl::name(&one).to_owned());
+    let ours = ours.chain(
+        super::BinaryFunction::all()
+            .map(|one| datafusion::logical_expr::ScalarUDFImpl::name(&one).to_owned()),
+    );
+    for name in ours.collect::<Vec<_>>() {
+        let documentation = state.scalar_functions()[&name].documentation();
+        assert!(documentation.is_some_and(|text| text.syntax_example.starts_with(&name)), "{name}");
+    }
+}
