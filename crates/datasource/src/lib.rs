@@ -30,11 +30,12 @@
 //! | `collections` | live collection | `collection`, `dimension`, `metric`, `engine`, `index_params`, `index_file_size`, `auto_id`, `flag`, `created_on` (µs since 1970), `version`, `partitions`, `segments` (how many) |
 //! | `partitions` | live partition | `collection`, `partition_tag`, `table_id` (its folder), `segments` (how many) |
 //! | `segments` | live segment | `collection`, `partition_tag`, `segment_id`; of the files: `rows` (stored), `deleted`, `live`, `ids_bytes`, `vectors_bytes`, `deleted_entries` (repeated ones too), `path` (its folder), `problem` (why the files cannot be read, else null); of the metadata: `row_count`, `file_size`, `file_types` |
-//! | `files` | row of `TableFiles`, dead ones too | its columns as they are, and `file_type_name` |
-//! | `tables` | row of `Tables`, dropped ones too | its columns as they are |
+//! | `files` | row of `TableFiles`, dead ones too | its columns as they are; `file_type_name` and `engine_name` say what two of them mean |
+//! | `tables` | row of `Tables`, dropped ones too | its columns as they are; `state_name`, `engine_name` and `metric_name` say what three of them mean |
 //! | `environment` | row of `Environment` | `global_lsn` |
 //! | `wal` | partition with rows or deletes that stand only in the write-ahead log | `collection`, `partition_tag`, `inserted_rows`, `deleted_rows`, `records` |
 //!
+//! Where a column's code has no name, the column beside it says `UNKNOWN (9)`.
 //! A `meta.json` has no rows of `files`, `tables` and `environment`. Positions
 //! in the log (`flush_lsn`, `global_lsn`) are unsigned numbers shown as signed ones.
 //!

@@ -7,7 +7,9 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, 
 use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::error::Result as DFResult;
 use futures::stream::{self, StreamExt};
-use m2m_catalog::{Collection, EnvironmentRow, FileRow, FileType, Partition, Segment, TableRow, Unflushed};
+use m2m_catalog::{
+    Collection, Engine, EnvironmentRow, FileRow, FileType, Metric, Partition, Segment, TableRow, Unflushed,
+};
 use m2m_segment::HEADER_LEN;
 
 use crate::locator::SegmentLocator;
@@ -33,6 +35,37 @@ fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
 /// Counts of this size do not occur; were there one, it would be shown as the largest.
 fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The names of codes; a code that has none is shown as such.
+fn names(codes: impl Iterator<Item = Option<i64>>, name: fn(i64) -> Option<&'static str>) -> ArrayRef {
+    let text = |code| name(code).map_or_else(|| format!("UNKNOWN ({code})"), str::to_owned);
+    maybe_text(codes.map(|code| code.map(text)))
+}
+
+/// The name of a `Tables.state` (`db/meta/MetaTypes.h`, v0.9.0 to v1.1.1).
+fn state_name(code: i64) -> Option<&'static str> {
+    match code {
+        0 => Some("NORMAL"),
+        1 => Some("TO_DELETE"),
+        _ => None,
+    }
+}
+
+fn metric_name(code: i64) -> Option<&'static str> {
+    Metric::from_code(code).map(Metric::name)
+}
+
+fn engine_name(code: i64) -> Option<&'static str> {
+    match Engine::from_code(code) {
+        // The server has a name for 0, and for no other code that is unknown here.
+        Engine::Unknown(code) if code != 0 => None,
+        engine => Some(engine.name()),
+    }
+}
+
+fn file_type_name(code: i64) -> Option<&'static str> {
+    FileType::from_code(code).map(FileType::name)
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
@@ -166,15 +199,15 @@ pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
 
 /// Every row of `TableFiles`.
 pub(super) fn files(all: &[FileRow]) -> DFResult<RecordBatch> {
-    let kind = |row: &FileRow| row.file_type.and_then(FileType::from_code).map(|kind| kind.name().to_owned());
     batch(vec![
         ("id", numbers(all.iter().map(|row| row.id))),
         ("table_id", text(all.iter().map(|row| &row.table_id))),
         ("segment_id", text(all.iter().map(|row| &row.segment_id))),
         ("file_id", text(all.iter().map(|row| &row.file_id))),
         ("file_type", maybe_numbers(all.iter().map(|row| row.file_type))),
-        ("file_type_name", maybe_text(all.iter().map(kind))),
+        ("file_type_name", names(all.iter().map(|row| row.file_type), file_type_name)),
         ("engine_type", maybe_numbers(all.iter().map(|row| row.engine_type))),
+        ("engine_name", names(all.iter().map(|row| row.engine_type), engine_name)),
         ("file_size", maybe_numbers(all.iter().map(|row| row.file_size))),
         ("row_count", maybe_numbers(all.iter().map(|row| row.row_count))),
         ("updated_time", maybe_numbers(all.iter().map(|row| row.updated_time))),
@@ -190,13 +223,16 @@ pub(super) fn tables(all: &[TableRow]) -> DFResult<RecordBatch> {
         ("id", numbers(all.iter().map(|row| row.id))),
         ("table_id", text(all.iter().map(|row| &row.table_id))),
         ("state", maybe_numbers(all.iter().map(|row| row.state))),
+        ("state_name", names(all.iter().map(|row| row.state), state_name)),
         ("dimension", maybe_numbers(all.iter().map(|row| row.dimension))),
         ("created_on", maybe_numbers(all.iter().map(|row| row.created_on))),
         ("flag", maybe_numbers(all.iter().map(|row| row.flag))),
         ("index_file_size", maybe_numbers(all.iter().map(|row| row.index_file_size))),
         ("engine_type", maybe_numbers(all.iter().map(|row| row.engine_type))),
+        ("engine_name", names(all.iter().map(|row| row.engine_type), engine_name)),
         ("index_params", text(all.iter().map(|row| &row.index_params))),
         ("metric_type", maybe_numbers(all.iter().map(|row| row.metric_type))),
+        ("metric_name", names(all.iter().map(|row| row.metric_type), metric_name)),
         ("owner_table", text(all.iter().map(|row| &row.owner_table))),
         ("partition_tag", text(all.iter().map(|row| &row.partition_tag))),
         ("version", text(all.iter().map(|row| &row.version))),
