@@ -10,6 +10,7 @@ mod damage;
 mod deletes;
 mod dropin;
 mod faults;
+mod files;
 mod house;
 mod mariadb;
 mod milvus;
