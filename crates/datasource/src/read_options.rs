@@ -32,8 +32,9 @@ const GAP_OF_BUCKET: u64 = 256 << 10;
 /// as many as [`workers`](crate::SessionOptions::workers): 16 of them hold
 /// 512 MiB of a bucket, and 768 MiB by the largest `block_bytes`.
 ///
-/// With a filter over ids, blocks of ids are read ahead instead, and vectors of
-/// the rows that pass in ranges of 2 MiB or less, at most four of a batch at once.
+/// With a filter over ids, blocks of ids are read ahead besides, a quarter as
+/// large or less; a block of vectors then has the rows that pass and what is read
+/// along, and is of several ranges of a file where rows are far from each other.
 ///
 /// With vectors come 8 bytes of id for each row. Whatever the blocks are, no
 /// batch has more than 2 MiB of vectors, unless one vector has.

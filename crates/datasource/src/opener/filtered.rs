@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading with a filter: ids first, vectors of the rows that pass.
 
-use std::future::ready;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,48 +13,53 @@ use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use m2m_segment::HEADER_LEN;
 use m2m_segment::ids::ID_BYTES;
 
-use super::reads::{Merging, pick, ranges};
+use super::reads::{Merging, Part, close_over, parts, pick, within};
 use super::{BATCH_BYTES, OpenPiece, ids, rows_of_width};
 use crate::error::{Error, Result};
 use crate::files::{IDS, VECTORS};
 use crate::schema::{FILE_DELETED, FILE_ID, FILE_OFFSET, FILE_VECTOR};
 
-/// Ranges of one batch that are read at once.
-const READS_AT_ONCE: usize = 4;
+/// Ranges of one part that are read at once.
+const READS_AT_ONCE: usize = 8;
 
 /// The batches of a piece whose rows pass the filter.
 ///
-/// Blocks of ids are read ahead, and so are the vectors of a few batches; what
-/// is not wanted any more, because a limit is reached, is not begun.
+/// Blocks of ids are read ahead, and so are the vectors of the rows that pass.
+/// With a limit no block of ids is, because nobody may ask for the next one.
 pub(super) fn batches(piece: Arc<OpenPiece>) -> impl Stream<Item = DFResult<RecordBatch>> {
     let (blocks, ahead, limit) = (piece.filter_blocks(), piece.reading.ahead.blocks, piece.reading.limit);
-    let finder = Arc::clone(&piece);
-    stream::iter(blocks)
+    let (finder, cutter) = (Arc::clone(&piece), Arc::clone(&piece));
+    let found = stream::iter(blocks)
         .map(move |block| {
             let piece = Arc::clone(&finder);
             async move { piece.matches(block).await }
         })
-        .buffered(ahead)
-        .map_ok(|found| stream::iter(found).map(Ok))
+        .buffered(if limit == u64::MAX { ahead } else { 1 });
+    until(found.boxed(), limit)
+        .map_ok(move |found| stream::iter(cutter.parts(&found)).map(Ok))
         .try_flatten()
-        .scan(limit, |left, found| ready(within(left, found)))
-        .map(move |found| {
+        .map(move |part: DFResult<_>| {
             let piece = Arc::clone(&piece);
-            async move { piece.fetch(found?).await }
+            async move { piece.fetch(part?).await }
         })
         .buffered(ahead)
+        .map_ok(|batches| stream::iter(batches).map(Ok))
+        .try_flatten()
 }
 
-/// What is wanted of some matches, nothing when the limit was reached before.
-fn within(left: &mut u64, found: DFResult<Matches>) -> Option<DFResult<Matches>> {
-    if *left == 0 {
-        return None;
-    }
-    Some(found.map(|found| {
-        let wanted = found.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-        *left -= wanted as u64;
-        found.slice(0, wanted)
-    }))
+/// The matches up to the limit. When it is reached, no more is asked for.
+fn until(
+    found: impl Stream<Item = DFResult<Matches>> + Unpin,
+    limit: u64,
+) -> impl Stream<Item = DFResult<Matches>> {
+    stream::try_unfold((found, limit), async |(mut found, left)| {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(next) = found.try_next().await? else { return Ok(None) };
+        let wanted = next.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        Ok(Some((next.slice(0, wanted), (found, left - wanted as u64))))
+    })
 }
 
 /// Rows that passed, in the order of the file, without their vectors.
@@ -89,9 +93,11 @@ impl OpenPiece {
         blocks.filter(|block| self.live(block) > 0).collect()
     }
 
-    /// The rows of a block that pass, cut into what becomes a batch each.
-    async fn matches(&self, block: Range<u64>) -> DFResult<Vec<Matches>> {
-        let Some(filter_of_rows) = &self.reading.filter else { return Ok(Vec::new()) };
+    /// The rows of a block that pass.
+    async fn matches(&self, block: Range<u64>) -> DFResult<Matches> {
+        let Some(filter_of_rows) = &self.reading.filter else {
+            return Err(DataFusionError::Internal("rows are matched without a filter".into()));
+        };
         let bytes = self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()).await?;
         let offsets: ArrayRef = Arc::new(Int64Array::from(self.offsets(&block)));
         let rows = offsets.len();
@@ -108,21 +114,35 @@ impl OpenPiece {
             known.ok_or_else(|| DataFusionError::Internal(format!("column {column} cannot be filtered")))
         })?;
         let of = |column: Option<ArrayRef>| column.map(|column| filter(&column, &mask)).transpose();
-        let found = Matches {
+        Ok(Matches {
             offsets: filter(&offsets, &mask)?.as_primitive::<Int64Type>().clone(),
             ids: of(all_ids.filter(|_| self.has(FILE_ID)))?,
             deleted: of(deleted.filter(|_| self.has(FILE_DELETED)))?,
-        };
-        let rows = usize::try_from(self.rows_of(BATCH_BYTES)).unwrap_or(usize::MAX);
-        let starts = (0..found.len()).step_by(rows);
-        Ok(starts.map(|first| found.slice(first, rows.min(found.len() - first))).collect())
+        })
     }
 
-    /// The batch of some rows, their vectors read.
-    async fn fetch(&self, found: Matches) -> DFResult<RecordBatch> {
+    /// Matches cut into what is read and held at once.
+    fn parts(&self, found: &Matches) -> Vec<(Matches, Vec<Range<u64>>)> {
+        let whole = Part { wanted: 0..found.len(), reads: Vec::new() };
+        let parts = if self.has(FILE_VECTOR) {
+            let width = self.reading.layout.row_bytes() as u64;
+            let merging = Merging {
+                gap: self.reading.ahead.gap_bytes / width.max(1),
+                most: rows_of_width(self.reading.ahead.block_bytes, width),
+            };
+            parts(found.offsets.values(), merging)
+        } else {
+            vec![whole]
+        };
+        let cut = |part: Part| (found.slice(part.wanted.start, part.wanted.len()), part.reads);
+        parts.into_iter().map(cut).collect()
+    }
+
+    /// The batches of some rows, whose vectors are in the given ranges.
+    async fn fetch(&self, (found, reads): (Matches, Vec<Range<u64>>)) -> DFResult<Vec<RecordBatch>> {
         let rows = found.len();
         let vectors = match self.has(FILE_VECTOR) {
-            true => Some(self.vectors(&self.rows_at(found.offsets.values()).await?, rows)?),
+            true => Some(self.vectors(&self.rows_at(found.offsets.values(), &reads).await?, rows)?),
             false => None,
         };
         let column = |column: &usize| match *column {
@@ -132,34 +152,31 @@ impl OpenPiece {
             FILE_DELETED => found.deleted.clone(),
             _ => None,
         };
-        let columns = self.reading.columns.iter().filter_map(column).collect();
-        self.of_columns(columns, rows)
+        let whole = self.of_columns(self.reading.columns.iter().filter_map(column).collect(), rows)?;
+        let at_once = usize::try_from(self.rows_of(BATCH_BYTES)).unwrap_or(usize::MAX);
+        let starts = (0..rows).step_by(at_once);
+        Ok(starts.map(|first| whole.slice(first, at_once.min(rows - first))).collect())
     }
 
-    /// The vectors at some offsets, one behind the other.
-    async fn rows_at(&self, offsets: &[i64]) -> Result<Bytes> {
+    /// The vectors at some offsets, one behind the other, out of the ranges that hold them.
+    async fn rows_at(&self, offsets: &[i64], reads: &[Range<u64>]) -> Result<Bytes> {
         let width = self.reading.layout.row_bytes();
-        let bytes = width as u64;
-        let merging = Merging {
-            gap: self.reading.ahead.gap_bytes / bytes.max(1),
-            most: rows_of_width(BATCH_BYTES, bytes),
-        };
         let path = self.files.vectors_path();
         let read = |range: Range<u64>| {
-            let bytes = HEADER_LEN + range.start * bytes..HEADER_LEN + range.end * bytes;
-            let path = &path;
+            let at = |row: u64| HEADER_LEN + row * width as u64;
+            let (bytes, path) = (at(range.start)..at(range.end), &path);
             async move { Ok::<_, Error>((self.files.read(VECTORS, path, bytes).await?, range)) }
         };
-        let mut parts = stream::iter(ranges(offsets, merging)).map(read).buffered(READS_AT_ONCE);
-        let mut picked = Vec::new();
+        if let [one] = reads {
+            let (bytes, range) = read(one.clone()).await?;
+            self.reading.bytes_scanned.add(bytes.len());
+            return Ok(close_over(bytes, range.start, offsets, width));
+        }
+        let mut picked = Vec::with_capacity(offsets.len().saturating_mul(width));
+        let mut parts = stream::iter(reads.to_vec()).map(read).buffered(READS_AT_ONCE);
         while let Some((part, range)) = parts.try_next().await? {
             self.reading.bytes_scanned.add(part.len());
-            // Rows that stand as they are wanted are not copied.
-            if part.len() == offsets.len().saturating_mul(width) {
-                return Ok(part);
-            }
-            picked.reserve(offsets.len().saturating_mul(width).saturating_sub(picked.len()));
-            pick(&part, &range, offsets, width, &mut picked);
+            pick(&part, range.start, within(offsets, &range), width, &mut picked);
         }
         Ok(picked.into())
     }

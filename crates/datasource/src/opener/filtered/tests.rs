@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionContext;
 
+use crate::session::{SessionOptions, session};
 use crate::testing::{TestInstall, failure, numbers, plan, query, session_over, sorted, with_plain_copy};
 
 fn some() -> TestInstall {
@@ -132,7 +138,7 @@ async fn a_plan_says_what_passes_and_what_is_read() {
 }
 
 /// 3,000 rows of 2 KiB: 6 MB of vectors.
-async fn in_bucket() -> (SessionContext, std::sync::Arc<crate::testing::Bucket>) {
+async fn in_bucket() -> (SessionContext, Arc<crate::testing::Bucket>) {
     let install = TestInstall::float(512).segment("a", 1, 1000, &[5]).segment("a", 2, 1000, &[]).segment(
         "b",
         3,
@@ -223,4 +229,128 @@ async fn stored_rows_say_whether_they_are_deleted() {
     assert_eq!(numbers(&ctx, kept).await, numbers(&ctx, "SELECT id FROM c").await);
     assert_eq!(numbers(&ctx, "SELECT id FROM stored.c WHERE id = 2003 AND deleted").await, [2003]);
     assert_eq!(numbers(&ctx, "SELECT max(id) FROM stored.c WHERE partition_tag = 'b'").await, [4001]);
+}
+
+/// Random conditions, made of what a scan evaluates and of what the engine does.
+struct Conditions(u64);
+
+impl Conditions {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn number(&mut self) -> String {
+        match self.below(5) {
+            0 => "id".into(),
+            1 => "segment_offset".into(),
+            2 => format!("id % {}", 2 + self.below(1000)),
+            3 => format!("(segment_offset * {} - id)", self.below(4)),
+            _ => (1000 + self.below(150_000)).to_string(),
+        }
+    }
+
+    fn condition(&mut self, depth: u64) -> String {
+        if depth > 0 && self.below(2) == 0 {
+            let (left, right) = (self.condition(depth - 1), self.condition(depth - 1));
+            return match self.below(4) {
+                0 => format!("({left} OR {right})"),
+                1 => format!("NOT ({left})"),
+                2 => format!("(CASE WHEN {left} THEN {right} ELSE NULL END)"),
+                _ => format!("({left} AND {right})"),
+            };
+        }
+        let (left, right) = (self.number(), self.number());
+        let condition = match self.below(9) {
+            0 => format!("{left} = {right}"),
+            1 => format!("{left} <> {right}"),
+            2 => format!("{left} IN ({right}, 2000, NULL, 140000)"),
+            3 => format!("{left} NOT IN ({right}, 1003)"),
+            4 => format!("{left} BETWEEN {right} AND {}", self.number()),
+            5 => format!(
+                "partition_tag = '{}'",
+                ["a", "_default", "b"][usize::try_from(self.below(3)).unwrap()]
+            ),
+            6 => format!("abs({left}) >= {right}"),
+            7 => format!("{left} IS DISTINCT FROM nullif({right}, 1234)"),
+            _ => format!("{left} < {right}"),
+        };
+        format!("({condition})")
+    }
+}
+
+/// Ids of rows, each of which must have its own vector.
+async fn checked_ids(ctx: &SessionContext, sql: &str) -> Vec<i64> {
+    let batches = query(ctx, sql).await;
+    for batch in &batches {
+        let offsets = batch.column(1).as_primitive::<Int64Type>();
+        let vectors = batch.column(2).as_fixed_size_binary();
+        for row in 0..batch.num_rows() {
+            assert_eq!(i64::from(vectors.value(row)[0]), offsets.value(row) & 255, "{sql}");
+        }
+    }
+    sorted(&batches)
+}
+
+/// 150,000 rows are two pieces of two blocks of ids each.
+#[tokio::test]
+async fn random_conditions_let_the_rows_of_a_plain_table_pass() {
+    let deleted: Vec<i32> =
+        (0..150_000).filter(|row| row % 7 == 3 || (60_000..70_000).contains(row)).collect();
+    let install =
+        TestInstall::binary(16).segment("_default", 1, 150_000, &deleted).segment("a", 200, 900, &[5]);
+    let ctx = install.session().await;
+    with_plain_copy(&ctx, "c").await;
+    let mut conditions = Conditions(20_260_101);
+    let mut passed = 0;
+    for _ in 0..50 {
+        let condition = conditions.condition(3);
+        let of = |table: &str| format!("SELECT id, segment_offset, vector FROM {table} WHERE {condition}");
+        let expected = checked_ids(&ctx, &of("plain")).await;
+        assert_eq!(checked_ids(&ctx, &of("c")).await, expected, "{condition}");
+        let limit = usize::try_from(conditions.below(2000)).unwrap();
+        let limited = checked_ids(&ctx, &format!("{} LIMIT {limit}", of("c"))).await;
+        assert_eq!(limited.len(), expected.len().min(limit), "{condition}");
+        assert!(limited.iter().all(|id| expected.binary_search(id).is_ok()), "{condition}");
+        passed += usize::from(!expected.is_empty());
+    }
+    assert!(passed > 20, "{passed} conditions let rows pass");
+}
+
+/// The bytes that a query's scan has read.
+async fn scanned(ctx: &SessionContext, sql: &str) -> usize {
+    let plan = ctx.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+    collect(Arc::clone(&plan), ctx.task_ctx()).await.unwrap();
+    let mut leaf = plan;
+    while let Some(child) = leaf.children().first().map(|child| Arc::clone(*child)) {
+        leaf = child;
+    }
+    leaf.metrics().unwrap().sum_by_name("bytes_scanned").unwrap().as_usize()
+}
+
+#[tokio::test]
+async fn a_limit_behind_a_filter_reads_one_block_of_ids() {
+    let install = TestInstall::binary(16).segment("_default", 1, 120_000, &[]);
+    let source = install.open().await;
+    let ctx = session(SessionOptions { workers: 1, ..SessionOptions::default() }).unwrap();
+    source.register(&ctx).unwrap();
+    let block = 65_536 * 8;
+    assert_eq!(scanned(&ctx, "SELECT id, vector FROM c WHERE id >= 1007 LIMIT 5").await, block + 5 * 2);
+    assert_eq!(scanned(&ctx, "SELECT vector FROM c WHERE id = 100777").await, 120_000 * 8 + 2);
+    assert_eq!(scanned(&ctx, "SELECT vector FROM c WHERE segment_offset = 100777").await, 2);
+}
+
+/// Rows of 1 KiB that all pass are read as without a filter, in whole blocks.
+#[tokio::test]
+async fn a_filter_that_lets_all_pass_reads_as_much_at_once_as_none() {
+    let install = TestInstall::float(256).segment("_default", 1, 20_000, &[4]);
+    let (source, bucket) = install.open_in_bucket().await;
+    let ctx = session_over(&source);
+    let mut asked = Vec::new();
+    for sql in ["SELECT id, vector FROM c", "SELECT id, vector FROM c WHERE id > 0"] {
+        assert_eq!(query(&ctx, sql).await.iter().map(RecordBatch::num_rows).sum::<usize>(), 19_999);
+        asked.push(bucket.asked());
+    }
+    // Headers of the table are read by the first alone.
+    assert!(asked[1].0 <= asked[0].0 && asked[1].1 <= asked[0].1, "{asked:?}");
 }
