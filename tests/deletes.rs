@@ -84,7 +84,7 @@ fn large_segments_are_split_between_writers_and_every_live_row_is_written_once()
             let of_set: Vec<i64> = npyz::NpyFile::new(&id[..]).unwrap().into_vec().unwrap();
             let vectors: Vec<f32> = npyz::NpyFile::new(&vector[..]).unwrap().into_vec().unwrap();
             for (id, vector) in of_set.iter().zip(vectors.chunks(8)) {
-                let first = f32::from_bits(((*id as u64 * 8) as u32) >> 8);
+                let first = crate::support::large::component(*id as u64 * 8);
                 assert_eq!(vector[0].to_bits(), first.to_bits(), "the vector of id {id}");
             }
             ids.extend(of_set);

@@ -36,7 +36,7 @@ impl Install {
 }
 
 /// A float from 1 to 2 that looks like chance.
-fn component(at: u64) -> f32 {
+pub(crate) fn component(at: u64) -> f32 {
     let mixed = (at as u32).wrapping_mul(0x9e37_79b9) ^ (at as u32 >> 15);
     f32::from_bits(0x3f80_0000 | mixed.wrapping_mul(0x85eb_ca6b) >> 9)
 }
