@@ -6,6 +6,6 @@ pub(crate) mod fixtures;
 #[path = "../../benches/support/install.rs"]
 pub(crate) mod install;
 #[path = "../../benches/support/large.rs"]
-mod large;
+pub(crate) mod large;
 mod segment;
 pub(crate) mod services;
