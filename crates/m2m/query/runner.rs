@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use futures::TryStreamExt;
 
@@ -69,23 +69,24 @@ impl Runner {
     /// Runs one statement; returns what was printed when it has rows.
     async fn execute(&mut self, plan: LogicalPlan, script: &Script) -> Result<Option<Printed>> {
         let ctx = self.ctx.clone();
-        // In tasks of its own, a query that computes for long does not keep Ctrl-C waiting.
-        let begin = async |plan| {
-            let rows = ctx.execute_logical_plan(plan).await?.execute_stream().await?;
-            Ok(spawn_buffered(rows, BATCHES_AHEAD))
-        };
         let fault = |error| explain(error, script, &ctx);
-        if plan.schema().fields().is_empty() {
-            begin(plan).await.map_err(fault)?.try_collect::<Vec<_>>().await?;
+        // A query is only planned by this; everything else is done by it.
+        let frame = ctx.execute_logical_plan(plan).await.map_err(fault)?;
+        // In tasks of its own, a query that computes for long does not keep Ctrl-C waiting.
+        let begin = async |frame: DataFrame| Ok(spawn_buffered(frame.execute_stream().await?, BATCHES_AHEAD));
+        // The plan does not tell: that of `CREATE VIEW` has columns, and that of `EXECUTE` none.
+        if frame.schema().fields().is_empty() {
+            begin(frame).await.map_err(fault)?.try_collect::<Vec<_>>().await?;
             return Ok(None);
         }
         let format = self.output.format();
         let printed = match self.output.next()? {
             Next::Data(place) => {
+                let plan = frame.into_unoptimized_plan();
                 Printed { rows: save(&self.ctx, plan, &place, format).await?, is_cut: false }
             }
             Next::Text(out) => {
-                let rows = begin(plan).await.map_err(fault)?;
+                let rows = begin(frame).await.map_err(fault)?;
                 rows::print(rows, format, self.max_rows, BufWriter::new(out)).await?
             }
         };
