@@ -5,6 +5,7 @@
 //! where rows go, `rows` writes them as text and `save` as data files.
 
 mod fault;
+mod files;
 mod interactive;
 mod output;
 mod rows;

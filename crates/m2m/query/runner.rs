@@ -12,6 +12,7 @@ use datafusion::sql::parser::{DFParser, Statement};
 use futures::TryStreamExt;
 
 use super::fault::explain;
+use super::files::understood;
 use super::output::{Next, Output};
 use super::rows::{self, Printed};
 use super::save::save;
@@ -58,7 +59,7 @@ impl Runner {
             DFParser::parse_sql(&script.text).map_err(|error| fault(error, &self.ctx))?;
         for statement in statements {
             let begun = Instant::now();
-            let plan = self.ctx.state().statement_to_plan(statement).await;
+            let plan = self.ctx.state().statement_to_plan(understood(statement)).await;
             let plan = plan.map_err(|error| fault(error, &self.ctx))?;
             let printed = self.execute(plan, script).await?;
             self.tell_time(begun, printed)?;

@@ -67,7 +67,7 @@ async fn an_unknown_table_is_marked_and_the_nearest_is_named() {
                     ^^^^^\nhint: the nearest table is `photos`";
     assert_eq!(fault("SELECT * FROM photo").await, expected);
     let other = fault("SELECT * FROM meta.segment").await;
-    assert!(other.ends_with("hint: the nearest table is `meta.segments`"), "{other}");
+    assert!(other.ends_with("hint: the nearest tables are `meta.segments`, `meta.files`"), "{other}");
     let far = fault("SELECT * FROM zebra").await;
     assert!(far.ends_with("hint: the tables are `faces`, `meta.files`, `meta.segments`, `photos`"), "{far}");
     let target = fault("SELECT * FROM milvus2x.collections").await;
