@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
 //! | `stored` | the same tables with every stored row, and `deleted BOOLEAN` behind the other columns |
-//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them |
+//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them, and then of the segments that filters over columns of the metadata leave |
 //! | `inspect` | views that are worth a look, see [`inspect`] |
 //!
 //! ```no_run

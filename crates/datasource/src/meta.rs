@@ -2,6 +2,7 @@
 //! The schema with what the metadata says.
 
 mod rows;
+mod segments;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
 use datafusion::error::Result as DFResult;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::source::Inner;
@@ -84,7 +85,7 @@ impl MetaKind {
             Self::Environment => rows::environment(&[]),
             Self::Files => rows::files(&[]),
             Self::Partitions => rows::partitions(&[]),
-            Self::Segments => rows::segments(&[]),
+            Self::Segments => segments::segments(&[]),
             Self::Tables => rows::tables(&[]),
             Self::Wal => rows::wal(&[]),
         }
@@ -93,7 +94,12 @@ impl MetaKind {
 }
 
 impl MetaTable {
-    async fn rows(&self, projection: Option<&Vec<usize>>) -> DFResult<RecordBatch> {
+    async fn rows(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+    ) -> DFResult<RecordBatch> {
         let inventory = &self.source.inventory;
         match self.kind {
             MetaKind::Collections => rows::collections(&inventory.collections),
@@ -101,8 +107,12 @@ impl MetaTable {
             MetaKind::Files => rows::files(&inventory.files),
             MetaKind::Partitions => rows::partitions(&inventory.collections),
             MetaKind::Segments => {
-                let files = rows::needs_files(&self.schema, projection);
-                rows::segments(&rows::read_segments(&self.source, files).await)
+                let mut rows = segments::known(&self.source);
+                if segments::needs_files(&self.schema, projection) {
+                    segments::prune(&mut rows, state, filters)?;
+                    rows = segments::read(&self.source, rows).await;
+                }
+                segments::segments(&rows)
             }
             MetaKind::Tables => rows::tables(&inventory.tables),
             MetaKind::Wal => rows::wal(&inventory.unflushed),
@@ -120,6 +130,14 @@ impl TableProvider for MetaTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DFResult<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match self.kind {
+            MetaKind::Segments if segments::is_of_metadata(filter) => TableProviderFilterPushDown::Inexact,
+            _ => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
@@ -127,7 +145,7 @@ impl TableProvider for MetaTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let rows = self.rows(projection).await?;
+        let rows = self.rows(state, projection, filters).await?;
         let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
         table.scan(state, projection, filters, limit).await
     }

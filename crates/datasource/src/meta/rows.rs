@@ -4,36 +4,29 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::error::Result as DFResult;
-use futures::stream::{self, StreamExt};
 use m2m_catalog::{
-    Collection, Engine, EnvironmentRow, FileRow, FileType, Metric, Partition, Segment, TableRow, Unflushed,
+    Collection, Engine, EnvironmentRow, FileRow, FileType, Metric, Partition, TableRow, Unflushed,
 };
-use m2m_segment::HEADER_LEN;
 
-use crate::locator::SegmentLocator;
-use crate::source::Inner;
-use crate::stats::{self, SegmentStats};
-
-fn text<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+pub(super) fn text<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-fn maybe_text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+pub(super) fn maybe_text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-fn numbers(values: impl Iterator<Item = i64>) -> ArrayRef {
+pub(super) fn numbers(values: impl Iterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
-fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(super) fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<Int64Array>())
 }
 
 /// Counts of this size do not occur; were there one, it would be shown as the largest.
-fn count(value: u64) -> i64 {
+pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -68,7 +61,7 @@ fn file_type_name(code: i64) -> Option<&'static str> {
     FileType::from_code(code).map(FileType::name)
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, column)| (name, column, true)),
     )?)
@@ -101,99 +94,6 @@ pub(super) fn partitions(all: &[Collection]) -> DFResult<RecordBatch> {
         ("partition_tag", text(rows.iter().map(|(_, partition)| &partition.tag))),
         ("table_id", text(rows.iter().map(|(_, partition)| &partition.table_id))),
         ("segments", numbers(rows.iter().map(|(_, partition)| count(partition.segments.len() as u64)))),
-    ])
-}
-
-/// A live segment, with what its files say.
-pub(super) struct SegmentRow<'a> {
-    collection: &'a Collection,
-    partition: &'a Partition,
-    segment: &'a Segment,
-    stats: Option<SegmentStats>,
-    /// Why its files, or its vectors alone, cannot be read.
-    problem: Option<String>,
-}
-
-/// Columns of [`segments`] that need no file.
-const OF_METADATA: [&str; 6] =
-    ["collection", "partition_tag", "segment_id", "row_count", "file_size", "file_types"];
-
-/// Whether these columns of [`segments`], all if none are named, come from files.
-pub(super) fn needs_files(schema: &Schema, projection: Option<&Vec<usize>>) -> bool {
-    let of_files = |field: &FieldRef| !OF_METADATA.contains(&field.name().as_str());
-    match projection {
-        None => true,
-        Some(places) => places.iter().filter_map(|&place| schema.fields().get(place)).any(of_files),
-    }
-}
-
-/// All live segments; with `files`, their headers are read. A damaged segment has its row too.
-pub(super) async fn read_segments(source: &Inner, files: bool) -> Vec<SegmentRow<'_>> {
-    // A store that cannot be reached is asked once, not for every segment.
-    let locator =
-        if files { Some(source.roots.locator().await.map_err(|error| chain(&error))) } else { None };
-    let mut rows = Vec::new();
-    for collection in &source.inventory.collections {
-        for (partition, segment) in collection.segments() {
-            rows.push(read_segment(locator.as_ref(), collection, partition, segment));
-        }
-    }
-    stream::iter(rows).buffered(source.roots.headers_at_once()).collect().await
-}
-
-async fn read_segment<'a>(
-    locator: Option<&Result<&SegmentLocator, String>>,
-    collection: &'a Collection,
-    partition: &'a Partition,
-    segment: &'a Segment,
-) -> SegmentRow<'a> {
-    let row = SegmentRow { collection, partition, segment, stats: None, problem: None };
-    let locator = match locator {
-        None => return row,
-        Some(Err(problem)) => return SegmentRow { problem: Some(problem.clone()), ..row },
-        Some(Ok(locator)) => locator,
-    };
-    match stats::read_one(locator, 0, partition, segment).await {
-        Err(error) => SegmentRow { problem: Some(chain(&error)), ..row },
-        Ok(stats) => {
-            let checked = stats.files.check_vectors(stats.rows, collection.layout).await;
-            let problem = checked.err().map(|error| chain(&error));
-            SegmentRow { stats: Some(stats), problem, ..row }
-        }
-    }
-}
-
-impl SegmentRow<'_> {
-    /// Bytes of the file of vectors, which is as long as it must be unless there is a problem.
-    fn vectors_bytes(&self) -> Option<i64> {
-        let stats = self.stats.as_ref().filter(|_| self.problem.is_none())?;
-        let width = self.collection.layout.row_bytes() as u64;
-        Some(count(stats.rows.saturating_mul(width).saturating_add(HEADER_LEN)))
-    }
-}
-
-/// One row for each live segment.
-pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
-    let stats = |get: fn(&SegmentStats) -> u64| {
-        maybe_numbers(all.iter().map(move |row| row.stats.as_ref().map(|stats| count(get(stats)))))
-    };
-    let kinds = |kinds: &[FileType]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("+");
-    let path = |row: &SegmentRow<'_>| row.stats.as_ref().map(|stats| stats.files.display_folder());
-    batch(vec![
-        ("collection", text(all.iter().map(|row| &row.collection.name))),
-        ("partition_tag", text(all.iter().map(|row| &row.partition.tag))),
-        ("segment_id", text(all.iter().map(|row| &row.segment.segment_id))),
-        ("rows", stats(|stats| stats.rows)),
-        ("deleted", stats(|stats| stats.deleted.len())),
-        ("live", stats(SegmentStats::live)),
-        ("row_count", maybe_numbers(all.iter().map(|row| row.segment.row_count))),
-        ("file_size", numbers(all.iter().map(|row| row.segment.file_size))),
-        ("file_types", text(all.iter().map(|row| kinds(&row.segment.file_types)))),
-        ("ids_bytes", stats(|stats| stats.ids.size)),
-        ("vectors_bytes", maybe_numbers(all.iter().map(SegmentRow::vectors_bytes))),
-        ("deleted_entries", stats(|stats| stats.deleted.stored_entries())),
-        ("path", maybe_text(all.iter().map(path))),
-        ("problem", maybe_text(all.iter().map(|row| row.problem.clone()))),
     ])
 }
 
@@ -254,17 +154,6 @@ pub(super) fn wal(all: &[Unflushed]) -> DFResult<RecordBatch> {
         ("deleted_rows", numbers(all.iter().map(|row| count(row.deleted_rows)))),
         ("records", numbers(all.iter().map(|row| count(row.records)))),
     ])
-}
-
-/// An error and its causes in one line.
-fn chain(error: &crate::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
