@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Leaving segments out of a plan by what is constant in them.
+//! Leaving segments out of a plan by what is constant in them, and by the ranges
+//! of their ids and offsets where these are known.
 //!
 //! A filter is taken over completely only when it is made of comparisons that
 //! cannot fail. Every other filter over the constant columns is evaluated too,
 //! but the engine evaluates it once more: were it dropped, rows would be wrong.
+
+mod ranges;
 
 use std::sync::Arc;
 
@@ -16,13 +19,18 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown};
 
-use crate::schema::{PARTITION_TAG, SEGMENT_ID, constant_columns};
+use crate::schema::{PARTITION_TAG, SEGMENT_ID, Shown, constant_columns};
 use crate::stats::SegmentStats;
 
 /// Says what a scan makes of a filter.
 pub(crate) fn support(filter: &Expr) -> TableProviderFilterPushDown {
     if !is_constant_in_segment(filter) {
-        TableProviderFilterPushDown::Unsupported
+        // The scan may evaluate it for each row, but only the plan's optimizer tells.
+        if is_about_ranges(filter) {
+            TableProviderFilterPushDown::Inexact
+        } else {
+            TableProviderFilterPushDown::Unsupported
+        }
     } else if is_plain(filter) {
         TableProviderFilterPushDown::Exact
     } else {
@@ -39,11 +47,16 @@ pub(crate) fn prune<'a>(
     state: &dyn Session,
     filters: &[Expr],
     segments: &'a [SegmentStats],
+    shown: Shown,
 ) -> DFResult<Vec<(usize, &'a SegmentStats)>> {
     let constants = constants(segments)?;
     let schema = DFSchema::try_from(constants.schema())?;
-    let mut masks = Vec::new();
+    let (mut masks, mut of_ranges) = (Vec::new(), Vec::new());
     for filter in filters {
+        if !is_known_at_planning(filter) && is_about_ranges(filter) {
+            of_ranges.push(filter.clone());
+            continue;
+        }
         if !is_known_at_planning(filter) {
             let text = format!("filter `{filter}` was handed to a scan that did not take it over");
             return Err(DataFusionError::Internal(text));
@@ -56,7 +69,9 @@ pub(crate) fn prune<'a>(
         }
     }
     let kept = segments.iter().enumerate();
-    Ok(kept.filter(|(index, _)| masks.iter().all(|mask| mask.value(*index))).collect())
+    let mut kept = kept.filter(|(index, _)| masks.iter().all(|mask| mask.value(*index))).collect();
+    ranges::retain(state, &of_ranges, &mut kept, shown == Shown::Live);
+    Ok(kept)
 }
 
 /// The constant columns, one row for each segment.
@@ -88,9 +103,18 @@ fn is_constant_in_segment(filter: &Expr) -> bool {
 }
 
 /// Whether the value of a filter follows from the columns that are constant in a segment.
-fn is_known_at_planning(filter: &Expr) -> bool {
-    let constant = |name: &str| name == PARTITION_TAG || name == SEGMENT_ID;
-    filter.column_refs().iter().all(|column| constant(&column.name))
+pub(crate) fn is_known_at_planning(filter: &Expr) -> bool {
+    follows_from(filter, |name| name == PARTITION_TAG || name == SEGMENT_ID)
+}
+
+/// Whether ranges of a segment's columns may tell that a filter lets no row pass.
+fn is_about_ranges(filter: &Expr) -> bool {
+    !filter.column_refs().is_empty() && follows_from(filter, ranges::has_range)
+}
+
+/// Whether the value of a filter follows from these columns alone.
+fn follows_from(filter: &Expr, column: impl Fn(&str) -> bool) -> bool {
+    filter.column_refs().iter().all(|named| column(&named.name))
         && !filter.is_volatile()
         && !filter.exists(|part| Ok(depends_on_more(part))).unwrap_or(true)
 }

@@ -53,6 +53,11 @@ impl SegmentStats {
         self.id_range.get_or_try_init(|| self.read_id_range()).await.copied()
     }
 
+    /// The smallest and the largest id of a live row, if there is one and they were asked for before.
+    pub(crate) fn known_id_range(&self) -> Option<(i64, i64)> {
+        self.id_range.get().copied().flatten()
+    }
+
     async fn read_id_range(&self) -> Result<Option<(i64, i64)>> {
         let path = self.files.ids_path();
         let at_once = IDS_AT_ONCE / ID_BYTES;

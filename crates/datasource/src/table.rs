@@ -44,7 +44,8 @@ const RANGED_BYTES: u64 = 64 << 20;
 ///   no more than headers.
 /// * The smallest and the largest id are exact too where a query over ids alone
 ///   is about up to 8 million rows on this machine: they are read once, and
-///   `min(id)` and `max(id)` are constants then.
+///   `min(id)` and `max(id)` are constants then. Once they are known, filters over
+///   ids leave segments out of the plan.
 #[derive(Debug)]
 pub struct CollectionTable {
     collection: Collection,
@@ -227,7 +228,7 @@ impl TableProvider for CollectionTable {
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
         let segments = self.segments().await?;
-        let kept = prune::prune(state, filters, &segments)?;
+        let kept = prune::prune(state, filters, &segments, self.shown)?;
         let schema = match projection {
             Some(projection) => Arc::new(self.schema.project(projection)?),
             None => Arc::clone(&self.schema),
@@ -239,7 +240,9 @@ impl TableProvider for CollectionTable {
         if groups.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let id_range = self.id_range(&kept, &schema).await?;
+        // Who wants some ids only does not wait for all of them.
+        let wants_all = limit.is_none() && filters.iter().all(prune::is_known_at_planning);
+        let id_range = if wants_all { self.id_range(&kept, &schema).await? } else { None };
         self.plan(&segments, kept.len(), groups, projection, limit, id_range)
     }
 }

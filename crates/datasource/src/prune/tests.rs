@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::prelude::{col, lit};
+use datafusion::prelude::{SessionContext, col, lit};
 
 use super::*;
-use crate::testing::{TestInstall, failure, numbers, plan, with_plain_copy};
+use crate::testing::{TestInstall, failure, numbers, plan, query, with_plain_copy};
 
 fn install() -> TestInstall {
     TestInstall::float(2)
@@ -120,7 +120,76 @@ fn only_plain_comparisons_of_constant_columns_are_taken_over() {
     assert_eq!(support(&tag().eq(lit("a")).or(col(SEGMENT_ID).in_list(vec![lit("1")], true))), Exact);
     assert_eq!(support(&tag().like(lit("a%"))), Inexact);
     assert_eq!(support(&datafusion::prelude::cast(tag(), DataType::Int64).eq(lit(5))), Inexact);
-    assert_eq!(support(&col("id").eq(lit(1))), Unsupported);
-    assert_eq!(support(&tag().eq(lit("a")).or(col("id").eq(lit(1)))), Unsupported);
+    assert_eq!(support(&col("id").eq(lit(1))), Inexact);
+    assert_eq!(support(&tag().eq(lit("a")).or(col("id").eq(lit(1)))), Inexact);
+    assert_eq!(support(&tag().eq(lit("a")).or(col("vector").is_null())), Unsupported);
     assert_eq!(support(&lit(true)), Unsupported);
+}
+
+/// The segments in the plan of a query.
+async fn kept(ctx: &SessionContext, sql: &str) -> usize {
+    let plan = plan(ctx, sql).await;
+    if plan.contains("EmptyExec") {
+        return 0;
+    }
+    (1..=5).find(|kept| plan.contains(&format!("segments={kept} of 5"))).unwrap()
+}
+
+#[tokio::test]
+async fn known_ranges_of_ids_leave_segments_out_of_the_plan() {
+    let install = install();
+    // One segment has no live row, and no filter over ranges keeps it.
+    for (filter, unknown, known) in [
+        ("id = 2002", 4, 1),
+        ("id > 1002 AND id < 2002", 4, 2),
+        // Row 0 of segment 1 and row 3 of segment 2 are deleted.
+        ("id IN (1000, 2003)", 4, 0),
+        ("id % 2 = 0", 4, 4),
+        ("id < 1500 OR partition_tag = '5'", 4, 2),
+        ("segment_offset > 3", 1, 1),
+        ("segment_offset = 1 AND id >= 3000", 4, 2),
+        ("segment_offset > 70", 0, 0),
+        ("10 / (id - 5000) = 0 AND id < 2000", 4, 1),
+        ("id IS NULL", 0, 0),
+    ] {
+        let ctx = install.session().await;
+        let sql = format!("SELECT id FROM c WHERE {filter}");
+        assert_eq!(kept(&ctx, &sql).await, unknown, "{filter}");
+        let rows = numbers(&ctx, &sql).await;
+        assert_eq!(numbers(&ctx, "SELECT max(id) FROM c").await, [4000]);
+        assert_eq!(kept(&ctx, &sql).await, known, "{filter}");
+        assert_eq!(numbers(&ctx, &sql).await, rows, "{filter}");
+    }
+}
+
+/// The ranges are those of live rows, and say nothing of the others.
+#[tokio::test]
+async fn ranges_of_live_rows_leave_no_deleted_row_out() {
+    let install = install();
+    let ctx = install.session().await;
+    assert_eq!(numbers(&ctx, "SELECT max(id) FROM c").await, [4000]);
+    for (filter, rows) in
+        [("id = 1000", 1), ("id IN (2003, 6001)", 2), ("segment_offset > 1", 6), ("id < 0", 0)]
+    {
+        let sql = format!("SELECT id FROM stored.c WHERE {filter}");
+        assert_eq!(numbers(&ctx, &sql).await.len(), rows, "{filter}");
+    }
+}
+
+/// Ids are read for their range by a query for all of them, and by no other.
+#[tokio::test]
+async fn who_asks_for_some_ids_does_not_read_all_of_them() {
+    let install = install();
+    let ctx = install.session().await;
+    for sql in [
+        "SELECT id FROM c LIMIT 2",
+        "SELECT id FROM c WHERE id > 2001",
+        "SELECT id, segment_offset FROM c",
+        "SELECT count(*) FROM c",
+    ] {
+        query(&ctx, sql).await;
+        assert_eq!(kept(&ctx, "SELECT vector FROM c WHERE id = 3000").await, 4, "{sql}");
+    }
+    assert_eq!(numbers(&ctx, "SELECT min(id) FROM c WHERE partition_tag = 'a'").await, [2000]);
+    assert_eq!(kept(&ctx, "SELECT vector FROM c WHERE id = 3000").await, 3, "of partition `a` alone");
 }

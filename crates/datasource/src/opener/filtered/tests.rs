@@ -303,7 +303,7 @@ async fn random_conditions_let_the_rows_of_a_plain_table_pass() {
     with_plain_copy(&ctx, "c").await;
     let mut conditions = Conditions(20_260_101);
     let mut passed = 0;
-    for _ in 0..50 {
+    for _ in 0..30 {
         let condition = conditions.condition(3);
         let of = |table: &str| format!("SELECT id, segment_offset, vector FROM {table} WHERE {condition}");
         let expected = checked_ids(&ctx, &of("plain")).await;
@@ -314,7 +314,7 @@ async fn random_conditions_let_the_rows_of_a_plain_table_pass() {
         assert!(limited.iter().all(|id| expected.binary_search(id).is_ok()), "{condition}");
         passed += usize::from(!expected.is_empty());
     }
-    assert!(passed > 20, "{passed} conditions let rows pass");
+    assert!(passed > 12, "{passed} conditions let rows pass");
 }
 
 /// The bytes that a query's scan has read.
