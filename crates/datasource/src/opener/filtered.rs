@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::filter;
-use datafusion::arrow::datatypes::Int64Type;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use m2m_segment::HEADER_LEN;
 use m2m_segment::ids::ID_BYTES;
 
-use super::reads::{Merging, Part, close_over, parts, pick, within};
+use super::reads::{Merging, Part, close_over, first, parts, pick};
 use super::{BATCH_BYTES, OpenPiece, ids, rows_of_width};
 use crate::error::{Error, Result};
 use crate::files::{IDS, VECTORS};
@@ -40,7 +40,10 @@ pub(super) fn batches(piece: Arc<OpenPiece>) -> impl Stream<Item = DFResult<Reco
         .try_flatten()
         .map(move |part: DFResult<_>| {
             let piece = Arc::clone(&piece);
-            async move { piece.fetch(part?).await }
+            async move {
+                let (part, columns) = part?;
+                piece.fetch(part, columns).await
+            }
         })
         .buffered(ahead)
         .map_ok(|batches| stream::iter(batches).map(Ok))
@@ -57,31 +60,31 @@ fn until(
             return Ok(None);
         }
         let Some(next) = found.try_next().await? else { return Ok(None) };
-        let wanted = next.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        Ok(Some((next.slice(0, wanted), (found, left - wanted as u64))))
+        let next = next.first(left);
+        let left = left.saturating_sub(next.rows as u64);
+        Ok(Some((next, (found, left))))
     })
 }
 
 /// Rows that passed, in the order of the file, without their vectors.
 struct Matches {
-    offsets: Int64Array,
-    ids: Option<ArrayRef>,
-    deleted: Option<ArrayRef>,
+    rows: usize,
+    /// Their offsets.
+    runs: Vec<Range<u64>>,
+    /// The other columns that are asked for, by their places in the file schema.
+    columns: Vec<(usize, ArrayRef)>,
 }
 
 impl Matches {
-    fn len(&self) -> usize {
-        self.offsets.len()
+    fn first(self, wanted: u64) -> Self {
+        let rows = self.rows.min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        let columns = part_of(&self.columns, 0..rows);
+        Self { rows, runs: first(self.runs, wanted), columns }
     }
+}
 
-    fn slice(&self, first: usize, rows: usize) -> Self {
-        let part = |column: &ArrayRef| column.slice(first, rows);
-        Self {
-            offsets: self.offsets.slice(first, rows),
-            ids: self.ids.as_ref().map(part),
-            deleted: self.deleted.as_ref().map(part),
-        }
-    }
+fn part_of(columns: &[(usize, ArrayRef)], rows: Range<usize>) -> Vec<(usize, ArrayRef)> {
+    columns.iter().map(|(place, column)| (*place, column.slice(rows.start, rows.len()))).collect()
 }
 
 impl OpenPiece {
@@ -99,84 +102,102 @@ impl OpenPiece {
             return Err(DataFusionError::Internal("rows are matched without a filter".into()));
         };
         let bytes = self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()).await?;
-        let offsets: ArrayRef = Arc::new(Int64Array::from(self.offsets(&block)));
-        let rows = offsets.len();
-        let all_ids = self.needs(FILE_ID).then(|| ids(&bytes, rows));
-        let marks = || Arc::new(BooleanArray::from(self.marks(&block))) as ArrayRef;
-        let deleted = self.needs(FILE_DELETED).then(marks);
-        let mask = filter_of_rows.passing(rows, |column| {
-            let known = match column {
-                FILE_ID => all_ids.clone(),
-                FILE_OFFSET => Some(Arc::clone(&offsets)),
-                FILE_DELETED => deleted.clone(),
-                _ => None,
-            };
-            known.ok_or_else(|| DataFusionError::Internal(format!("column {column} cannot be filtered")))
+        let rows = usize::try_from(self.live(&block)).unwrap_or(usize::MAX);
+        let mut columns: Vec<(usize, ArrayRef)> = Vec::new();
+        if self.needs(FILE_ID) {
+            columns.push((FILE_ID, ids(&bytes, rows)));
+        }
+        if self.needs(FILE_OFFSET) {
+            columns.push((FILE_OFFSET, Arc::new(Int64Array::from(self.offsets(&block)))));
+        }
+        if self.needs(FILE_DELETED) {
+            columns.push((FILE_DELETED, Arc::new(BooleanArray::from(self.marks(&block)))));
+        }
+        let mask = filter_of_rows.passing(rows, |place| {
+            let known =
+                columns.iter().find(|(known, _)| *known == place).map(|(_, column)| Arc::clone(column));
+            known.ok_or_else(|| DataFusionError::Internal(format!("column {place} cannot be filtered")))
         })?;
-        let of = |column: Option<ArrayRef>| column.map(|column| filter(&column, &mask)).transpose();
-        Ok(Matches {
-            offsets: filter(&offsets, &mask)?.as_primitive::<Int64Type>().clone(),
-            ids: of(all_ids.filter(|_| self.has(FILE_ID)))?,
-            deleted: of(deleted.filter(|_| self.has(FILE_DELETED)))?,
-        })
+        columns.retain(|(place, _)| self.has(*place));
+        let passed = mask.true_count();
+        if passed < rows {
+            for (_, column) in &mut columns {
+                *column = filter(column, &mask)?;
+            }
+        }
+        Ok(Matches { rows: passed, runs: self.runs(&block, mask.values()), columns })
+    }
+
+    /// The offsets of the rows of a block that a mask lets pass, which has a bit
+    /// for each row that is shown.
+    fn runs(&self, block: &Range<u64>, mask: &BooleanBuffer) -> Vec<Range<u64>> {
+        let mut runs = Vec::new();
+        let mut before = 0;
+        for run in self.hidden.live_runs(block.clone()) {
+            let rows = usize::try_from(run.end - run.start).unwrap_or(usize::MAX);
+            let passed = mask.slice(before, rows);
+            runs.extend(
+                passed.set_slices().map(|(start, end)| run.start + start as u64..run.start + end as u64),
+            );
+            before += rows;
+        }
+        runs
     }
 
     /// Matches cut into what is read and held at once.
-    fn parts(&self, found: &Matches) -> Vec<(Matches, Vec<Range<u64>>)> {
-        let whole = Part { wanted: 0..found.len(), reads: Vec::new() };
+    fn parts(&self, found: &Matches) -> Vec<(Part, Vec<(usize, ArrayRef)>)> {
         let parts = if self.has(FILE_VECTOR) {
             let width = self.reading.layout.row_bytes() as u64;
             let merging = Merging {
                 gap: self.reading.ahead.gap_bytes / width.max(1),
                 most: rows_of_width(self.reading.ahead.block_bytes, width),
             };
-            parts(found.offsets.values(), merging)
+            parts(&found.runs, merging)
         } else {
-            vec![whole]
+            vec![Part { places: 0..found.rows, ..Part::default() }]
         };
-        let cut = |part: Part| (found.slice(part.wanted.start, part.wanted.len()), part.reads);
-        parts.into_iter().map(cut).collect()
+        let with_columns = |part: Part| {
+            let columns = part_of(&found.columns, part.places.clone());
+            (part, columns)
+        };
+        parts.into_iter().map(with_columns).collect()
     }
 
-    /// The batches of some rows, whose vectors are in the given ranges.
-    async fn fetch(&self, (found, reads): (Matches, Vec<Range<u64>>)) -> DFResult<Vec<RecordBatch>> {
-        let rows = found.len();
-        let vectors = match self.has(FILE_VECTOR) {
-            true => Some(self.vectors(&self.rows_at(found.offsets.values(), &reads).await?, rows)?),
-            false => None,
-        };
-        let column = |column: &usize| match *column {
-            FILE_ID => found.ids.clone(),
-            FILE_VECTOR => vectors.clone(),
-            FILE_OFFSET => Some(Arc::new(found.offsets.clone()) as ArrayRef),
-            FILE_DELETED => found.deleted.clone(),
-            _ => None,
-        };
-        let whole = self.of_columns(self.reading.columns.iter().filter_map(column).collect(), rows)?;
+    /// The batches of some rows, their vectors read.
+    async fn fetch(&self, part: Part, mut known: Vec<(usize, ArrayRef)>) -> DFResult<Vec<RecordBatch>> {
+        let rows = part.places.len();
+        if self.has(FILE_VECTOR) {
+            known.push((FILE_VECTOR, self.vectors(&self.rows_of_part(&part).await?, rows)?));
+        }
+        let column = |place: &usize| known.iter().find(|(known, _)| known == place);
+        let columns = self.reading.columns.iter().filter_map(|place| Some(Arc::clone(&column(place)?.1)));
+        let whole = self.of_columns(columns.collect(), rows)?;
         let at_once = usize::try_from(self.rows_of(BATCH_BYTES)).unwrap_or(usize::MAX);
         let starts = (0..rows).step_by(at_once);
         Ok(starts.map(|first| whole.slice(first, at_once.min(rows - first))).collect())
     }
 
-    /// The vectors at some offsets, one behind the other, out of the ranges that hold them.
-    async fn rows_at(&self, offsets: &[i64], reads: &[Range<u64>]) -> Result<Bytes> {
+    /// The vectors of a part, one behind the other.
+    async fn rows_of_part(&self, part: &Part) -> Result<Bytes> {
         let width = self.reading.layout.row_bytes();
         let path = self.files.vectors_path();
         let read = |range: Range<u64>| {
             let at = |row: u64| HEADER_LEN + row * width as u64;
             let (bytes, path) = (at(range.start)..at(range.end), &path);
-            async move { Ok::<_, Error>((self.files.read(VECTORS, path, bytes).await?, range)) }
+            async move {
+                let bytes = self.files.read(VECTORS, path, bytes).await?;
+                self.reading.bytes_scanned.add(bytes.len());
+                Ok::<_, Error>((bytes, range))
+            }
         };
-        if let [one] = reads {
+        if let [one] = part.reads.as_slice() {
             let (bytes, range) = read(one.clone()).await?;
-            self.reading.bytes_scanned.add(bytes.len());
-            return Ok(close_over(bytes, range.start, offsets, width));
+            return Ok(close_over(bytes, range.start, &part.runs, width));
         }
-        let mut picked = Vec::with_capacity(offsets.len().saturating_mul(width));
-        let mut parts = stream::iter(reads.to_vec()).map(read).buffered(READS_AT_ONCE);
-        while let Some((part, range)) = parts.try_next().await? {
-            self.reading.bytes_scanned.add(part.len());
-            pick(&part, range.start, within(offsets, &range), width, &mut picked);
+        let mut picked = Vec::with_capacity(part.places.len().saturating_mul(width));
+        let mut ranges = stream::iter(part.reads.clone()).map(read).buffered(READS_AT_ONCE);
+        while let Some((bytes, range)) = ranges.try_next().await? {
+            pick(&bytes, &range, &part.runs, width, &mut picked);
         }
         Ok(picked.into())
     }

@@ -14,58 +14,84 @@ pub(super) struct Merging {
     pub(super) most: u64,
 }
 
-/// Wanted rows that are read and held at once: one range, which may be as long
-/// as a block, or several, which are half as much, because their rows are copied
-/// together.
-#[derive(Debug, PartialEq, Eq)]
+/// Wanted rows that are read and held at once: in one range, which may be as long
+/// as a block, or in several, which are half as much, because their rows are
+/// copied together.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     /// The places of its rows among all wanted ones.
-    pub(super) wanted: Range<usize>,
-    /// The ranges of stored rows that hold them.
+    pub(super) places: Range<usize>,
+    /// Its rows, each run as long as can be.
+    pub(super) runs: Vec<Range<u64>>,
+    /// The ranges that hold them.
     pub(super) reads: Vec<Range<u64>>,
 }
 
-/// The parts that hold all of `wanted`, which is ascending: few, and with
+/// The parts that hold the rows of all runs, which are ascending: few, and with
 /// little between the wanted rows.
-pub(super) fn parts(wanted: &[i64], merging: Merging) -> Vec<Part> {
+pub(super) fn parts(runs: &[Range<u64>], merging: Merging) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    let mut held = 0;
-    for (place, row) in wanted.iter().filter_map(|row| u64::try_from(*row).ok()).enumerate() {
-        let last = parts.last_mut().map(|part| (&mut part.wanted, &mut part.reads));
-        let Some((places, reads)) = last else {
-            parts.push(Part { wanted: place..place + 1, reads: vec![row..row + 1] });
-            held = 1;
-            continue;
-        };
-        let end = reads.last().map_or(row, |read| read.end);
-        let is_near = row - end <= merging.gap;
-        let more = if is_near { row + 1 - end } else { 1 };
-        let is_one = is_near && reads.len() == 1;
-        let room = if is_one { merging.most } else { merging.most / 2 };
-        if held + more > room {
-            parts.push(Part { wanted: place..place + 1, reads: vec![row..row + 1] });
-            held = 1;
-            continue;
+    let mut part = Part::default();
+    for run in runs {
+        let mut start = run.start;
+        while start < run.end {
+            let taken = part.take(start..run.end, merging);
+            if taken == 0 {
+                let places = part.places.end..part.places.end;
+                parts.push(std::mem::replace(&mut part, Part { places, ..Part::default() }));
+            }
+            start += taken;
         }
-        match reads.last_mut() {
-            Some(read) if is_near => read.end = row + 1,
-            _ => reads.push(row..row + 1),
-        }
-        places.end = place + 1;
-        held += more;
     }
+    parts.extend((!part.runs.is_empty()).then_some(part));
     parts
 }
 
-/// Closes the bytes of a range of rows over those that are not wanted, in place
+impl Part {
+    /// Takes as many of the next rows as may be held with those that it has, and
+    /// says how many. A part without rows takes one at least.
+    fn take(&mut self, rows: Range<u64>, merging: Merging) -> u64 {
+        let held: u64 = self.reads.iter().map(|read| read.end - read.start).sum();
+        let skipped = self.reads.last().map(|read| rows.start - read.end).filter(|gap| *gap <= merging.gap);
+        let ranges = self.reads.len() + usize::from(skipped.is_none());
+        let room = if ranges > 1 { merging.most / 2 } else { merging.most.max(1) };
+        let room = room.saturating_sub(held).saturating_sub(skipped.unwrap_or(0));
+        let taken = rows.start..rows.end.min(rows.start.saturating_add(room));
+        if taken.is_empty() {
+            return 0;
+        }
+        let rows = taken.end - taken.start;
+        self.places.end = self.places.end.saturating_add(usize::try_from(rows).unwrap_or(usize::MAX));
+        match self.reads.last_mut() {
+            Some(read) if skipped.is_some() => read.end = taken.end,
+            _ => self.reads.push(taken.clone()),
+        }
+        self.runs.push(taken);
+        rows
+    }
+}
+
+/// The first rows of runs, as many as are wanted.
+pub(super) fn first(runs: Vec<Range<u64>>, wanted: u64) -> Vec<Range<u64>> {
+    let mut missing = wanted;
+    let cut = runs.into_iter().map_while(|run| {
+        let end = run.end.min(run.start.saturating_add(missing));
+        missing -= end - run.start;
+        (end > run.start).then_some(run.start..end)
+    });
+    cut.collect()
+}
+
+/// Closes the bytes of a range of rows over those between the runs, in place
 /// where nobody else holds them. `first` is the offset of the first row.
-pub(super) fn close_over(bytes: Bytes, first: u64, wanted: &[i64], width: usize) -> Bytes {
-    if bytes.len() == wanted.len().saturating_mul(width) {
-        return bytes;
+pub(super) fn close_over(bytes: Bytes, first: u64, runs: &[Range<u64>], width: usize) -> Bytes {
+    if let [run] = runs {
+        let run = place(run, first, width);
+        return if run.end <= bytes.len() { bytes.slice(run) } else { bytes };
     }
     let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
     let mut kept = 0;
-    for run in runs(wanted, first, width) {
+    for run in runs.iter().map(|run| place(run, first, width)) {
         let length = run.len();
         // Rows stand behind where they go, so that none is written over before it is moved.
         if run.end <= bytes.len() && run.start != kept {
@@ -77,26 +103,19 @@ pub(super) fn close_over(bytes: Bytes, first: u64, wanted: &[i64], width: usize)
     bytes.freeze()
 }
 
-/// Appends the wanted rows of a range to `out`.
-pub(super) fn pick(bytes: &[u8], first: u64, wanted: &[i64], width: usize, out: &mut Vec<u8>) {
-    for run in runs(wanted, first, width) {
-        out.extend_from_slice(bytes.get(run).unwrap_or_default());
+/// Appends the rows of runs that stand in a range of rows to `out`. The bytes are those of the range.
+pub(super) fn pick(bytes: &[u8], range: &Range<u64>, runs: &[Range<u64>], width: usize, out: &mut Vec<u8>) {
+    let before = |end: u64| runs.partition_point(|run| run.start < end);
+    let runs = runs.get(before(range.start)..before(range.end)).unwrap_or_default();
+    for run in runs {
+        out.extend_from_slice(bytes.get(place(run, range.start, width)).unwrap_or_default());
     }
 }
 
-/// The wanted rows that stand in a range.
-pub(super) fn within<'a>(wanted: &'a [i64], range: &Range<u64>) -> &'a [i64] {
-    let before = |end: u64| wanted.partition_point(|row| u64::try_from(*row).is_ok_and(|row| row < end));
-    wanted.get(before(range.start)..before(range.end)).unwrap_or_default()
-}
-
-/// The bytes of each run of wanted rows, in a range that begins with the row `first`.
-fn runs(wanted: &[i64], first: u64, width: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-    let place = move |row: i64| u64::try_from(row).unwrap_or(first).saturating_sub(first);
-    wanted.chunk_by(|row, next| *next == row + 1).filter_map(move |run| {
-        let start = usize::try_from(place(*run.first()?)).ok()?.checked_mul(width)?;
-        Some(start..start.checked_add(run.len().checked_mul(width)?)?)
-    })
+/// The bytes of a run, among those of a range that begins with the row `first`.
+fn place(run: &Range<u64>, first: u64, width: usize) -> Range<usize> {
+    let at = |row: u64| usize::try_from(row - first).unwrap_or(usize::MAX).saturating_mul(width);
+    at(run.start)..at(run.end)
 }
 
 #[cfg(test)]
@@ -105,8 +124,13 @@ mod tests {
 
     const NEAR: Merging = Merging { gap: 3, most: 10 };
 
-    fn reads(wanted: &[i64], merging: Merging) -> Vec<Vec<Range<u64>>> {
-        parts(wanted, merging).into_iter().map(|part| part.reads).collect()
+    /// Runs of rows, as long as can be.
+    fn runs(rows: &[u64]) -> Vec<Range<u64>> {
+        rows.chunk_by(|row, next| *next == row + 1).map(|run| run[0]..run[run.len() - 1] + 1).collect()
+    }
+
+    fn reads(rows: &[u64], merging: Merging) -> Vec<Vec<Range<u64>>> {
+        parts(&runs(rows), merging).into_iter().map(|part| part.reads).collect()
     }
 
     #[test]
@@ -123,11 +147,21 @@ mod tests {
 
     #[test]
     fn several_ranges_hold_half_as_much_as_one() {
-        let wanted: Vec<i64> = (0..10).chain(20..25).chain(40..60).collect();
-        for part in parts(&wanted, NEAR) {
+        let wanted: Vec<u64> = (0..10).chain(20..25).chain(40..60).collect();
+        for part in parts(&runs(&wanted), NEAR) {
             let held: u64 = part.reads.iter().map(|read| read.end - read.start).sum();
             assert!(held <= if part.reads.len() > 1 { 5 } else { 10 }, "{part:?}");
         }
+    }
+
+    #[test]
+    fn the_first_rows_of_runs_are_as_many_as_are_wanted() {
+        let some = || vec![2..5, 7..8, 10..14];
+        assert_eq!(first(some(), 0), []);
+        assert_eq!(first(some(), 2), [2..4]);
+        assert_eq!(first(some(), 3), [2..5]);
+        assert_eq!(first(some(), 6), [2..5, 7..8, 10..12]);
+        assert_eq!(first(some(), 99), some());
     }
 
     #[test]
@@ -140,28 +174,27 @@ mod tests {
         };
         for round in 0..300 {
             let one_in = 1 + round % 9;
-            let wanted: Vec<i64> = (0..50).filter(|_| random(one_in) == 0).collect();
+            let wanted: Vec<u64> = (0..50).filter(|_| random(one_in) == 0).collect();
             let merging = Merging { gap: random(6), most: 1 + random(20) };
             let mut found = Vec::new();
             let mut next = 0;
-            for part in parts(&wanted, merging) {
-                assert_eq!(part.wanted.start, next);
-                next = part.wanted.end;
-                let wanted = &wanted[part.wanted];
+            for part in parts(&runs(&wanted), merging) {
+                assert_eq!(part.places.start, next);
+                next = part.places.end;
                 let bytes = |read: &Range<u64>| {
                     let at = |row: u64| usize::try_from(row).unwrap() * 4;
                     Bytes::copy_from_slice(&file[at(read.start)..at(read.end)])
                 };
                 if let [read] = part.reads.as_slice() {
-                    found.extend(close_over(bytes(read), read.start, wanted, 4));
+                    found.extend(close_over(bytes(read), read.start, &part.runs, 4));
                     continue;
                 }
                 for read in &part.reads {
-                    pick(&bytes(read), read.start, within(wanted, read), 4, &mut found);
+                    pick(&bytes(read), read, &part.runs, 4, &mut found);
                 }
             }
             assert_eq!(next, wanted.len());
-            let row = |row: &i64| file.chunks(4).nth(usize::try_from(*row).unwrap()).unwrap().to_vec();
+            let row = |row: &u64| file.chunks(4).nth(usize::try_from(*row).unwrap()).unwrap().to_vec();
             assert_eq!(found, wanted.iter().flat_map(row).collect::<Vec<u8>>(), "{wanted:?} {merging:?}");
         }
     }
