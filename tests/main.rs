@@ -11,6 +11,7 @@ mod deletes;
 mod dropin;
 mod faults;
 mod files;
+mod guide;
 mod house;
 mod mariadb;
 mod milvus;

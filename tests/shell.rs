@@ -15,26 +15,31 @@ const PROMPT: &str = "\nm2m>";
 /// How long an answer may take: the machine may have other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A terminal with a home folder of its own, in which `m2m sql` runs.
-struct Terminal {
-    home: TempDir,
+/// A terminal with a home folder of its own.
+pub(crate) struct Terminal {
+    pub(crate) home: TempDir,
 }
 
 impl Terminal {
     /// A shell over the fixture, with a script around it that outlives Ctrl-C and tells how it ended.
     fn open(home: TempDir, args: &str) -> Self {
-        let terminal = Self { home };
         let install = fixtures::install("install-1.1.1");
         let script = format!(
             "trap : INT; cd '{home}'; '{m2m}' sql --install '{}' {args}; echo \"ended with $?\"; cat",
             install.display(),
-            home = terminal.home.path().display(),
+            home = home.path().display(),
             m2m = env!("CARGO_BIN_EXE_m2m"),
         );
+        Self::run(home, &script)
+    }
+
+    /// What a script of `sh` shows.
+    pub(crate) fn run(home: TempDir, script: &str) -> Self {
+        let terminal = Self { home };
         // Nothing of whoever runs the tests but where programs are.
         let path = format!("PATH={}", std::env::var("PATH").unwrap());
         let home = format!("HOME={}", terminal.home.path().display());
-        let shell = ["env", "-i", &path, &home, "TERM=screen", "LANG=C.UTF-8", "sh", "-c", &script];
+        let shell = ["env", "-i", &path, &home, "TERM=screen", "LANG=C.UTF-8", "sh", "-c", script];
         let size = ["-x", "100", "-y", "50"];
         let session = ["-f", "/dev/null", "new-session", "-d", "-s", "m2m"];
         terminal.tmux(&[&session[..], &size, &shell].concat());
@@ -67,7 +72,7 @@ impl Terminal {
         self.tmux(&["send-keys", "-t", "m2m", "-l", &text]);
     }
 
-    fn enter(&self, line: &str) {
+    pub(crate) fn enter(&self, line: &str) {
         self.type_text(line);
         self.press("Enter");
     }
@@ -86,7 +91,7 @@ impl Terminal {
     }
 
     /// All that was shown, from the beginning.
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-S", "-", "-t", "m2m"])
     }
 
@@ -104,7 +109,7 @@ impl Terminal {
 
     /// Looks until it finds what it looks for.
     #[track_caller]
-    fn until(&self, is_found: impl Fn(&str) -> Result<(), String>) {
+    pub(crate) fn until(&self, is_found: impl Fn(&str) -> Result<(), String>) {
         let begun = Instant::now();
         loop {
             let screen = self.screen();
