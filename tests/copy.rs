@@ -148,7 +148,7 @@ async fn arrays_of_every_type_are_what_numpy_saves() {
     let folder = tempfile::tempdir().unwrap();
     let ctx = plain();
     let to = folder.path().join("all").to_str().unwrap().to_owned();
-    assert_eq!(copy(&ctx, &KINDS, &to).await, Ok(100_000));
+    assert_eq!(copy(&ctx, KINDS, &to).await, Ok(100_000));
     numpy(Path::new(&to), OF_KINDS);
     copy(&ctx, &KINDS.replace("99999", "-1"), &to).await.unwrap();
     numpy(

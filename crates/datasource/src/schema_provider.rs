@@ -40,6 +40,9 @@ impl CollectionSchema {
         if let Some(own) = self.with_own(|own| own.get(name).cloned()) {
             return Ok(Some(own));
         }
+        if let Some(exact) = self.collections.get(name) {
+            return Ok(Some(Arc::clone(exact) as Arc<dyn TableProvider>));
+        }
         let known = self.collections.keys().map(String::as_str);
         let table = names::resolve(name, known)?.and_then(|name| self.collections.get(name));
         Ok(table.map(|table| Arc::clone(table) as Arc<dyn TableProvider>))

@@ -8,8 +8,13 @@ use datafusion::catalog::information_schema::{
 };
 use datafusion::catalog::{CatalogProvider, SchemaProvider};
 use datafusion::prelude::SessionContext;
+use m2m_datasource::{COLLECTIONS, INSPECT};
 
 use crate::nearest::nearest;
+
+/// Collections beyond which the views over all of them are not planned for
+/// their columns: a prompt is not waited for.
+const MANY: usize = 100;
 
 /// Names of schemas, tables, columns and functions, each in order.
 #[derive(Debug, Default)]
@@ -136,14 +141,22 @@ fn meant<'a, T>(all: &'a [T], name: &str, name_of: impl Fn(&T) -> &String) -> Op
 }
 
 async fn schemas(catalog: &dyn CatalogProvider) -> Vec<Schema> {
+    let collections = catalog.schema(COLLECTIONS).map_or(0, |schema| schema.table_names().len());
     let mut schemas = Vec::new();
     for name in catalog.schema_names() {
-        if let Some(provider) = catalog.schema(&name) {
-            let tables = provider.table_names();
-            schemas.push(schema(name, provider.as_ref(), tables).await);
-        }
+        let Some(provider) = catalog.schema(&name) else { continue };
+        let tables = provider.table_names();
+        schemas.push(match name == INSPECT && collections > MANY {
+            true => without_columns(name, tables),
+            false => schema(name, provider.as_ref(), tables).await,
+        });
     }
     schemas
+}
+
+fn without_columns(name: String, tables: Vec<String>) -> Schema {
+    let tables = tables.into_iter().map(|name| Table { name, columns: Vec::new() });
+    Schema { name, tables: tables.collect() }
 }
 
 async fn schema(name: String, provider: &dyn SchemaProvider, names: Vec<String>) -> Schema {
