@@ -165,11 +165,11 @@ impl Error {
 
     /// The error and its causes, a line each.
     pub(crate) fn report(&self) -> String {
-        let mut report = format!("error: {self}\n");
-        let mut said = self.to_string();
+        let mut said = plain(&self.to_string());
+        let mut report = format!("error: {said}\n");
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            let text = error.to_string();
+            let text = plain(&error.to_string());
             // Some libraries repeat their cause in their own text.
             if !said.contains(&text) {
                 report.push_str(&format!("caused by: {text}\n"));
@@ -181,9 +181,35 @@ impl Error {
     }
 }
 
+/// The words without what the query engine puts before them: it says which part
+/// of it noticed, which is nothing to a user.
+fn plain(text: &str) -> String {
+    const PARTS: [&str; 6] = [
+        "External error: ",
+        "Execution error: ",
+        "Error during planning: ",
+        "Arrow error: ",
+        "Compute error: ",
+        "Optimizer rule 'simplify_expressions' failed\ncaused by\n",
+    ];
+    let mut rest = text;
+    while let Some(shorter) = PARTS.iter().find_map(|part| rest.strip_prefix(part)) {
+        rest = shorter;
+    }
+    rest.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engine_is_not_named_in_a_report() {
+        let error = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
+        assert_eq!(Error::from(error).report(), "error: Divide by zero error\n");
+        let error = DataFusionError::Execution("`l2_distance`: no".into());
+        assert_eq!(Error::from(error).report(), "error: `l2_distance`: no\n");
+    }
 
     #[test]
     fn a_report_names_each_cause_once() {

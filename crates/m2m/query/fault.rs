@@ -73,9 +73,8 @@ pub(super) fn explain(error: DataFusionError, script: &Script, ctx: &SessionCont
         DataFusionError::SQL(parse, _) => of_syntax(parse, script),
         DataFusionError::SchemaError(schema, _) => of_schema(schema, place),
         DataFusionError::Plan(message) => of_plan(message, place, ctx),
-        DataFusionError::Execution(message) | DataFusionError::Configuration(message) => {
-            Fault { message: lower_first(message), place, help: None }
-        }
+        DataFusionError::Execution(message) => of_execution(message, place, ctx),
+        DataFusionError::Configuration(message) => Fault { message: lower_first(message), place, help: None },
         DataFusionError::NotImplemented(message) => {
             Fault { message: format!("not supported: {}", first_line(message)), place, help: None }
         }
@@ -149,6 +148,19 @@ fn of_plan(message: &str, place: Option<Place>, ctx: &SessionContext) -> Fault {
         };
     }
     Fault { message: lower_first(message), place, help: None }
+}
+
+fn of_execution(message: &str, place: Option<Place>, ctx: &SessionContext) -> Fault {
+    let dropped = ["Table '", "View '"].iter().find_map(|before| quoted(message, before, "' doesn't exist"));
+    match dropped {
+        // The engine says so of what it may not drop, too.
+        Some(name) if tables(ctx).contains(name) => Fault {
+            message: format!("`{name}` is of the installation, which is never changed"),
+            place,
+            help: Some("tables and views that this session made can be dropped".into()),
+        },
+        _ => Fault { message: lower_first(message), place, help: None },
+    }
 }
 
 /// The names that are near, or all of them when they are few.
