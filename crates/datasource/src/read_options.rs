@@ -8,8 +8,11 @@ const BLOCK_OF_BUCKET: u64 = 8 << 20;
 const MIN_BLOCK: u64 = 64 << 10;
 const MAX_BLOCK: u64 = 16 << 20;
 
-/// Blocks that are read ahead from a disk.
-const BLOCKS_OF_DISK: usize = 2;
+/// Blocks that are read at once from a disk: they are read by who uses them, so
+/// one that is ahead would only take memory.
+const BLOCKS_OF_DISK: usize = 1;
+/// Blocks that are read ahead from a bucket, at least.
+const LEAST_BLOCKS: usize = 2;
 /// Bytes that are read ahead from a bucket: its latency is that of a network.
 const AHEAD_OF_BUCKET: u64 = 24 << 20;
 const MOST_BLOCKS: usize = 16;
@@ -25,7 +28,7 @@ const GAP_OF_BUCKET: u64 = 256 << 10;
 ///
 /// | segments | `block_bytes` | blocks ahead | bytes held |
 /// |---|---|---|---|
-/// | on this machine | 2 MiB | 2 | 3 × `block_bytes`: 6 MiB |
+/// | on this machine | 2 MiB | 1 | 2 × `block_bytes`: 4 MiB |
 /// | in a bucket | 8 MiB | 24 MiB / `block_bytes`, from 2 to 16 | `block_bytes` + 24 MiB, or 3 × `block_bytes` if that is more: 32 MiB |
 ///
 /// A scan holds so much for each partition that is at work, of which there are
@@ -63,7 +66,7 @@ impl ReadOptions {
         let block_bytes = self.block_bytes.unwrap_or(usual).clamp(MIN_BLOCK, MAX_BLOCK);
         let blocks = if is_remote {
             let blocks = usize::try_from(AHEAD_OF_BUCKET / block_bytes).unwrap_or(MOST_BLOCKS);
-            blocks.clamp(BLOCKS_OF_DISK, MOST_BLOCKS)
+            blocks.clamp(LEAST_BLOCKS, MOST_BLOCKS)
         } else {
             BLOCKS_OF_DISK
         };
@@ -83,12 +86,12 @@ mod tests {
 
     #[test]
     fn blocks_are_bounded_in_size_and_number() {
-        assert_eq!(ahead(None, false), (2 << 20, 2));
+        assert_eq!(ahead(None, false), (2 << 20, 1));
         assert_eq!(ahead(None, true), (8 << 20, 3));
         assert_eq!(ahead(Some(4 << 20), true), (4 << 20, 6));
         assert_eq!(ahead(Some(0), true), (64 << 10, 16));
         assert_eq!(ahead(Some(u64::MAX), true), (16 << 20, 2));
-        assert_eq!(ahead(Some(u64::MAX), false), (16 << 20, 2));
+        assert_eq!(ahead(Some(u64::MAX), false), (16 << 20, 1));
     }
 
     #[test]
@@ -97,7 +100,7 @@ mod tests {
         {
             for is_remote in [false, true] {
                 let (block_bytes, blocks) = ahead(block_bytes, is_remote);
-                assert!(blocks >= 2 && block_bytes * blocks as u64 <= 32 << 20, "{block_bytes} × {blocks}");
+                assert!(blocks >= 1 && block_bytes * blocks as u64 <= 32 << 20, "{block_bytes} × {blocks}");
             }
         }
     }

@@ -33,7 +33,7 @@ const MERGE_SHARE: usize = 4;
 pub struct SessionOptions {
     /// Scan partitions that are at work at once.
     pub workers: usize,
-    /// Memory for sorting, grouping and joining; beyond it they spill to the
+    /// Memory for sorting, grouping and joining. Beyond it sorts and groups spill to the
     /// system's folder for temporary files (`TMPDIR`).
     pub memory_bytes: usize,
 }

@@ -24,10 +24,11 @@ pub(super) struct Rows {
 }
 
 enum Bounds {
-    /// The first element, and elements of each row.
+    /// The first element, elements of each row, and rows.
     Fixed {
         start: usize,
         width: usize,
+        rows: usize,
     },
     Offsets(Vec<usize>),
 }
@@ -38,9 +39,20 @@ impl Rows {
     fn fixed_column(&self) -> Option<(usize, usize)> {
         let is_whole = !self.is_scalar && self.nulls.as_ref().is_none_or(|nulls| nulls.null_count() == 0);
         match self.bounds {
-            Bounds::Fixed { start, width } if is_whole => Some((start, width)),
+            Bounds::Fixed { start, width, .. } if is_whole => Some((start, width)),
             _ => None,
         }
+    }
+
+    /// The elements of each row that is not NULL.
+    fn all(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let count = match (&self.bounds, &self.nulls) {
+            _ if self.is_scalar => 1,
+            (Bounds::Offsets(offsets), _) => offsets.len().saturating_sub(1),
+            (Bounds::Fixed { .. }, Some(nulls)) => nulls.len(),
+            (Bounds::Fixed { rows, .. }, None) => *rows,
+        };
+        (0..count).filter_map(|row| self.range(row)).filter(|row| !row.is_empty())
     }
 
     /// The elements of a row, or nothing when the row is NULL.
@@ -50,7 +62,7 @@ impl Rows {
             return None;
         }
         match &self.bounds {
-            Bounds::Fixed { start, width } => Some(start + row * width..start + (row + 1) * width),
+            Bounds::Fixed { start, width, .. } => Some(start + row * width..start + (row + 1) * width),
             Bounds::Offsets(offsets) => Some(*offsets.get(row)?..*offsets.get(row + 1)?),
         }
     }
@@ -70,7 +82,12 @@ impl Operand {
                 let list = array.as_fixed_size_list();
                 let width = usize::try_from(list.value_length()).unwrap_or(0);
                 let start = usize::try_from(list.value_offset(0)).unwrap_or(0);
-                Self::float(function, at, list.values(), rows(Bounds::Fixed { start, width }))
+                Self::float(
+                    function,
+                    at,
+                    list.values(),
+                    rows(Bounds::Fixed { start, width, rows: list.len() }),
+                )
             }
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -79,7 +96,7 @@ impl Operand {
             }
             DataType::FixedSizeBinary(width) => {
                 let width = usize::try_from(*width).unwrap_or(0);
-                let bounds = Bounds::Fixed { start: 0, width };
+                let bounds = Bounds::Fixed { start: 0, width, rows: array.len() };
                 Ok(Self::Binary { rows: rows(bounds), bytes: array })
             }
             DataType::Binary => {
@@ -92,7 +109,10 @@ impl Operand {
     }
 
     fn float(function: &str, at: usize, values: &ArrayRef, rows: Rows) -> Result<Self> {
-        if values.logical_null_count() > 0 {
+        // What stands behind a NULL row is nobody's.
+        if let Some(nulls) = values.logical_nulls().filter(|nulls| nulls.null_count() > 0)
+            && rows.all().any(|row| nulls.slice(row.start, row.len()).null_count() > 0)
+        {
             return Err(DataFusionError::Execution(format!(
                 "`{function}`: a component of the vector in argument {at} is NULL; a vector has numbers alone"
             )));

@@ -110,3 +110,23 @@ async fn every_function_says_what_it_is() {
         assert!(documentation.is_some_and(|text| text.syntax_example.starts_with(&name)), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_vector_of_null_has_no_distance_wherever_it_comes_from() {
+    let install = crate::testing::TestInstall::float(4).segment("_default", 1, 5, &[]);
+    let ctx = install.session().await;
+    for nulls in [
+        "SELECT l2_distance(vector, (SELECT vector FROM c WHERE id = 5)) FROM c",
+        "SELECT l2_norm(b.vector) FROM c AS a LEFT JOIN c AS b ON b.id = a.id + 100",
+        "SELECT l2_distance(a.vector, b.vector) FROM c AS a LEFT JOIN c AS b ON b.id = a.id + 100",
+        "SELECT l2_norm(v) FROM (SELECT lag(vector) OVER (ORDER BY id) AS v, id FROM c) WHERE id = 1000",
+    ] {
+        for batch in crate::testing::query(&ctx, nulls).await {
+            assert_eq!(batch.column(0).null_count(), batch.num_rows(), "{nulls}");
+        }
+    }
+    let some = "SELECT count(l2_norm(v)) FROM (SELECT lag(vector) OVER (ORDER BY id) AS v FROM c)";
+    assert_eq!(crate::testing::numbers(&ctx, some).await, [4]);
+    let mixed = "SELECT l2_norm([1.0, NULL]) FROM c";
+    assert!(crate::testing::failure(&ctx, mixed).await.contains("is NULL"));
+}
