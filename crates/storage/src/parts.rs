@@ -152,6 +152,10 @@ fn complete(places: &Places, part_bytes: u64, parts: &[PartId]) -> Result<PutRes
     if found != expected {
         return Err(fault(format!("the parts have {expected} bytes, the file has {found}")));
     }
+    // A file that is replaced keeps its permissions.
+    if let Ok(old) = fs::metadata(&places.place) {
+        fs::set_permissions(&places.making, old.permissions()).map_err(failure)?;
+    }
     fs::rename(&places.making, &places.place).map_err(failure)?;
     Ok(PutResult { e_tag: None, version: None })
 }

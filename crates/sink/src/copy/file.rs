@@ -35,8 +35,9 @@ pub(super) struct FilePlace {
 enum Stage {
     /// Parts are sent; nothing is visible.
     Sending,
-    /// The store was asked to make it visible, where this stood before.
-    Completing(Option<ObjectMeta>),
+    /// The store was asked to make it visible, where this stood before; nothing
+    /// when the store did not tell.
+    Completing(Option<Option<ObjectMeta>>),
     /// It is visible.
     Complete,
 }
@@ -132,7 +133,12 @@ impl HeaderLast {
         }
         let is_ours = match &self.stage {
             Stage::Sending => false,
-            Stage::Completing(before) => is_new(before.as_ref(), self.found().await.as_ref()),
+            Stage::Completing(Some(before)) => match self.found().await {
+                Some(now) => is_new(before.as_ref(), now.as_ref()),
+                None => false,
+            },
+            // What stood there before is not known: it may be somebody's.
+            Stage::Completing(None) => false,
             Stage::Complete => true,
         };
         if is_ours {
@@ -191,9 +197,13 @@ impl HeaderLast {
         Ok(())
     }
 
-    /// What stands under the file's name, as far as the store tells.
-    async fn found(&self) -> Option<ObjectMeta> {
-        self.place.store.head(&self.place.path).await.ok()
+    /// What stands under the file's name, nothing being known when the store does not answer.
+    async fn found(&self) -> Option<Option<ObjectMeta>> {
+        match self.place.store.head(&self.place.path).await {
+            Ok(meta) => Some(Some(meta)),
+            Err(object_store::Error::NotFound { .. }) => Some(None),
+            Err(_) => None,
+        }
     }
 
     fn failure(&self, error: object_store::Error) -> Error {
