@@ -111,8 +111,86 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert!(left.iter().all(|name| name == "old.csv" || name == "columns"), "{left:?}");
     sql(&["-o", &path("a.xlsx"), "SELECT 1"]).ends_with(2).says(&["a.xlsx", ".parquet"]);
     sql(&["-o", &path("a.parquet"), "SELECT 1; SELECT 2"]).ends_with(2).says(&["holds one result"]);
+    sql(&["-o", &path("a.parquet"), "EXPLAIN SELECT 1"]).ends_with(2).says(&["this statement is none"]);
     sql(&["-o", &path("none/a.csv"), "SELECT 1"]).ends_with(1).says(&["none/a.csv"]);
     sql(&["--format", "parquet", "SELECT 1"]).ends_with(2).says(&["-o"]);
+}
+
+/// Names that the engine would take for patterns, and places that are no regular files.
+#[test]
+fn rows_go_where_they_are_told_to_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["d[1]", "q?", "a*b", "100%", "sp ace"] {
+        let inner = folder.path().join(name);
+        fs::create_dir(&inner).unwrap();
+        for ending in ["csv", "parquet", "arrow", "npy"] {
+            let path = inner.join(format!("x{name}.{ending}"));
+            sql(&["-o", path.to_str().unwrap(), "SELECT id FROM parts_only"]).ends_with(0);
+            assert!(fs::metadata(&path).unwrap().len() > 128, "{}", path.display());
+        }
+        let copied = inner.join("copied.parquet");
+        let copy = format!("COPY (SELECT id FROM parts_only) TO '{}' STORED AS PARQUET", copied.display());
+        sql(&[&copy]).ends_with(0);
+        assert!(fs::metadata(&copied).unwrap().len() > 128, "{}", copied.display());
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 5, "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+    sql(&["-o", "/dev/null", "--format", "csv", "SELECT id FROM parts_only"]).ends_with(0);
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    sql(&["-o", "/dev/null", "--format", "parquet", "SELECT 1"]).ends_with(2).says(&["a device or a pipe"]);
+    assert_eq!(
+        sql(&["-o", "/dev/stdout", "--format", "csv", "SELECT 1 AS one"]).ends_with(0).stdout,
+        "one\n1\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["csv", "parquet", "arrow", "npy"] {
+        let (real, link) =
+            (folder.path().join(format!("a.{ending}")), folder.path().join(format!("l.{ending}")));
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+        let path = if ending == "npy" { &real } else { &link };
+        symlink(&real, &link).unwrap();
+        sql(&["-o", path.to_str().unwrap(), "SELECT id FROM parts_only"]).ends_with(0);
+        assert!(fs::metadata(&real).unwrap().len() > 128, "{ending}");
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600, "{ending}");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+}
+
+/// A program that is kept by a reader that does not read, or by an input that does not end.
+#[test]
+fn a_signal_ends_a_program_that_is_kept_waiting() {
+    let install = fixtures::install("install-1.1.1");
+    let install = install.to_str().unwrap();
+    let rows = "SELECT a.id, b.id, a.vector FROM float_l2 a, float_l2 b";
+    for args in [
+        ["sql", "--install", install, rows, "--format=csv"],
+        ["sql", "--install", install, "-", "--format=csv"],
+    ] {
+        for signal in ["INT", "TERM"] {
+            let mut command = m2m(&args);
+            let input = if args[3] == "-" { Stdio::piped() } else { Stdio::null() };
+            let mut child =
+                command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            let id = child.id().to_string();
+            assert!(std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+            let begun = std::time::Instant::now();
+            let status = loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    break status;
+                }
+                assert!(begun.elapsed().as_secs() < 30, "{args:?} did not end by {signal}");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            };
+            assert_eq!(status.code(), Some(130), "{args:?} by {signal}");
+        }
+    }
 }
 
 #[test]

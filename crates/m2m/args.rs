@@ -45,7 +45,7 @@ pub(crate) struct Global {
     /// Threads that read and write at once; without it one for each core [env: M2M_WORKERS]
     #[arg(long, global = true, value_name = "N")]
     workers: Option<String>,
-    /// Memory for sorting, grouping and joining, before they spill to disk [env: M2M_MEMORY]
+    /// Memory for sorting and grouping, which spill to disk beyond it, and for joining, which fails [env: M2M_MEMORY]
     #[arg(long, global = true, value_name = "MIB")]
     memory: Option<String>,
     #[command(flatten)]

@@ -177,9 +177,16 @@ impl Error {
             said = text;
             cause = error.source();
         }
+        if report.contains("Resources exhausted") {
+            report.push_str(MEMORY_HINT);
+        }
         report
     }
 }
+
+/// What can be done when a statement needs more memory than it may take.
+const MEMORY_HINT: &str = "hint: raise `--memory`; sorts and groups spill to disk beyond it, joins by hash do not: \
+                           `SET datafusion.optimizer.prefer_hash_join = false` joins by sorting\n";
 
 /// The words without what the query engine puts before them: it says which part
 /// of it noticed, which is nothing to a user.

@@ -19,6 +19,7 @@ mod progress;
 mod query;
 mod settings;
 mod shell;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -67,13 +68,14 @@ fn run_to_end(args: Args) -> Result<Exit> {
         .build()
         .map_err(|source| Error::Io { what: "start the runtime", source })?;
     let is_shell = matches!(&args.command, Command::Sql(args) if commands::sql::is_shell(args));
+    let signal = signals::listen(is_shell)?;
     let ended = runtime.block_on(async {
         tokio::select! {
             ended = dispatch(args) => ended,
-            interrupted = interrupted(is_shell) => {
+            _ = signal => {
                 // What was dropped is still taking its uploads back.
                 tokio::time::sleep(GRACE).await;
-                interrupted
+                Err(Error::Interrupted)
             }
         }
     });
@@ -95,18 +97,6 @@ async fn dispatch(args: Args) -> Result<Exit> {
         Command::Config(args) => commands::config::run(&args, &settings),
         Command::Completions(args) => commands::completions::run(&args),
     }
-}
-
-/// Waits for Ctrl-C, which a shell takes itself, or a request to terminate.
-async fn interrupted(is_shell: bool) -> Result<Exit> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |source| Error::Io { what: "listen for signals", source };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c(), if !is_shell => pressed.map_err(failed)?,
-        _ = terminate.recv() => {}
-    }
-    Err(Error::Interrupted)
 }
 
 /// Our crates warn unless they are told to be quiet; more is said when asked for.
@@ -133,6 +123,8 @@ fn log_to_stderr(args: &Global) {
     let stderr = std::io::stderr;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would tell on standard error that standard error is gone.
+        .log_internal_errors(false)
         .with_ansi(stderr().is_terminal())
         .with_writer(stderr);
     // A second call in one process (tests of the library) keeps the first subscriber.

@@ -6,8 +6,10 @@
 
 mod fault;
 mod files;
+mod guard;
 mod interactive;
 mod output;
+mod place;
 mod rows;
 mod runner;
 mod save;

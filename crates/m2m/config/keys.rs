@@ -240,7 +240,7 @@ keys! {
     WORKERS = Key::new("m2m.workers", Kind::Integer(THREADS), "one for each core", "Threads that read and write at once.")
         .flag("--workers");
     MEMORY = Key::new("m2m.memory", Kind::Integer(16..=1 << 24), "256",
-        "MiB for sorting, grouping and joining, before they spill to disk.")
+        "MiB for sorting and grouping, which spill to disk beyond it, and for joining, which fails.")
         .flag("--memory");
     FILE_SIZE = Key::new("m2m.fileSize", Kind::Integer(FILE_SIZE_MIB), "1024", "About how many MiB an import file becomes.")
         .flag("--file-size");

@@ -45,6 +45,13 @@ struct Place {
     indent: usize,
 }
 
+impl Fault {
+    /// A mistake without a place.
+    pub(super) fn new(message: String, help: &str) -> Self {
+        Self { message, place: None, help: Some(help.into()) }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.message)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use datafusion::sql::parser::{CopyToStatement, CreateExternalTable, Statement};
 use datafusion::sql::sqlparser::ast::Value;
+use url::Url;
 
 /// Endings of compressed files, and the engine's word for each.
 const COMPRESSIONS: [(&str, &str); 4] = [("gz", "gzip"), ("bz2", "bzip2"), ("xz", "xz"), ("zst", "zstd")];
@@ -37,7 +38,23 @@ fn of_table(mut table: CreateExternalTable) -> CreateExternalTable {
 }
 
 fn of_copy(copy: CopyToStatement) -> CopyToStatement {
-    CopyToStatement { stored_as: copy.stored_as.map(form), ..copy }
+    let (target, stored_as) = (literal(copy.target), copy.stored_as.map(form));
+    CopyToStatement { target, stored_as, ..copy }
+}
+
+/// The path as a URL where the engine would take it for a pattern, and write elsewhere.
+fn literal(target: String) -> String {
+    if target.contains("://") || !target.contains(['*', '?', '[']) {
+        return target;
+    }
+    let is_folder = target.ends_with('/');
+    let absolute = std::path::absolute(&target).ok();
+    match absolute.and_then(|path| {
+        if is_folder { Url::from_directory_path(path) } else { Url::from_file_path(path) }.ok()
+    }) {
+        Some(url) => url.into(),
+        None => target,
+    }
 }
 
 fn form(said: String) -> String {
@@ -76,6 +93,15 @@ mod tests {
             "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'a.gz' OPTIONS ('format.compression' 'xz')";
         assert!(!shown(told).contains("gzip"), "{}", shown(told));
         assert_eq!(shown("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'a.gz'"), "PARQUET []");
+    }
+
+    #[test]
+    fn what_a_statement_writes_to_is_no_pattern() {
+        assert_eq!(literal("/d[1]/a?.parquet".into()), "file:///d[1]/a%3F.parquet");
+        assert_eq!(literal("/d*/".into()), "file:///d*/");
+        assert!(literal("d[1].csv".into()).starts_with("file:///"));
+        assert_eq!(literal("a b.csv".into()), "a b.csv");
+        assert_eq!(literal("s3://b/a?".into()), "s3://b/a?");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
-use tempfile::NamedTempFile;
 
+use super::place::{InMaking, Target};
 use crate::args::Format;
 use crate::error::{Error, Result};
 
@@ -31,7 +31,7 @@ enum Place {
 /// A file of text.
 enum TextFile {
     /// It takes its name when all is written.
-    Whole { file: NamedTempFile, path: PathBuf },
+    Whole(InMaking),
     /// It can be read while it grows.
     Growing(File),
 }
@@ -66,9 +66,10 @@ impl Output {
     /// does; one that ends with a `/` holds a `.npy` file for each column.
     pub(crate) fn to(place: &str, format: Option<Format>) -> Result<Self> {
         Self::open(place, format, |path| {
-            let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-            let file = NamedTempFile::with_prefix_in(".m2m-", folder)?;
-            Ok(TextFile::Whole { file, path: path.to_owned() })
+            Ok(match Target::of(path)? {
+                Target::File(path) => TextFile::Whole(InMaking::begin(path, "")?),
+                Target::Other(path) => TextFile::Growing(File::options().write(true).open(path)?),
+            })
         })
     }
 
@@ -119,7 +120,7 @@ impl Output {
     pub(super) fn next(&mut self) -> Result<Next<'_>> {
         match &mut self.place {
             Place::Stdout => Ok(Next::Text(Box::new(io::stdout().lock()))),
-            Place::Text(TextFile::Whole { file, .. }) => Ok(Next::Text(Box::new(file.as_file_mut()))),
+            Place::Text(TextFile::Whole(making)) => Ok(Next::Text(Box::new(making.file()))),
             Place::Text(TextFile::Growing(file)) => Ok(Next::Text(Box::new(file))),
             Place::Data { place, is_written: true } => Err(Error::Setting {
                 setting: format!("-o {place}"),
@@ -136,8 +137,10 @@ impl Output {
     /// Gives a file its name.
     pub(crate) fn finish(self) -> Result<()> {
         match self.place {
-            Place::Text(TextFile::Whole { file, path }) => keep(file, &path)
-                .map_err(|source| Error::WriteRows { place: path.display().to_string(), source }),
+            Place::Text(TextFile::Whole(making)) => {
+                let place = making.target();
+                making.finish().map_err(|source| Error::WriteRows { place, source })
+            }
             Place::Data { place, is_written: false } => Err(Error::Setting {
                 setting: format!("-o {place}"),
                 reason: "no statement returned rows, so nothing was written".into(),
@@ -159,13 +162,6 @@ impl Output {
 pub(super) enum Next<'a> {
     Text(Box<dyn Write + 'a>),
     Data(String),
-}
-
-/// A temporary file is its owner's alone; what is kept is as readable as any new file.
-pub(super) fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    let usual = File::create_new(path).or_else(|_| File::open(path))?.metadata()?.permissions();
-    file.as_file().set_permissions(usual)?;
-    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn format_of(place: &str, said: Option<Format>) -> Result<Format> {

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::io::BufWriter;
 use std::time::Instant;
 
+use datafusion::error::Result as DFResult;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -13,10 +15,11 @@ use futures::TryStreamExt;
 
 use super::fault::explain;
 use super::files::understood;
+use super::guard::check;
 use super::output::{Next, Output};
 use super::rows::{self, Printed};
 use super::save::save;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::note;
 
 /// Batches that are ready before they are printed.
@@ -50,6 +53,24 @@ pub(crate) struct Runner {
     pub(crate) quiet: bool,
 }
 
+/// Runs a query in tasks of its own: one that computes for long does not keep
+/// the signals waiting.
+pub(super) async fn apart(frame: DataFrame) -> DFResult<SendableRecordBatchStream> {
+    Ok(spawn_buffered(frame.execute_stream().await?, BATCHES_AHEAD))
+}
+
+/// Whether the rows of a plan are data, and not what was done or would be.
+fn has_rows_to_keep(plan: &LogicalPlan) -> bool {
+    !matches!(
+        plan,
+        LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::DescribeTable(_)
+    )
+}
+
 impl Runner {
     /// Runs all statements of a script. None is run when one of them is no SQL;
     /// the first that fails is the last that is run.
@@ -57,6 +78,9 @@ impl Runner {
         let fault = |error, ctx: &SessionContext| explain(error, script, ctx);
         let statements: VecDeque<Statement> =
             DFParser::parse_sql(&script.text).map_err(|error| fault(error, &self.ctx))?;
+        for statement in &statements {
+            check(statement).map_err(|fault| Error::Statement(Box::new(fault)))?;
+        }
         for statement in statements {
             let begun = Instant::now();
             let plan = self.ctx.state().statement_to_plan(understood(statement)).await;
@@ -73,21 +97,25 @@ impl Runner {
         let fault = |error| explain(error, script, &ctx);
         // A query is only planned by this; everything else is done by it.
         let frame = ctx.execute_logical_plan(plan).await.map_err(fault)?;
-        // In tasks of its own, a query that computes for long does not keep Ctrl-C waiting.
-        let begin = async |frame: DataFrame| Ok(spawn_buffered(frame.execute_stream().await?, BATCHES_AHEAD));
         // The plan does not tell: that of `CREATE VIEW` has columns, and that of `EXECUTE` none.
         if frame.schema().fields().is_empty() {
-            begin(frame).await.map_err(fault)?.try_collect::<Vec<_>>().await?;
+            apart(frame).await.map_err(fault)?.try_collect::<Vec<_>>().await?;
             return Ok(None);
         }
         let format = self.output.format();
         let printed = match self.output.next()? {
             Next::Data(place) => {
                 let plan = frame.into_unoptimized_plan();
+                if !has_rows_to_keep(&plan) {
+                    return Err(Error::Setting {
+                        setting: format!("-o {place}"),
+                        reason: format!("{format} holds the rows of a query, and this statement is none"),
+                    });
+                }
                 Printed { rows: save(&self.ctx, plan, &place, format).await?, is_cut: false }
             }
             Next::Text(out) => {
-                let rows = begin(frame).await.map_err(fault)?;
+                let rows = apart(frame).await.map_err(fault)?;
                 rows::print(rows, format, self.max_rows, BufWriter::new(out)).await?
             }
         };

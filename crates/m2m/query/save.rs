@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::datasource::file_format::format_as_file_type;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
-use tempfile::Builder;
+use futures::TryStreamExt;
+use url::Url;
 
-use super::output::keep;
+use super::place::{InMaking, Target};
+use super::runner::apart;
 use crate::args::Format;
 use crate::error::{Error, Result};
 
@@ -27,14 +29,17 @@ pub(super) async fn save(
     if format == Format::Npy || place.contains("://") {
         return copy(ctx, rows, place, format).await;
     }
-    let path = Path::new(place);
     let failed = |source| Error::WriteRows { place: place.into(), source };
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let ending = format!(".{format}");
-    let file = Builder::new().prefix(".m2m-").suffix(&ending).tempfile_in(folder).map_err(failed)?;
-    let name = file.path().to_string_lossy().into_owned();
-    let count = copy(ctx, rows, &name, format).await?;
-    keep(file, path).map_err(failed)?;
+    let Target::File(path) = Target::of(Path::new(place)).map_err(failed)? else {
+        let reason = format!("{format} needs a regular file, and this is a device or a pipe");
+        return Err(Error::Setting { setting: format!("-o {place}"), reason });
+    };
+    let making = InMaking::begin(path, &format!(".{format}")).map_err(failed)?;
+    // As a URL: the engine would take `*`, `?` and `[` in a path for a pattern.
+    let url = Url::from_file_path(making.path());
+    let url = url.map_err(|()| failed(std::io::ErrorKind::InvalidFilename.into()))?;
+    let count = copy(ctx, rows, url.as_str(), format).await?;
+    making.finish().map_err(failed)?;
     Ok(count)
 }
 
@@ -54,7 +59,8 @@ async fn copy(ctx: &SessionContext, rows: LogicalPlan, place: &str, format: Form
         HashMap::new(),
         Vec::new(),
     )?;
-    let answer = ctx.execute_logical_plan(plan.build()?).await?.collect().await?;
+    let answer = apart(ctx.execute_logical_plan(plan.build()?).await?).await?;
+    let answer: Vec<RecordBatch> = answer.try_collect().await?;
     let counts = answer.iter().filter_map(|batch| batch.column(0).as_primitive_opt::<UInt64Type>());
     let count: u64 = counts.flat_map(|counts| counts.values().iter().copied()).sum();
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
