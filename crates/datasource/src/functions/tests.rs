@@ -113,7 +113,7 @@ async fn every_function_says_what_it_is() {
 
 #[tokio::test]
 async fn a_vector_of_null_has_no_distance_wherever_it_comes_from() {
-    let install = crate::testing::TestInstall::float(4).segment("_default", 1, 5, &[]);
+    let install = TestInstall::float(4).segment("_default", 1, 5, &[]);
     let ctx = install.session().await;
     for nulls in [
         "SELECT l2_distance(vector, (SELECT vector FROM c WHERE id = 5)) FROM c",
