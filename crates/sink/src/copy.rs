@@ -20,6 +20,7 @@ use datafusion::error::Result as DFResult;
 use datafusion::prelude::SessionContext;
 
 pub use self::outputs::{OpenStorage, OutputStorages};
+use crate::whole;
 
 /// Teaches a session `COPY … TO … STORED AS NPY`, and `COPY … TO 'x.npy'`.
 ///
@@ -38,9 +39,19 @@ pub use self::outputs::{OpenStorage, OutputStorages};
 ///   unequal length are refused, with their row, when it runs.
 /// * There are no `OPTIONS`.
 ///
+/// What a statement of the session writes in the engine's own formats is whole or
+/// absent from then on too: `COPY` and `INSERT` to Parquet, CSV, JSON and Arrow. The
+/// engine alone would leave a file that is cut off where the query failed.
+///
+/// It is for a session that has prepared no statements yet, which would be lost.
+///
 /// # Errors
 ///
 /// Those of the session when it takes a format.
 pub fn register_formats(ctx: &SessionContext) -> DFResult<()> {
-    ctx.state_ref().write().register_file_format(Arc::new(format::NpyFormatFactory), true)
+    let state = ctx.state_ref();
+    let mut state = state.write();
+    state.register_file_format(Arc::new(format::NpyFormatFactory), true)?;
+    whole::register(&mut state);
+    Ok(())
 }

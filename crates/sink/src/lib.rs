@@ -160,6 +160,7 @@ mod set_writer;
 #[cfg(test)]
 mod testing;
 mod upload;
+mod whole;
 mod write_exec;
 mod write_options;
 mod written_file;
