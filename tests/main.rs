@@ -22,3 +22,4 @@ mod shell;
 mod slt;
 mod support;
 mod truth;
+mod whole;
