@@ -3,7 +3,7 @@
 //! Statements that write files, whole or not at all.
 //!
 //! The engine's own writers end the files that they began when a query fails, and
-//! what is cut off then reads as complete. So every sink writes to a [`Stage`]:
+//! what is cut off then reads as complete. So every sink writes to a [`Stage`](stage::Stage):
 //!
 //! ```text
 //!  rule    puts a sink of ours around the sink of each plan
