@@ -157,6 +157,26 @@ pub enum Error {
         /// The names that it could be.
         candidates: String,
     },
+    /// A row that is left out does not exist.
+    #[error("cannot leave rows of segment `{segment}` out of collection `{collection}`")]
+    ExcludedRow {
+        /// The collection.
+        collection: String,
+        /// The segment.
+        segment: String,
+        /// Expected and found.
+        source: m2m_segment::Error,
+    },
+    /// Rows are left out of a segment that the collection does not have once.
+    #[error(
+        "cannot leave rows of segment `{segment}` out of collection `{collection}`, which has none or several of this id"
+    )]
+    ExcludedSegment {
+        /// The collection.
+        collection: String,
+        /// The segment.
+        segment: String,
+    },
     /// The query engine cannot be set up.
     #[error("cannot set up the query engine")]
     Session(#[source] DataFusionError),

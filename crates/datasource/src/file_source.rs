@@ -20,6 +20,7 @@ use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, apply_expressio
 use m2m_segment::VectorLayout;
 use object_store::ObjectStore;
 
+use crate::excluded::Hidden;
 use crate::opener::SegmentOpener;
 use crate::pushdown::can_take;
 use crate::read_options::{ReadAhead, ReadOptions};
@@ -38,6 +39,8 @@ pub struct SegmentSource {
     shown: Shown,
     base: Arc<str>,
     ahead: ReadAhead,
+    /// Rows that are left out beside deleted ones.
+    hidden: Hidden,
     table_schema: TableSchema,
     projection: SplitProjection,
     /// Rows that do not pass are not read further than their ids.
@@ -62,6 +65,7 @@ impl SegmentSource {
             shown,
             base,
             ahead: ReadOptions::default().ahead(false),
+            hidden: Hidden::default(),
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             predicate: None,
@@ -80,6 +84,11 @@ impl SegmentSource {
     /// Has each partition read so much at once.
     pub(crate) fn reading(self, ahead: ReadAhead) -> Self {
         Self { ahead, ..self }
+    }
+
+    /// Leaves out rows beside the deleted ones.
+    pub(crate) fn hiding(self, hidden: Hidden) -> Self {
+        Self { hidden, ..self }
     }
 
     /// What is read of each segment, in words.
@@ -114,6 +123,7 @@ impl FileSource for SegmentSource {
             layout: self.layout,
             shown: self.shown,
             ahead: self.ahead,
+            hidden: self.hidden.clone(),
             predicate: self.predicate.clone(),
             table_schema: Arc::clone(self.table_schema.table_schema()),
             schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
@@ -151,11 +161,17 @@ impl FileSource for SegmentSource {
             if let Some(predicate) = &self.predicate {
                 writeln!(f, "predicate={}", fmt_sql(predicate.as_ref()))?;
             }
+            if self.hidden.rows > 0 {
+                writeln!(f, "left_out={}", self.hidden.rows)?;
+            }
             writeln!(f, "reads={}", self.reads())?;
             return segments.map_or(Ok(()), |segments| writeln!(f, "segments={segments}"));
         }
         if let Some(predicate) = &self.predicate {
             write!(f, ", predicate={predicate}")?;
+        }
+        if self.hidden.rows > 0 {
+            write!(f, ", left_out={}", self.hidden.rows)?;
         }
         write!(f, ", reads=[{}]", self.reads())?;
         segments.map_or(Ok(()), |segments| write!(f, ", segments={segments}"))

@@ -47,6 +47,10 @@ impl SegmentFiles {
         Self { store, base, folder: Path::from_iter(parts), segment_id }
     }
 
+    pub(crate) fn segment_id(&self) -> &str {
+        &self.segment_id
+    }
+
     pub(crate) fn ids_path(&self) -> Path {
         self.folder.clone().join(names::ids_file(&self.segment_id))
     }
@@ -184,6 +188,11 @@ impl SegmentFiles {
     /// A path as a user knows it.
     pub(crate) fn display(&self, path: &Path) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// The error of ids that are not what they should be.
+    pub(crate) fn damaged_ids(&self, source: m2m_segment::Error) -> Error {
+        self.damaged(IDS, &self.ids_path(), source)
     }
 
     fn damaged(&self, what: &'static str, path: &Path, source: m2m_segment::Error) -> Error {

@@ -70,6 +70,7 @@
 //! It writes nothing, and it does not know Milvus 2.x.
 
 mod error;
+mod excluded;
 mod file_source;
 mod files;
 pub mod functions;
@@ -94,6 +95,7 @@ mod table;
 mod testing;
 
 pub use error::{Error, Result};
+pub use excluded::ExcludedRows;
 pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;

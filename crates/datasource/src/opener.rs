@@ -29,6 +29,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::error::{Error, Result};
+use crate::excluded::Hidden;
 use crate::files::{IDS, SegmentFiles, VECTORS};
 use crate::piece::rows_of_range;
 use crate::read_options::ReadAhead;
@@ -45,7 +46,8 @@ const BATCH_BYTES: u64 = 2 << 20;
 const BATCH_ROWS: u64 = 1 << 16;
 
 /// Opens pieces of segments: a file is a segment's file of ids, its byte range
-/// the piece's rows. Everything else follows from the path.
+/// the piece's rows. Everything else follows from the path, and of rows that are
+/// left out beside deleted ones, from the id of the segment.
 #[derive(Debug)]
 pub(crate) struct SegmentOpener {
     pub(crate) store: Arc<dyn ObjectStore>,
@@ -53,6 +55,7 @@ pub(crate) struct SegmentOpener {
     pub(crate) layout: VectorLayout,
     pub(crate) shown: Shown,
     pub(crate) ahead: ReadAhead,
+    pub(crate) hidden: Hidden,
     /// Lets rows pass before their vectors are read.
     pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
     /// The columns that the predicate is about: those of files, then constants.
@@ -81,6 +84,7 @@ impl FileOpener for SegmentOpener {
             layout: self.layout,
             shown: self.shown,
             ahead: self.ahead,
+            left_out: self.hidden.of(files.segment_id()).cloned(),
             filter: filter.transpose()?,
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
@@ -113,6 +117,7 @@ struct Reading {
     layout: VectorLayout,
     shown: Shown,
     ahead: ReadAhead,
+    left_out: Option<Arc<DeletedDocs>>,
     filter: Option<RowFilter>,
     columns: Vec<usize>,
     schema: SchemaRef,
@@ -146,8 +151,12 @@ impl OpenPiece {
         let (ids, deleted, vectors) =
             futures::join!(files.check_planned(planned), files.deleted_docs(stored), vectors);
         ids?;
-        let deleted = deleted?;
+        let mut deleted = deleted?;
         vectors?;
+        if let Some(left_out) = &reading.left_out {
+            let both = deleted.with(left_out.offsets(), stored);
+            deleted = both.map_err(|source| files.damaged_ids(source))?;
+        }
         let rows = rows_of_range(file.range.as_ref(), stored);
         let (hidden, marked) = match reading.shown {
             Shown::Live => (deleted, DeletedDocs::none()),

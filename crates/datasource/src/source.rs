@@ -90,6 +90,23 @@ impl Source {
         Self { inner: Arc::new(Inner { metadata, inventory, roots, tables, stored }) }
     }
 
+    /// Returns the same installation with other tables in place of those of their
+    /// names, such as [`CollectionTable::excluding`] makes. The schema [`STORED`]
+    /// has all rows as before.
+    #[must_use]
+    pub fn with_tables(&self, tables: Vec<Arc<CollectionTable>>) -> Self {
+        let mut all = (*self.inner.tables).clone();
+        all.extend(tables.into_iter().map(|table| (table.collection().name.clone(), table)));
+        let inner = Inner {
+            metadata: self.inner.metadata.clone(),
+            inventory: self.inner.inventory.clone(),
+            roots: Arc::clone(&self.inner.roots),
+            tables: Arc::new(all),
+            stored: Arc::clone(&self.inner.stored),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
     /// Returns where its metadata is.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {

@@ -27,7 +27,7 @@ pub struct SegmentStats {
     pub segment_id: String,
     /// Stored rows, the deleted ones among them.
     pub rows: u64,
-    /// The deleted rows.
+    /// The deleted rows, and those that the table leaves out.
     pub deleted: Arc<DeletedDocs>,
     /// Live rows that the metadata claims, where it claims any.
     pub row_count: Option<i64>,
@@ -45,6 +45,11 @@ impl SegmentStats {
     #[must_use]
     pub fn live(&self) -> u64 {
         self.rows.saturating_sub(self.deleted.len())
+    }
+
+    /// The same segment with other rows left out.
+    pub(crate) fn hiding(&self, deleted: Arc<DeletedDocs>) -> Self {
+        Self { deleted, id_range: Arc::default(), ..self.clone() }
     }
 
     /// The smallest and the largest id of a live row, if there is one. The ids are

@@ -23,6 +23,7 @@ use m2m_catalog::Collection;
 use tokio::sync::OnceCell;
 
 use crate::error::Result;
+use crate::excluded::{ExcludedRows, Hidden};
 use crate::file_source::SegmentSource;
 use crate::piece::{Piece, range_of_rows, share_out};
 use crate::prune;
@@ -54,6 +55,7 @@ pub struct CollectionTable {
     scan_schema: TableSchema,
     schema: SchemaRef,
     segments: Arc<OnceCell<Arc<[SegmentStats]>>>,
+    hidden: Hidden,
 }
 
 impl CollectionTable {
@@ -79,7 +81,21 @@ impl CollectionTable {
     ) -> Self {
         let scan_schema = scan_schema(collection.layout, shown);
         let schema = shown_schema(&scan_schema, shown);
-        Self { collection, roots, shown, scan_schema, schema, segments }
+        Self { collection, roots, shown, scan_schema, schema, segments, hidden: Hidden::default() }
+    }
+
+    /// Returns the same table without some rows: they count as deleted in
+    /// [`CollectionTable::segments`], and in all that is planned and scanned.
+    ///
+    /// # Errors
+    ///
+    /// When a row does not exist, or the headers of the segments cannot be read.
+    pub async fn excluding(&self, rows: &ExcludedRows) -> Result<Self> {
+        let segments = self.segments().await?;
+        let (hidden, segments) = self.hidden.with(rows, &segments, &self.collection.name)?;
+        let segments = Arc::new(OnceCell::new_with(Some(segments.into())));
+        let (collection, roots) = (self.collection.clone(), Arc::clone(&self.roots));
+        Ok(Self { hidden, ..Self::showing(self.shown, collection, roots, segments) })
     }
 
     /// Returns the collection as its metadata describes it.
@@ -160,7 +176,8 @@ impl CollectionTable {
         id_range: Option<(i64, i64)>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
         let source = SegmentSource::of(self.collection.layout, self.shown, self.roots.base());
-        let source = Arc::new(source.with_segments(kept, segments.len()).reading(self.roots.read_ahead()));
+        let source = source.with_segments(kept, segments.len()).reading(self.roots.read_ahead());
+        let source = Arc::new(source.hiding(self.hidden.clone()));
         let mut files = Vec::with_capacity(groups.len());
         let mut rows = 0;
         for group in groups {

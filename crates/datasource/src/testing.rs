@@ -177,6 +177,16 @@ pub(crate) fn some_bucket(prefix: &str) -> Storage {
     Storage::bucket("bucket", prefix, &options).unwrap()
 }
 
+/// Numbers that look random and are always the same.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 31) % end
+    }
+}
+
 /// The folder of a partition of `c`.
 fn table_id(tag: &str) -> String {
     if tag == "_default" { "c".into() } else { format!("c_{tag}") }

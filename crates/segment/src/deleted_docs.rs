@@ -54,6 +54,26 @@ impl DeletedDocs {
         decoder.finish()
     }
 
+    /// Returns the set with more offsets of a segment with `rows` rows, in any
+    /// order. Those that are in it already change nothing.
+    ///
+    /// # Errors
+    ///
+    /// When an offset is not below `rows`.
+    pub fn with(&self, offsets: &[u32], rows: u64) -> Result<Self> {
+        if let Some(&found) = offsets.iter().find(|offset| u64::from(**offset) >= rows) {
+            return Err(Error::Offset { rows, found });
+        }
+        let mut all = Vec::with_capacity(self.offsets.len().saturating_add(offsets.len()));
+        all.extend_from_slice(&self.offsets);
+        all.extend_from_slice(offsets);
+        // A stable sort merges what is sorted already.
+        all.sort();
+        all.dedup();
+        all.shrink_to_fit();
+        Ok(Self { offsets: all, stored_entries: self.stored_entries })
+    }
+
     /// Returns the number of deleted rows.
     #[must_use]
     pub fn len(&self) -> u64 {

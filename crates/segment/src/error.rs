@@ -61,6 +61,14 @@ pub enum Error {
         /// Its place in the file, counted from 0.
         entry: u64,
     },
+    /// An offset that no row has.
+    #[error("expected offsets from 0 to below {rows}, found {found}")]
+    Offset {
+        /// Rows of the segment.
+        rows: u64,
+        /// The offset.
+        found: u32,
+    },
     /// A dimension that no collection can have.
     #[error("expected a dimension from 1 to 32768{multiple}, found {found}", multiple = if *.bits { " that is a multiple of 8" } else { "" })]
     Dimension {

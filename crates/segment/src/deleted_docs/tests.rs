@@ -34,6 +34,16 @@ fn repeats_count_once_and_are_remembered() {
 }
 
 #[test]
+fn more_offsets_make_a_larger_set_and_none_is_beyond_the_rows() {
+    let deleted = DeletedDocs::decode(&file(&[3, 1, 3]), 10).unwrap();
+    let more = deleted.with(&[9, 3, 0, 9], 10).unwrap();
+    assert_eq!((more.offsets(), more.stored_entries()), (&[0, 1, 3, 9][..], 3));
+    assert_eq!(deleted.with(&[], 10).unwrap(), deleted);
+    assert_eq!(deleted.with(&[9, 10], 10), Err(Error::Offset { rows: 10, found: 10 }));
+    assert_eq!(DeletedDocs::none().with(&[u32::MAX], 0), Err(Error::Offset { rows: 0, found: u32::MAX }));
+}
+
+#[test]
 fn bytes_behind_the_counted_part_mean_nothing() {
     let mut bytes = file(&[4]);
     bytes.extend([0xff; 9]);
