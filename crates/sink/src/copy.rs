@@ -3,10 +3,8 @@
 //! `COPY … TO … STORED AS NPY`: the result of a query as NumPy arrays.
 
 mod column;
-mod file;
 mod format;
 mod names;
-mod outputs;
 mod sink;
 mod target;
 #[cfg(test)]
@@ -19,7 +17,6 @@ use std::sync::Arc;
 use datafusion::error::Result as DFResult;
 use datafusion::prelude::SessionContext;
 
-pub use self::outputs::{OpenStorage, OutputStorages};
 use crate::whole;
 
 /// Teaches a session `COPY … TO … STORED AS NPY`, and `COPY … TO 'x.npy'`.
@@ -28,7 +25,7 @@ use crate::whole;
 /// |---|---|
 /// | `'folder/'`, `'folder'` | a file `<column>.npy` for each column |
 /// | `'x.npy'`, any name with an extension | one file, for a query of one column |
-/// | `'s3://bucket/folder/'`, any bucket | likewise, when the session has [`OutputStorages`] |
+/// | `'s3://bucket/folder/'`, any bucket | likewise, when the session has [`OutputStorages`](crate::OutputStorages) |
 ///
 /// * Rows stand in the order of the query's `ORDER BY`; without it in any order, which
 ///   is the same in all files. The `count` of rows is what the statement returns.

@@ -273,6 +273,15 @@ pub enum Error {
         location: String,
     },
 
+    /// The session writes to another bucket.
+    #[error("cannot write to `{location}`: this session writes to `{expected}` only")]
+    AnotherStorage {
+        /// The bucket that was asked for.
+        location: String,
+        /// The bucket that the session knows.
+        expected: String,
+    },
+
     /// A manifest is not JSON of the expected shape.
     #[error("cannot decode manifest `{location}`")]
     Manifest {

@@ -20,11 +20,10 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::column::CopyColumn;
-use super::outputs::OutputStorages;
 use super::sink::NpySink;
 use super::target::Target;
 use super::unread::Unread;
-use crate::Error;
+use crate::{Error, OutputStorages};
 
 const EXTENSION: &str = "npy";
 

@@ -13,10 +13,10 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::StreamExt;
 
 use super::column::CopyColumn;
-use super::file::PARTS_MAX;
-use super::outputs::OutputStorages;
 use super::target::Target;
 use super::writer::CopyWriter;
+use crate::OutputStorages;
+use crate::header_last::PARTS_MAX;
 
 const MIB: u64 = 1 << 20;
 /// Parts of local files.

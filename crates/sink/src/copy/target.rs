@@ -10,8 +10,7 @@ use url::Url;
 
 use super::column::CopyColumn;
 use super::names;
-use super::outputs::OutputStorages;
-use crate::{Error, Result};
+use crate::{Error, OutputStorages, Result};
 
 /// Where the files of a `COPY` go. Values only, as everything in a plan.
 #[derive(Clone, Debug)]

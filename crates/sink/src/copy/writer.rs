@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use futures::future::{join_all, try_join_all};
 use m2m_storage::Storage;
 
 use super::column::CopyColumn;
-use super::file::{FilePlace, HeaderLast};
 use super::target::Places;
 use crate::cleanup::run_unattended;
+use crate::header_last::{FilePlace, HeaderLast};
+use crate::npy::HEADER_LEN;
 use crate::{Error, Result};
 
 /// A column, its file, and what its rows have shown so far.
@@ -42,15 +42,7 @@ impl CopyWriter {
         let files = columns.iter().zip(paths).zip(part_bytes);
         let output = |((column, path), &part_bytes): ((&CopyColumn, _), _)| Output {
             column: column.clone(),
-            file: HeaderLast::new(FilePlace {
-                store: Arc::clone(storage.store()),
-                parts: storage.parts(u64::try_from(part_bytes).unwrap_or(u64::MAX)),
-                location: storage.display(&path),
-                path,
-                part_bytes,
-                // The local store would go on with it when nobody waits any more.
-                is_short_put: !is_local,
-            }),
+            file: HeaderLast::new(FilePlace::of_storage(&storage, path, part_bytes), HEADER_LEN),
             width: None,
         };
         Ok(Self { is_local, outputs: files.map(output).collect(), folders, rows: 0 })
@@ -97,7 +89,7 @@ impl CopyWriter {
         let rows = self.rows;
         let settled = self.outputs.iter_mut().map(|output| async move {
             let header = output.column.header(rows, output.width)?;
-            output.file.settle(header).await
+            output.file.settle(&header).await
         });
         try_join_all(settled).await?;
         // One after the other, so that as little as possible has happened at a failure.

@@ -4,31 +4,46 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use m2m_storage::Storage;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{MultipartId, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
-use crate::npy::HEADER_LEN;
 use crate::part_buffer::PartBuffer;
 use crate::upload::IN_FLIGHT_MAX;
 use crate::{Error, Result};
 
 /// Object stores refuse more parts in a file.
-pub(super) const PARTS_MAX: usize = 10_000;
+pub(crate) const PARTS_MAX: usize = 10_000;
 
 /// Where a file goes, and how.
 #[derive(Clone)]
-pub(super) struct FilePlace {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) parts: Arc<dyn MultipartStore>,
-    pub(super) path: Path,
+pub(crate) struct FilePlace {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) parts: Arc<dyn MultipartStore>,
+    pub(crate) path: Path,
     /// The path as messages show it.
-    pub(super) location: String,
+    pub(crate) location: String,
     /// Parts are of this length, other than the last.
-    pub(super) part_bytes: usize,
+    pub(crate) part_bytes: usize,
     /// Whether a file that fills no two parts is sent in one request.
-    pub(super) is_short_put: bool,
+    pub(crate) is_short_put: bool,
+}
+
+impl FilePlace {
+    /// Finds a file's place in a storage, by the length of its parts.
+    pub(crate) fn of_storage(storage: &Storage, path: Path, part_bytes: usize) -> Self {
+        Self {
+            store: Arc::clone(storage.store()),
+            parts: storage.parts(u64::try_from(part_bytes).unwrap_or(u64::MAX)),
+            location: storage.display(&path),
+            path,
+            part_bytes,
+            // The local store would go on with it when nobody waits any more.
+            is_short_put: !storage.is_local(),
+        }
+    }
 }
 
 /// How far a file has come, which decides what is left when it is given up.
@@ -45,8 +60,9 @@ enum Stage {
 /// A file whose header is known last.
 ///
 /// The first part is held back; the others are sent as they fill. The header
-/// goes before the first part when the rows are counted.
-pub(super) struct HeaderLast {
+/// goes before the first part when the rows are counted. A file without a
+/// header is sent likewise, so that a short one is a single request.
+pub(crate) struct HeaderLast {
     place: FilePlace,
     buffer: PartBuffer,
     /// The first part without its header, once it is full. A copy: held back for
@@ -63,9 +79,10 @@ pub(super) struct HeaderLast {
 }
 
 impl HeaderLast {
-    pub(super) fn new(place: FilePlace) -> Self {
+    /// Begins a file with the length of the header that it will get.
+    pub(crate) fn new(place: FilePlace, header_len: usize) -> Self {
         Self {
-            buffer: PartBuffer::new(place.part_bytes, HEADER_LEN),
+            buffer: PartBuffer::new(place.part_bytes, header_len),
             place,
             first: Bytes::new(),
             header: Bytes::new(),
@@ -78,7 +95,7 @@ impl HeaderLast {
     }
 
     /// Takes over bytes, and waits when enough parts are on their way.
-    pub(super) async fn put(&mut self, mut bytes: Bytes) -> Result<()> {
+    pub(crate) async fn put(&mut self, mut bytes: Bytes) -> Result<()> {
         while let Some(part) = self.buffer.fill(&mut bytes) {
             self.take(part).await?;
         }
@@ -86,11 +103,11 @@ impl HeaderLast {
     }
 
     /// Sends all that is to be sent before the file can be made visible.
-    pub(super) async fn settle(&mut self, header: [u8; HEADER_LEN]) -> Result<()> {
+    pub(crate) async fn settle(&mut self, header: &[u8]) -> Result<()> {
         if let Some(part) = self.buffer.take_rest() {
             self.take(part).await?;
         }
-        self.header = Bytes::copy_from_slice(&header);
+        self.header = Bytes::copy_from_slice(header);
         if self.upload.is_some() || !self.place.is_short_put {
             let first = self.take_first();
             self.send(0, first).await?;
@@ -99,7 +116,7 @@ impl HeaderLast {
     }
 
     /// Makes the file visible, once it has settled.
-    pub(super) async fn complete(&mut self) -> Result<()> {
+    pub(crate) async fn complete(&mut self) -> Result<()> {
         // Compared when the answer gets lost: a file of before is not ours to remove.
         self.stage = Stage::Completing(self.found().await);
         let whole = self.take_first();
@@ -117,13 +134,13 @@ impl HeaderLast {
     }
 
     /// Gives up the parts on their way without waiting for their end.
-    pub(super) fn forsake_parts(&mut self) {
+    pub(crate) fn forsake_parts(&mut self) {
         self.in_flight = JoinSet::new();
     }
 
     /// Removes what there is of the file. What cannot be removed is logged: the
     /// reason for giving up matters more to the caller.
-    pub(super) async fn discard(mut self) {
+    pub(crate) async fn discard(mut self) {
         self.in_flight.shutdown().await;
         let FilePlace { store, parts, path, location, .. } = &self.place;
         if let Some(upload) = self.upload.as_ref().filter(|_| !matches!(self.stage, Stage::Complete))
@@ -144,7 +161,7 @@ impl HeaderLast {
         if is_ours {
             match store.delete(path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(%location, %error, "file of an incomplete copy not removed"),
+                Err(error) => tracing::warn!(%location, %error, "file that was given up not removed"),
             }
         }
     }

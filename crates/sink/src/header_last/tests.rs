@@ -7,6 +7,7 @@ use object_store::PutResult;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::npy::HEADER_LEN;
 
 const PART: usize = 200;
 /// Bytes of the first part behind its header.
@@ -99,14 +100,19 @@ fn recorder(fails: Option<Call>) -> Arc<Recorder> {
 }
 
 fn file(recorder: &Arc<Recorder>) -> HeaderLast {
-    HeaderLast::new(FilePlace {
+    with_header(recorder, HEADER_LEN)
+}
+
+fn with_header(recorder: &Arc<Recorder>, header_len: usize) -> HeaderLast {
+    let place = FilePlace {
         store: Arc::clone(&recorder.store) as _,
         parts: Arc::clone(recorder) as _,
         path: Path::from("out/x.npy"),
         location: "s3://bucket/out/x.npy".into(),
         part_bytes: PART,
         is_short_put: true,
-    })
+    };
+    HeaderLast::new(place, header_len)
 }
 
 fn body(len: usize) -> Bytes {
@@ -120,7 +126,7 @@ async fn write(file: &mut HeaderLast, body: &Bytes, piece: usize) -> Result<()> 
     for at in (0..body.len()).step_by(piece) {
         file.put(body.slice(at..(at + piece).min(body.len()))).await?;
     }
-    file.settle(HEADER).await?;
+    file.settle(&HEADER).await?;
     file.complete().await
 }
 
@@ -162,6 +168,19 @@ async fn file_of_every_length_is_whole() {
 }
 
 #[tokio::test]
+async fn file_without_a_header_is_its_bytes() {
+    for (len, calls) in [(PART - 1, 0), (PART, 0), (PART + 1, 4), (3 * PART, 5)] {
+        let recorder = recorder(None);
+        let (mut file, body) = (with_header(&recorder, 0), body(len));
+        file.put(body.clone()).await.unwrap();
+        file.settle(&[]).await.unwrap();
+        file.complete().await.unwrap();
+        assert_eq!(stored(&recorder).await.unwrap(), body, "{len}");
+        assert_eq!(recorder.calls().len(), calls, "{len}: {:?}", recorder.calls());
+    }
+}
+
+#[tokio::test]
 async fn few_bytes_go_through_parts_where_one_request_cannot_be_stopped() {
     let recorder = recorder(None);
     let mut file = file(&recorder);
@@ -175,7 +194,7 @@ async fn nothing_is_visible_before_the_file_is_complete() {
     let recorder = recorder(None);
     let mut file = file(&recorder);
     file.put(body(10 * PART)).await.unwrap();
-    file.settle(HEADER).await.unwrap();
+    file.settle(&HEADER).await.unwrap();
     assert_eq!(stored(&recorder).await, None);
     file.discard().await;
     assert_eq!(recorder.calls().last(), Some(&Call::Abort));
@@ -227,7 +246,7 @@ async fn file_of_too_many_parts_is_refused() {
     let most = FIRST + (PARTS_MAX - 1) * PART;
     file.put(body(most)).await.unwrap();
     file.put(body(1)).await.unwrap();
-    let error = file.settle(HEADER).await.unwrap_err();
+    let error = file.settle(&HEADER).await.unwrap_err();
     assert!(matches!(error, Error::CopyTooLong { parts: PARTS_MAX, part_bytes: PART, .. }), "{error}");
     file.discard().await;
     assert_eq!(recorder.calls().last(), Some(&Call::Abort));
