@@ -177,7 +177,7 @@ pub enum Error {
         /// Values in a row.
         width: u64,
         /// The type in NumPy's notation.
-        dtype: &'static str,
+        dtype: String,
         /// What does not fit.
         reason: &'static str,
     },

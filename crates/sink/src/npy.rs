@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -37,6 +38,8 @@ const VERSION: [u8; 2] = [1, 0];
 const PREAMBLE_LEN: usize = 10;
 /// Length of the text with its padding and line feed, little-endian.
 const TEXT_LEN: [u8; 2] = [118, 0];
+/// NumPy's notation of text, before its length.
+const TEXT: &str = "<U";
 
 /// An element type that import files have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,10 +61,12 @@ pub enum NpyType {
     Float32,
     /// `<f8`.
     Float64,
+    /// `<U12`: text of so many characters at most, four bytes each, zeros behind it.
+    Text(u32),
 }
 
 impl NpyType {
-    const ALL: [Self; 8] = [
+    const NUMBERS: [Self; 8] = [
         Self::Bool,
         Self::Int8,
         Self::Int16,
@@ -73,8 +78,9 @@ impl NpyType {
     ];
 
     /// Returns NumPy's notation, such as `<f4`.
-    pub fn descr(self) -> &'static str {
-        match self {
+    pub fn descr(self) -> Cow<'static, str> {
+        let number = match self {
+            Self::Text(chars) => return format!("{TEXT}{chars}").into(),
             Self::Bool => "|b1",
             Self::Int8 => "|i1",
             Self::Int16 => "<i2",
@@ -83,17 +89,23 @@ impl NpyType {
             Self::UInt8 => "|u1",
             Self::Float32 => "<f4",
             Self::Float64 => "<f8",
-        }
+        };
+        number.into()
     }
 
     /// Returns the type of a notation, if import files have it.
     pub fn from_descr(descr: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.descr() == descr)
+        if let Some(chars) = descr.strip_prefix(TEXT) {
+            let chars = chars.parse().ok().filter(|&chars| chars > 0)?;
+            return Some(Self::Text(chars)).filter(|dtype| dtype.descr() == descr);
+        }
+        Self::NUMBERS.into_iter().find(|dtype| dtype.descr() == descr)
     }
 
     /// Returns the bytes of one value.
     pub fn item_bytes(self) -> u64 {
         match self {
+            Self::Text(chars) => u64::from(chars) * 4,
             Self::Bool | Self::Int8 | Self::UInt8 => 1,
             Self::Int16 => 2,
             Self::Int32 | Self::Float32 => 4,
@@ -109,17 +121,17 @@ impl NpyType {
 ///
 /// [`Error::Header`] when the file would be longer than a 64-bit length.
 pub fn header(dtype: NpyType, rows: u64, width: Option<u64>) -> Result<[u8; HEADER_LEN]> {
-    header_of(dtype.descr(), dtype.item_bytes(), rows, width)
+    header_of(&dtype.descr(), dtype.item_bytes(), rows, width)
 }
 
 /// Returns the header for values of any type in NumPy's notation.
 pub(crate) fn header_of(
-    descr: &'static str,
+    descr: &str,
     item_bytes: u64,
     rows: u64,
     width: Option<u64>,
 ) -> Result<[u8; HEADER_LEN]> {
-    let fault = |reason| Error::Header { rows, width: width.unwrap_or(1), dtype: descr, reason };
+    let fault = |reason| Error::Header { rows, width: width.unwrap_or(1), dtype: descr.to_owned(), reason };
     length(item_bytes, rows, width).ok_or_else(|| fault("the file would be too long"))?;
     let shape = match width {
         None => format!("({rows},)"),
@@ -237,6 +249,9 @@ fn parse(start: &[u8], bytes: u64) -> Result<Header, Difference> {
     let dtype = NpyType::from_descr(descr)
         .ok_or_else(|| ("a type that Milvus imports".to_owned(), format!("`{descr}`")))?;
     let (rows, width) = rows_and_width(&parsed.shape)?;
+    if width.is_some() && matches!(dtype, NpyType::Text(_)) {
+        return Err(("text of one axis".to_owned(), format!("{:?}", parsed.shape)));
+    }
     // Milvus looks for fixed pieces of text: what NumPy would write is what it surely finds.
     let expected =
         header(dtype, rows, width).map_err(|_| ("a shape that a file can have".to_owned(), quoted(text)))?;

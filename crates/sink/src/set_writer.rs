@@ -175,8 +175,9 @@ impl SetWriter {
             rows: self.rows,
             bytes: file.bytes,
             crc32c: file.crc32c,
-            dtype: column.dtype.descr().to_owned(),
+            dtype: column.dtype.descr().into_owned(),
             width: column.width,
+            segments: self.set.segments.clone(),
         };
         Ok(self.job.columns.iter().zip(&self.files).map(of_column).collect())
     }

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, AsArray, ListArray, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         field("crc32c", DataType::UInt32),
         field("dtype", DataType::Utf8),
         Field::new("width", DataType::UInt64, true),
+        Field::new_list("segments", Field::new_list_field(DataType::Utf8, false), false),
     ]))
 });
 
@@ -35,18 +39,20 @@ pub struct WrittenFile {
     pub set: String,
     /// The file, relative to the root of the dump.
     pub path: String,
-    /// The field in Milvus 2.x.
+    /// The field in Milvus 2.x; empty for a file with all of them.
     pub field: String,
     /// Rows.
     pub rows: u64,
-    /// Length with the header.
+    /// Length of the file.
     pub bytes: u64,
     /// CRC-32C (Castagnoli) of the whole file.
     pub crc32c: u32,
-    /// Element type in NumPy's notation.
+    /// Element type in NumPy's notation; `parquet` for a file with all fields.
     pub dtype: String,
     /// Values in a row; none when the array has one axis.
     pub width: Option<u64>,
+    /// Which segments the rows came from; empty where the rows do not tell.
+    pub segments: Vec<String>,
 }
 
 impl WrittenFile {
@@ -80,6 +86,7 @@ impl WrittenFile {
             Arc::new(UInt32Array::from_iter_values(files.iter().map(|file| file.crc32c))),
             text(|file| &file.dtype),
             Arc::new(UInt64Array::from_iter(files.iter().map(|file| file.width))),
+            segments_of(files)?,
         ];
         RecordBatch::try_new(written_files_schema(), columns)
     }
@@ -91,7 +98,8 @@ impl WrittenFile {
         let crc32c = number::<UInt32Type>(batch, "crc32c")?;
         let dtype = text(batch, "dtype")?;
         let width = number::<UInt64Type>(batch, "width")?;
-        let file = |row| Self {
+        let segments = segments(batch)?;
+        let file = |(row, segments)| Self {
             set: set.value(row).to_owned(),
             path: path.value(row).to_owned(),
             field: field.value(row).to_owned(),
@@ -100,8 +108,9 @@ impl WrittenFile {
             crc32c: crc32c.value(row),
             dtype: dtype.value(row).to_owned(),
             width: width.iter().nth(row).flatten(),
+            segments,
         };
-        Ok((0..batch.num_rows()).map(file).collect())
+        Ok(segments.into_iter().enumerate().map(file).collect())
     }
 }
 
@@ -117,6 +126,25 @@ fn number<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Resu
     column(batch, name)?.as_primitive_opt().ok_or_else(|| not_written_files(batch))
 }
 
+fn segments_of(files: &[WrittenFile]) -> Result<ArrayRef, ArrowError> {
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
+    let names: Vec<_> = files.iter().flat_map(|file| &file.segments).collect();
+    let names = StringArray::from_iter_values(names);
+    let lengths = OffsetBuffer::from_lengths(files.iter().map(|file| file.segments.len()));
+    Ok(Arc::new(ListArray::try_new(item, lengths, Arc::new(names), None)?))
+}
+
+/// The segments of each file.
+fn segments(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+    let lists = column(batch, "segments")?.as_list_opt::<i32>().ok_or_else(|| not_written_files(batch))?;
+    let of_file = |list: Option<ArrayRef>| {
+        let list = list.ok_or_else(|| not_written_files(batch))?;
+        let names = list.as_string_opt::<i32>().ok_or_else(|| not_written_files(batch))?;
+        Ok(names.iter().flatten().map(str::to_owned).collect())
+    };
+    lists.iter().map(of_file).collect()
+}
+
 fn not_written_files(batch: &RecordBatch) -> Error {
     let describe = |schema: &Schema| {
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
@@ -130,7 +158,7 @@ fn not_written_files(batch: &RecordBatch) -> Error {
 mod tests {
     use super::*;
 
-    fn file(path: &str, width: Option<u64>) -> WrittenFile {
+    fn file(path: &str, width: Option<u64>, segments: &[&str]) -> WrittenFile {
         WrittenFile {
             set: "colours/red/1".into(),
             path: path.into(),
@@ -140,20 +168,21 @@ mod tests {
             crc32c: 0xdead_beef,
             dtype: "<i8".into(),
             width,
+            segments: segments.iter().map(ToString::to_string).collect(),
         }
     }
 
     #[test]
     fn rows_become_the_same_files_again() {
-        let files = [file("a", None), file("b", Some(128))];
+        let files = [file("a", None, &["7", "8"]), file("b", Some(128), &[]), file("c", None, &["9"])];
         let batch = WrittenFile::to_batch(&files).unwrap();
         assert_eq!(batch.schema(), written_files_schema());
-        assert_eq!(WrittenFile::from_batches(&[batch.slice(0, 1), batch.slice(1, 1)]).unwrap(), files);
+        assert_eq!(WrittenFile::from_batches(&[batch.slice(0, 1), batch.slice(1, 2)]).unwrap(), files);
     }
 
     #[test]
     fn batch_of_something_else_is_refused_with_its_columns() {
-        let batch = WrittenFile::to_batch(&[file("a", None)]).unwrap().project(&[0, 1]).unwrap();
+        let batch = WrittenFile::to_batch(&[file("a", None, &[])]).unwrap().project(&[0, 1]).unwrap();
         let error = WrittenFile::from_batches(&[batch]).unwrap_err().to_string();
         assert!(error.ends_with("found set Utf8, path Utf8"), "{error}");
     }

@@ -17,6 +17,7 @@ fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
         crc32c: 0,
         dtype: "<i8".into(),
         width: None,
+        segments: vec![set.into()],
     }
 }
 
