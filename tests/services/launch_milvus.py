@@ -12,6 +12,7 @@ second after SIGTERM.
 import argparse
 import fcntl
 import os
+import re
 import sys
 
 # In the order of the ports: base, base + 1, ...
@@ -79,13 +80,15 @@ def write_etcd_config(data, base):
 
 def write_milvus_config(milvus, data, etcd, base, settings):
     config = milvus.MilvusServerConfig()
-    anchor = "  use:\n    embed: true"
-    if anchor not in config.template_text:
+    anchor = re.search(r"^  use:\n(    #.*\n)?    embed: true", config.template_text, re.MULTILINE)
+    if anchor is None:
         sys.exit(f"the configuration template of milvus {milvus.__version__} is not known")
     # `etcd.config.path` is the only setting that moves the embedded etcd's ports.
-    text = config.template_text.replace(anchor, f"  config:\n    path: {etcd}\n{anchor}", 1)
+    text = config.template_text[: anchor.start()] + f"  config:\n    path: {etcd}\n" + config.template_text[anchor.start() :]
     # Without an address the services find each other over the first one that is not loopback.
-    config.template_text = text.replace("  ip: # if not specify address", "  ip: 127.0.0.1 # if not specify address")
+    text = text.replace("  ip: # if not specify address", "  ip: 127.0.0.1 # if not specify address")
+    # 2.2 waits up to eight seconds for services of its own that are there after one: with the settings of 2.3 it does not.
+    config.template_text = text.replace("maxMaxAttempts: 5", "maxMaxAttempts: 10").replace("initialBackOff: 1.0", "initialBackOff: 0.2")
     config.configs.update(data_dir=data)
     for offset, name in enumerate(LISTENERS):
         config.set(name, base + offset)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Starts Milvus 2.3.5 standalone on 127.0.0.1:BASE..BASE+11 and prints KEY=VALUE lines once it answers.
+# Starts Milvus standalone on 127.0.0.1:BASE..BASE+11 and prints KEY=VALUE lines once it answers.
 #
 #   start_milvus.sh [BASE_PORT [DATA_DIR]]      default: 19530, RUN_DIR/milvus-data-BASE_PORT
 #
+# MILVUS_VERSION   2.3.5 (default) or another one of the PyPI package `milvus`; 2.2.16 is known to work
 # AUTH=1           authorization on: user root, password Milvus
 # MILVUS_SET       more settings: "key=value key=value"
 # TARGET_HOME, RUN_DIR, START_TIMEOUT: see common.sh
@@ -14,15 +15,19 @@ NAME=milvus-$BASE
 is_running "$NAME" && die "$NAME is already running: stop_target.sh stops it"
 need_ports $(seq "$BASE" $((BASE + 11)))
 # pymilvus 2.3 needs marshmallow < 4 and setuptools < 81 and does not say so.
-venv milvus "$MILVUS_PKG" "$PYMILVUS_PKG" 'marshmallow<4' 'setuptools<81' numpy pyarrow duckdb
+venv milvus "milvus==$DEFAULT_MILVUS" "$PYMILVUS_PKG" 'marshmallow<4' 'setuptools<81' numpy pyarrow duckdb
 PYTHON=$TARGET_HOME/milvus/bin/python
+# Servers of other versions are asked by the same client, so their environments hold nothing else.
+VERSION=${MILVUS_VERSION:-$DEFAULT_MILVUS}
+SERVER=$TARGET_HOME/milvus
+[ "$VERSION" = "$DEFAULT_MILVUS" ] || { SERVER=$TARGET_HOME/milvus-$VERSION && venv "milvus-$VERSION" "milvus==$VERSION"; }
 mkdir -p "$RUN_DIR" "$DATA"
 
 set -- --data "$DATA" --bin-cache "$TARGET_HOME/milvus-bin" --base-port "$BASE"
 [ "${AUTH:-0}" = 1 ] && set -- "$@" --set authorization_enabled=true
 for pair in ${MILVUS_SET:-}; do set -- "$@" --set "$pair"; done
 trap 'stop_one "$NAME" 2; exit 130' INT TERM
-setsid "$PYTHON" "$HERE/launch_milvus.py" "$@" >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
+setsid "$SERVER/bin/python" "$HERE/launch_milvus.py" "$@" >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
 record "$NAME" $!
 wait_http_ok "$NAME" $((BASE + 9)) /healthz "$START_TIMEOUT"
 case $? in

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Starts what a migration needs: an S3 server, and a Milvus 2.3.5 that keeps its data in a bucket of it and
+# Starts what a migration needs: an S3 server, and a Milvus that keeps its data in a bucket of it and
 # bulk-inserts from the same bucket. Prints the KEY=VALUE lines of both. A running S3 server is used again.
 #
 #   start_milvus_s3.sh [MILVUS_BASE_PORT [S3_PORT]]     default: 19530 19333
 #
 # ROOT_PATH        folder of Milvus' own files in the bucket (default files)
-# AUTH, BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, MILVUS_SET: see start_milvus.sh and start_s3.sh
+# MILVUS_VERSION, AUTH, BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, MILVUS_SET: see start_milvus.sh and start_s3.sh
 . "$(dirname "$0")/common.sh"
 BASE=${1:-19530}
 S3_PORT=${2:-19333}

@@ -12,7 +12,7 @@ PURGE=0
 NAMES=("$@")
 [ $# -gt 0 ] || for file in "$RUN_DIR"/*.pid; do [ -e "$file" ] && NAMES+=("$(basename "$file" .pid)"); done
 
-# Milvus does not end on SIGTERM while a collection is loaded, but within two seconds after a release.
+# Milvus does not end on SIGTERM while a collection is loaded, but within two seconds after a release, 2.2 within ten.
 release_collections() { # release_collections PORT
   timeout 20 "$TARGET_HOME/milvus/bin/python" -W ignore - "$1" >/dev/null 2>&1 <<'PY'
 import sys
@@ -38,7 +38,7 @@ CODE=0
 for name in ${NAMES[@]+"${NAMES[@]}"}; do
   [[ $name == milvus-* ]] || continue
   [ $PURGE = 0 ] && is_running "$name" && release_collections "${name#milvus-}"
-  stop_one "$name" "$(grace "${MILVUS_GRACE:-8}")" || CODE=1
+  stop_one "$name" "$(grace "${MILVUS_GRACE:-15}")" || CODE=1
 done
 for name in ${NAMES[@]+"${NAMES[@]}"}; do
   [[ $name == milvus-* ]] && continue
