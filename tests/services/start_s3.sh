@@ -32,7 +32,7 @@ if ! is_running "$NAME"; then
   # Every port is named, because the defaults (8181, 9101, +10000 and others) meet those of other programs.
   setsid env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$TARGET_HOME/seaweedfs/bin/weed" -logtostderr=true server -dir="$DATA" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.telemetry=false -master.port=$((PORT + 1)) -master.port.grpc=$((PORT + 2)) \
-    -master.volumeSizeLimitMB=1024 -volume.max=0 -volume.port=$((PORT + 3)) -volume.port.grpc=$((PORT + 4)) \
+    -master.volumeSizeLimitMB=128 -volume.max=0 -volume.port=$((PORT + 3)) -volume.port.grpc=$((PORT + 4)) \
     -filer -filer.port=$((PORT + 5)) -filer.port.grpc=$((PORT + 6)) \
     -s3 -s3.port="$PORT" -s3.port.grpc=$((PORT + 7)) -s3.port.iceberg=0 -s3.port.lance=0 -s3.config="$RUN_DIR/$NAME.json" \
     >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
