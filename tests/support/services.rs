@@ -8,7 +8,7 @@ use crate::support::command::{Run, m2m};
 /// What stands where a secret would be right; it must not be printed either.
 pub(crate) const WRONG: &str = "wrong-and-secret";
 
-/// A Milvus 2.3.5 with its bucket.
+/// A Milvus with its bucket: 2.3.5 where nothing else is said.
 pub(crate) struct Target {
     pub(crate) milvus: String,
     pub(crate) s3_endpoint: String,
@@ -39,6 +39,11 @@ pub(crate) fn with_auth() -> Target {
 /// The server that keeps its files on this machine, and imports from it.
 pub(crate) fn with_local_storage() -> Target {
     Target { milvus: variable("M2M_TEST_MILVUS_LOCAL"), ..open() }
+}
+
+/// A Milvus 2.2.16, which keeps its files on this machine, and imports from it.
+pub(crate) fn of_2_2() -> Target {
+    Target { milvus: variable("M2M_TEST_MILVUS_22"), ..open() }
 }
 
 /// A MariaDB with the metadata of the installations.
