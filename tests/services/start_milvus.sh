@@ -4,7 +4,7 @@
 #
 #   start_milvus.sh [BASE_PORT [DATA_DIR]]      default: 19530, RUN_DIR/milvus-data-BASE_PORT
 #
-# MILVUS_VERSION   2.3.5 (default) or another one of the PyPI package `milvus`; 2.2.16 is known to work
+# MILVUS_VERSION   2.3.5 (default) or 2.2.16, whose build cannot use S3 storage
 # AUTH=1           authorization on: user root, password Milvus
 # MILVUS_SET       more settings: "key=value key=value"
 # TARGET_HOME, RUN_DIR, START_TIMEOUT: see common.sh

@@ -6,7 +6,8 @@
 #   start_milvus_s3.sh [MILVUS_BASE_PORT [S3_PORT]]     default: 19530 19333
 #
 # ROOT_PATH        folder of Milvus' own files in the bucket (default files)
-# MILVUS_VERSION, AUTH, BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, MILVUS_SET: see start_milvus.sh and start_s3.sh
+# Always Milvus 2.3.5.
+# AUTH, BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, MILVUS_SET: see start_milvus.sh and start_s3.sh
 . "$(dirname "$0")/common.sh"
 BASE=${1:-19530}
 S3_PORT=${2:-19333}
