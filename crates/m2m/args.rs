@@ -4,9 +4,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::config::keys::{self, Key};
+use crate::error::{Error, Result};
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Parser)]
@@ -176,6 +178,8 @@ pub(crate) enum Command {
     /// Dump, load and verify
     #[command(alias = "start")]
     Migrate(Migrate),
+    /// Show what migrate would do; nothing is written
+    Plan(Plan),
     /// Write the metadata of a 1.x installation as `meta.json`
     Export(Export),
     /// Show, begin or check a configuration
@@ -191,11 +195,17 @@ impl Command {
             Self::Dump(dump) => dump.options.keys(),
             Self::Load(load) => load.options.keys(),
             Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
+            Self::Plan(plan) => [plan.dump.keys(), plan.load.keys()].concat(),
             Self::Sql(_) | Self::Verify(_) | Self::Export(_) | Self::Config(_) | Self::Completions(_) => {
                 Vec::new()
             }
         }
     }
+}
+
+/// The words of a key, in any case.
+fn words(words: &'static [&'static str]) -> PossibleValuesParser {
+    PossibleValuesParser::new(words)
 }
 
 fn given<const N: usize>(flags: [(&'static Key, &Option<String>); N]) -> Vec<(&'static Key, Vec<String>)> {
@@ -301,12 +311,51 @@ pub(crate) enum Format {
     Npy,
 }
 
-/// Which collections.
+/// Which collections of a dump.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Names {
+    /// Only these collections, separated by commas
+    #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) collections: Vec<String>,
+}
+
+/// Which rows of an installation.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Selection {
     /// Only these collections, separated by commas
     #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
     pub(crate) collections: Vec<String>,
+    /// Only rows for which this SQL condition is true
+    #[arg(long = "where", value_name = "EXPR", value_parser = something)]
+    pub(crate) filter: Option<String>,
+    /// The rows of this query, as one collection; `@FILE` reads it from a file. Statements before the last, such as CREATE EXTERNAL TABLE, are run first
+    #[arg(long, value_name = "SQL", value_parser = something, requires = "name", conflicts_with_all = ["collections", "filter"])]
+    query: Option<String>,
+    /// The name of that collection
+    #[arg(long = "as", value_name = "NAME", value_parser = something, requires = "query")]
+    name: Option<String>,
+}
+
+impl Selection {
+    /// The name and the statements of the query, when one was given.
+    pub(crate) fn query(&self) -> Result<Option<(&str, String)>> {
+        let (Some(query), Some(name)) = (&self.query, &self.name) else { return Ok(None) };
+        let Some(path) = query.strip_prefix('@') else { return Ok(Some((name, query.clone()))) };
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|source| Error::Read { path: path.into(), source })?;
+        if text.trim().is_empty() {
+            let reason = format!("expected a query in `{path}`, found nothing");
+            return Err(Error::Setting { setting: "--query".into(), reason });
+        }
+        Ok(Some((name, text)))
+    }
+}
+
+/// Refuses an empty text: it is a variable of the shell that is not set, most
+/// likely, and would select everything.
+fn something(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() { Err("expected a value, found nothing") } else { Ok(text.to_owned()) }
 }
 
 /// How to dump.
@@ -315,6 +364,9 @@ pub(crate) struct DumpOptions {
     /// About how large an import file becomes [env: M2M_FILE_SIZE]
     #[arg(long, value_name = "MIB")]
     file_size: Option<String>,
+    /// How import files are written: a NumPy file for each field, or a Parquet file for all of them [env: M2M_FORMAT]
+    #[arg(long, value_name = "FORMAT", value_parser = words(keys::FORMATS), ignore_case = true)]
+    to_format: Option<String>,
     /// Leave behind what stands only in the write-ahead log
     #[arg(long)]
     pub(crate) allow_unflushed: bool,
@@ -325,7 +377,7 @@ pub(crate) struct DumpOptions {
 
 impl DumpOptions {
     fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
-        given([(&keys::FILE_SIZE, &self.file_size)])
+        given([(&keys::FILE_SIZE, &self.file_size), (&keys::FORMAT, &self.to_format)])
     }
 }
 
@@ -338,11 +390,18 @@ pub(crate) struct LoadOptions {
     /// Shards of the new collections; 0 leaves it to the server [env: M2M_TARGET_CREATE_COLLECTION_SHARDS_NUM]
     #[arg(long, value_name = "N")]
     shards: Option<String>,
+    /// What is done when Milvus has a collection of the name [env: M2M_IF_EXISTS]
+    #[arg(long, value_name = "WHAT", value_parser = words(keys::IF_EXISTS_WORDS), ignore_case = true)]
+    if_exists: Option<String>,
 }
 
 impl LoadOptions {
     fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
-        given([(&keys::LOAD_LIMIT, &self.jobs), (&keys::CREATE_SHARDS, &self.shards)])
+        given([
+            (&keys::LOAD_LIMIT, &self.jobs),
+            (&keys::CREATE_SHARDS, &self.shards),
+            (&keys::IF_EXISTS, &self.if_exists),
+        ])
     }
 }
 
@@ -361,15 +420,21 @@ pub(crate) struct Dump {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) options: DumpOptions,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `m2m load`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Load {
     #[command(flatten)]
-    pub(crate) selection: Selection,
+    pub(crate) selection: Names,
     #[command(flatten)]
     pub(crate) options: LoadOptions,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `m2m verify`.
@@ -395,6 +460,36 @@ pub(crate) struct Migrate {
     pub(crate) load: LoadOptions,
     #[command(flatten)]
     pub(crate) verify: VerifyOptions,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Arguments of `m2m plan`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) dump: DumpOptions,
+    #[command(flatten)]
+    pub(crate) load: LoadOptions,
+    /// How to print the plan
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: PlanFormat,
+    /// Show the query plans too
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For reading
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
 }
 
 #[cfg(test)]
@@ -414,6 +509,76 @@ mod tests {
             let help = arg.and_then(|arg| arg.get_help()).map(ToString::to_string).unwrap_or_default();
             let variable = key.variable.map_or_else(|| key.environment(), str::to_owned);
             assert!(help.contains(&format!("[env: {variable}]")), "{flag}: {help}");
+        }
+    }
+
+    fn parsed(args: &[&str]) -> Result<Args, String> {
+        let all = ["m2m"].iter().chain(args);
+        Args::try_parse_from(all).map_err(|error| error.to_string())
+    }
+
+    fn selection(args: &[&str]) -> Selection {
+        match parsed(args).unwrap().command {
+            Command::Plan(plan) => plan.selection,
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_query_is_one_collection_that_has_a_name() {
+        let found = selection(&["plan", "--query", " SELECT 1 ", "--as", "one"]);
+        assert_eq!(found.query().unwrap(), Some(("one", "SELECT 1".to_owned())));
+        let found = selection(&["plan", "--col", "a,b", "--where", "id > 3"]);
+        assert_eq!((found.query().unwrap(), found.filter.as_deref()), (None, Some("id > 3")));
+        for (refused, message) in [
+            (&["--query", "SELECT 1"][..], "--as"),
+            (&["--as", "one"], "--query"),
+            (&["--query", "SELECT 1", "--as", "one", "--col", "a"], "--col"),
+            (&["--query", "SELECT 1", "--as", "one", "--where", "a"], "--where"),
+            (&["--where", " "], "found nothing"),
+            (&["--query", "", "--as", "one"], "--query"),
+            (&["--query", "SELECT 1", "--as", ""], "--as"),
+        ] {
+            for command in ["plan", "dump", "verify", "migrate"] {
+                let error = parsed(&[&[command], refused].concat()).err().unwrap();
+                assert!(error.contains(message), "{command} {refused:?}: {error}");
+            }
+        }
+        for flag in ["--where=a", "--query=SELECT 1", "--as=a"] {
+            assert!(parsed(&["load", flag]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_read_from_the_file_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sql");
+        let given = format!("@{}", path.display());
+        let found = selection(&["plan", "--query", &given, "--as", "one"]);
+        assert!(matches!(found.query(), Err(Error::Read { .. })));
+        std::fs::write(&path, " \n").unwrap();
+        let error = found.query().unwrap_err().to_string();
+        assert!(error.contains("--query") && error.contains("a.sql"), "{error}");
+        std::fs::write(&path, "CREATE VIEW a AS SELECT 1;\nSELECT 2;\n").unwrap();
+        let text = "CREATE VIEW a AS SELECT 1;\nSELECT 2;\n".to_owned();
+        assert_eq!(found.query().unwrap(), Some(("one", text)));
+    }
+
+    #[test]
+    fn words_are_known_in_any_case_and_others_are_refused() {
+        for (flag, word) in [("--to-format", "Parquet"), ("--if-exists", "APPEND")] {
+            let args = parsed(&["migrate", flag, word]).unwrap();
+            let keys = args.command.keys();
+            let (key, values) = keys.iter().find(|(key, _)| key.flag == Some(flag)).unwrap();
+            assert_eq!((values.as_slice(), key.flag), (&[word.to_owned()][..], Some(flag)));
+            for refused in ["", "drop"] {
+                assert!(parsed(&["migrate", flag, refused]).err().unwrap().contains(flag));
+            }
         }
     }
 }

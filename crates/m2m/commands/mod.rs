@@ -7,5 +7,6 @@ pub(crate) mod dump;
 pub(crate) mod export;
 pub(crate) mod load;
 pub(crate) mod migrate;
+pub(crate) mod plan;
 pub(crate) mod sql;
 pub(crate) mod verify;
