@@ -5,13 +5,14 @@
 //! A value is taken from the first of these that has one: a flag, `--set`, an
 //! environment variable, the file, the default.
 
+mod collections;
 mod file;
 pub(crate) mod keys;
 mod names;
 pub(crate) mod page;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -19,15 +20,28 @@ use m2m_storage::{Cloud, Secret};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+pub(crate) use collections::{CollectionConfig, FieldConfig};
 use keys::{KEYS, Key, Kind};
+use names::{Owner, Slot};
 pub(crate) use value::Value;
 
 /// Where a configuration is looked for when none is named.
 const LOOKUP: [&str; 2] = ["migration.yaml", "configs/migration.yaml"];
 /// What environment variables of keys begin with. One that
 /// is not known is refused there, because it is a misspelt key.
-const SECTIONS: [&str; 7] =
-    ["M2M_DUMPER_", "M2M_LOADER_", "M2M_META_", "M2M_SOURCE_", "M2M_TARGET_", "M2M_S3_", "M2M_MILVUS_"];
+const SECTIONS: [&str; 8] = [
+    OF_COLLECTIONS,
+    "M2M_DUMPER_",
+    "M2M_LOADER_",
+    "M2M_META_",
+    "M2M_SOURCE_",
+    "M2M_TARGET_",
+    "M2M_S3_",
+    "M2M_MILVUS_",
+];
+
+/// What such a variable of a single collection begins with; there is none.
+const OF_COLLECTIONS: &str = "M2M_COLLECTIONS";
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +89,8 @@ pub(crate) struct Typed<'a> {
 #[derive(Default)]
 pub(crate) struct Config {
     file: Option<PathBuf>,
-    values: BTreeMap<&'static str, (Value, Origin)>,
+    /// By whose they are and the path of their key.
+    values: BTreeMap<(Owner, &'static str), (Value, Origin)>,
 }
 
 /// Shows the keys alone: a text may hold a secret where none belongs.
@@ -106,6 +121,7 @@ impl Config {
         for (key, values) in &typed.flags {
             config.add_flag(key, values)?;
         }
+        config.check_collections()?;
         Ok(config)
     }
 
@@ -115,8 +131,8 @@ impl Config {
         // Some editors begin a file with a mark, which is no YAML.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let settings = file::read(text).map_err(|source| Error::Config { path: path.clone(), source })?;
-        for (key, value) in settings {
-            self.values.insert(key.path, (value, Origin::File(path.clone())));
+        for (slot, value) in settings {
+            self.insert(slot, value, Origin::File(path.clone()));
         }
         self.file = Some(path);
         Ok(())
@@ -129,15 +145,12 @@ impl Config {
         let short: Vec<&str> = KEYS.iter().filter_map(|key| key.variable).collect();
         for (name, text) in variables.iter().filter(|(_, text)| !text.is_empty()) {
             if let Some((_, key)) = by_path.iter().find(|(known, _)| known == name) {
-                self.add(key, text, Origin::Variable(name.clone()))?;
+                self.add(Slot::of_run(key), text, Origin::Variable(name.clone()))?;
             } else if SECTIONS.iter().any(|section| name.starts_with(section))
                 && !short.contains(&name.as_str())
             {
                 let known = by_path.iter().map(|(known, _)| known.as_str()).chain(short.iter().copied());
-                let near = nearest(name, known);
-                let near =
-                    near.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
-                let reason = format!("this environment variable names no key{near}");
+                let reason = unknown_variable(name, known);
                 return Err(Error::Setting { setting: name.clone(), reason });
             }
         }
@@ -145,7 +158,7 @@ impl Config {
         for key in KEYS.iter().filter(|key| key.variable.is_some()) {
             let found = key.variable.and_then(|name| variables.get_key_value(name));
             if let Some((name, text)) = found.filter(|(_, text)| !text.is_empty()) {
-                self.add(key, text, Origin::Variable(name.clone()))?;
+                self.add(Slot::of_run(key), text, Origin::Variable(name.clone()))?;
             }
         }
         Ok(())
@@ -153,12 +166,12 @@ impl Config {
 
     fn add_pair(&mut self, pair: &str) -> Result<()> {
         let wrong = |reason: String| Error::Setting { setting: "--set".into(), reason };
-        let Some((path, text)) = pair.split_once('=') else {
+        let Some((path, text)) = split_pair(pair) else {
             // What stands there may be a secret without its key.
             return Err(wrong("expected `key=value`, found no `=`".into()));
         };
-        let key = names::key(path.trim()).ok_or_else(|| wrong(names::unknown(path.trim())))?;
-        self.add(key, text, Origin::Set)
+        let slot = names::slot(path.trim()).map_err(wrong)?;
+        self.add(slot, text, Origin::Set)
     }
 
     fn add_flag(&mut self, key: &'static Key, values: &[String]) -> Result<()> {
@@ -169,23 +182,27 @@ impl Config {
             return Err(Error::Setting { setting: flag.into(), reason });
         }
         if matches!(key.kind, Kind::List) {
-            self.values.insert(key.path, (Value::List(values.to_vec()), Origin::Flag(flag)));
+            self.insert(Slot::of_run(key), Value::List(values.to_vec()), Origin::Flag(flag));
             return Ok(());
         }
-        values.iter().try_for_each(|text| self.add(key, text, Origin::Flag(flag)))
+        values.iter().try_for_each(|text| self.add(Slot::of_run(key), text, Origin::Flag(flag)))
     }
 
-    fn add(&mut self, key: &'static Key, text: &str, origin: Origin) -> Result<()> {
+    fn add(&mut self, slot: Slot, text: &str, origin: Origin) -> Result<()> {
         let setting = match &origin {
-            Origin::Set => format!("--set {}", key.path),
+            Origin::Set => format!("--set {slot}"),
             other => other.to_string(),
         };
-        match Value::parse(key, text).map_err(|reason| Error::Setting { setting, reason })? {
-            Some(value) => drop(self.values.insert(key.path, (value, origin))),
+        match Value::parse(slot.key, text).map_err(|reason| Error::Setting { setting, reason })? {
+            Some(value) => self.insert(slot, value, origin),
             // An empty `--set` takes back what stands below it.
-            None => drop(self.values.remove(key.path)),
+            None => drop(self.values.remove(&(slot.owner, slot.key.path))),
         }
         Ok(())
+    }
+
+    fn insert(&mut self, slot: Slot, value: Value, origin: Origin) {
+        self.values.insert((slot.owner, slot.key.path), (value, origin));
     }
 
     /// The file that was read, if one was.
@@ -195,12 +212,22 @@ impl Config {
 
     /// The value at a key and where it comes from.
     pub(crate) fn get(&self, key: &Key) -> Option<(&Value, &Origin)> {
-        self.values.get(key.path).map(|(value, origin)| (value, origin))
+        self.get_of(&Owner::Run, key)
+    }
+
+    /// The same, of a collection or a column.
+    fn get_of(&self, owner: &Owner, key: &Key) -> Option<(&Value, &Origin)> {
+        self.values.get(&(owner.clone(), key.path)).map(|(value, origin)| (value, origin))
+    }
+
+    /// Whose values there are; the run comes first, whether it has any or not.
+    fn owners(&self) -> BTreeSet<&Owner> {
+        self.values.keys().map(|(owner, _)| owner).chain([&Owner::Run]).collect()
     }
 
     /// Whether anything is said at a key.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        self.values.contains_key(key.path)
+        self.get(key).is_some()
     }
 
     /// How much the strongest of these keys counts; nothing when none is there.
@@ -211,7 +238,11 @@ impl Config {
 
     /// A text, or the word of a choice.
     pub(crate) fn text(&self, key: &Key) -> Option<&str> {
-        match self.get(key) {
+        self.text_of(&Owner::Run, key)
+    }
+
+    fn text_of(&self, owner: &Owner, key: &Key) -> Option<&str> {
+        match self.get_of(owner, key) {
             Some((Value::Text(text), _)) => Some(text),
             _ => None,
         }
@@ -260,6 +291,29 @@ impl Config {
         });
         unused.collect()
     }
+}
+
+/// Parts `key=value` at the first `=` that stands in no quoted name.
+fn split_pair(pair: &str) -> Option<(&str, &str)> {
+    let mut is_quoted = false;
+    let equals = pair.find(|c| {
+        is_quoted ^= c == '"';
+        c == '=' && !is_quoted
+    })?;
+    Some((pair.get(..equals)?, pair.get(equals + 1..)?))
+}
+
+/// Says that an environment variable names no key, and what is near.
+fn unknown_variable<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    if name.starts_with(OF_COLLECTIONS) {
+        return format!(
+            "there are no environment variables below `{}`: write it into the file, or use `--set`",
+            names::COLLECTIONS
+        );
+    }
+    let near = nearest(name, known);
+    let near = near.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
+    format!("this environment variable names no key{near}")
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::output::note;
 use editor::{Editor, Input};
 pub(crate) use engine::Engine;
+pub(crate) use history::may_be_kept;
 use session::{Flow, Session};
 
 /// The file in the home folder with what is done first.

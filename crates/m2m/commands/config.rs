@@ -31,7 +31,7 @@ fn show(settings: &Settings, all: bool, json: bool) -> Result<()> {
     let width = |text: fn(&page::Shown) -> &str| {
         lines.iter().map(|line| text(line).chars().count()).max().unwrap_or(0)
     };
-    let (keys, values) = (width(|line| line.key), width(|line| &line.value).min(60));
+    let (keys, values) = (width(|line| &line.key), width(|line| &line.value).min(60));
     let line = |line: &page::Shown| format!("{:keys$}  {:values$}  {}\n", line.key, line.value, line.origin);
     print(&lines.iter().map(line).collect::<String>())
 }

@@ -9,12 +9,12 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::keys::{Key, Kind};
-use super::names::{self, Place};
+use super::keys::Kind;
+use super::names::{Place, Slot};
 use super::value::Value;
 
-/// What a file says of a key.
-pub(crate) type Setting = (&'static Key, Value);
+/// What a file says, and at which key.
+pub(crate) type Setting = (Slot, Value);
 
 /// The deepest nesting of brackets that is read; the parser takes quadratic time for more.
 const MAX_DEPTH: usize = 64;
@@ -25,7 +25,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Setting>, serde_yaml::Error> {
         return Err(serde_yaml::Error::custom(format!("brackets are nested more than {MAX_DEPTH} deep")));
     }
     let mut settings = Vec::new();
-    let root = Section { path: String::new(), settings: &mut settings };
+    let root = Section { place: Place::root(), settings: &mut settings };
     root.deserialize(serde_yaml::Deserializer::from_str(text))?;
     Ok(settings)
 }
@@ -50,7 +50,7 @@ const NO_SECTION: &str = "expected keys and values, found a single value or a li
 
 /// A mapping of the file, and where what it holds goes.
 struct Section<'a> {
-    path: String,
+    place: Place,
     settings: &'a mut Vec<Setting>,
 }
 
@@ -109,17 +109,15 @@ impl<'de> Visitor<'de> for Section<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen: Vec<String> = Vec::new();
+        let has_names = self.place.has_names();
         while let Some(name) = map.next_key::<String>()? {
-            if seen.iter().any(|one| one.eq_ignore_ascii_case(&name)) {
+            let is_seen = |one: &String| *one == name || (!has_names && one.eq_ignore_ascii_case(&name));
+            if seen.iter().any(is_seen) {
                 return Err(A::Error::custom(format!("the key `{name}` comes twice")));
             }
-            let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
-            match names::place(&path) {
-                Some(Place::Key(key)) => map.next_value_seed(Leaf { key, settings: self.settings })?,
-                Some(Place::Section) => {
-                    map.next_value_seed(Section { path, settings: self.settings })?;
-                }
-                None => return Err(A::Error::custom(names::unknown(&path))),
+            match self.place.below(&name).map_err(A::Error::custom)? {
+                Place::Slot(slot) => map.next_value_seed(Leaf { slot, settings: self.settings })?,
+                place => map.next_value_seed(Section { place, settings: self.settings })?,
             }
             seen.push(name);
         }
@@ -129,22 +127,22 @@ impl<'de> Visitor<'de> for Section<'_> {
 
 /// The value of a key.
 struct Leaf<'a> {
-    key: &'static Key,
+    slot: Slot,
     settings: &'a mut Vec<Setting>,
 }
 
 impl Leaf<'_> {
     fn set<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        let value = Value::parse(self.key, text).map_err(E::custom)?;
+        let value = Value::parse(self.slot.key, text).map_err(E::custom)?;
         self.add(value)
     }
 
     fn add<E: serde::de::Error>(self, value: Option<Value>) -> Result<(), E> {
         // It may stand under its dotted name too.
-        if self.settings.iter().any(|(key, _)| key.path == self.key.path) {
-            return Err(E::custom(format!("the key `{}` comes twice", self.key.path)));
+        if self.settings.iter().any(|(slot, _)| slot.is(&self.slot)) {
+            return Err(E::custom(format!("the key `{}` comes twice", self.slot)));
         }
-        self.settings.extend(value.map(|value| (self.key, value)));
+        self.settings.extend(value.map(|value| (self.slot, value)));
         Ok(())
     }
 }
@@ -153,7 +151,7 @@ impl<'de> DeserializeSeed<'de> for Leaf<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, yaml: D) -> Result<(), D::Error> {
-        match self.key.kind {
+        match self.slot.key.kind {
             Kind::Unused(_) => {
                 yaml.deserialize_ignored_any(IgnoredAny)?;
                 self.add(Some(Value::Unused))
@@ -168,7 +166,11 @@ impl<'de> Visitor<'de> for Leaf<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self.key.kind, Kind::List) { "a text or a list" } else { "a single value" })
+        f.write_str(if matches!(self.slot.key.kind, Kind::List) {
+            "a text or a list"
+        } else {
+            "a single value"
+        })
     }
 
     fn visit_none<E>(self) -> Result<(), E> {
@@ -230,7 +232,7 @@ mod tests {
     #[test]
     fn keys_are_known_in_any_case() {
         let found = read("TARGET:\n  Remote:\n    usessl: T\n").unwrap();
-        assert!(matches!(&found[..], [(key, Value::Flag(true))] if key.path == keys::TARGET_SSL.path));
+        assert!(matches!(&found[..], [(slot, Value::Flag(true))] if slot.key.path == keys::TARGET_SSL.path));
     }
 
     #[test]

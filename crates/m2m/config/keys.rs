@@ -6,6 +6,16 @@ use std::ops::RangeInclusive;
 
 use m2m_storage::Cloud;
 
+/// How import files are written.
+pub(crate) const FORMATS: &[&str] = &["npy", "parquet"];
+/// What is done when a collection is there already.
+pub(crate) const IF_EXISTS_WORDS: &[&str] = &["fail", "append", "skip", "replace"];
+const PARTITIONS_WORDS: &[&str] = &["keep", "key"];
+const COSINE_WORDS: &[&str] = &["never", "ifNormalised", "always"];
+const INDEX_WORDS: &[&str] = &["keep", "auto", "none"];
+const DUPLICATES_WORDS: &[&str] = &["keep", "first", "last", "fail"];
+const INVALID_WORDS: &[&str] = &["fail", "skip"];
+
 /// Sizes that an import file can be asked to have, in MiB. Milvus refuses files
 /// of more than 16 GiB, and a file may become somewhat larger than asked for.
 pub(crate) const FILE_SIZE_MIB: RangeInclusive<u64> = 1..=12_288;
@@ -35,6 +45,8 @@ pub(crate) struct Key {
 pub(crate) enum Kind {
     /// Any text.
     Text,
+    /// SQL.
+    Sql,
     /// A text that is never printed.
     Secret,
     /// A MySQL address, whose password is never printed.
@@ -60,6 +72,7 @@ impl Kind {
         let list = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
         match self {
             Self::Text => "text".into(),
+            Self::Sql => "SQL".into(),
             Self::Secret => "secret".into(),
             Self::Dsn => "address with password".into(),
             Self::List => "one or a list".into(),
@@ -88,6 +101,11 @@ impl Key {
         self
     }
 
+    /// The last part of the path.
+    pub(crate) fn name(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
     /// The environment variable that follows from the path.
     pub(crate) fn environment(&self) -> String {
         let mut name = String::from("M2M_");
@@ -113,6 +131,9 @@ macro_rules! keys {
         pub(crate) static KEYS: &[&Key] = &[$(&$name),*];
     };
 }
+
+pub(crate) mod collection;
+pub(crate) mod field;
 
 keys! {
     DUMP_MODE = Key::new("dumper.worker.workMode", Kind::Choice(&["milvus1x"]), "milvus1x",
@@ -246,6 +267,26 @@ keys! {
         .flag("--file-size");
     ID_FIELD = Key::new("m2m.idField", Kind::Text, "id", "The name of the primary key in Milvus 2.x.");
     VECTOR_FIELD = Key::new("m2m.vectorField", Kind::Text, "vector", "The name of the vector field in Milvus 2.x.");
+    FORMAT = Key::new("m2m.format", Kind::Choice(FORMATS), "npy",
+        "How import files are written: `npy` is a NumPy file for each field, `parquet` one file for all of them, which Milvus reads from 2.3.4 on.")
+        .flag("--to-format");
+    PARTITIONS = Key::new("m2m.partitions", Kind::Choice(PARTITIONS_WORDS), "keep",
+        "What becomes of partitions: they stay partitions, or their tags become a field, the `key` by which Milvus divides the collection.");
+    PARTITION_FIELD = Key::new("m2m.partitionField", Kind::Text, "partition_tag",
+        "The name of that field in Milvus 2.x.");
+    IP_TO_COSINE = Key::new("m2m.ipToCosine", Kind::Choice(COSINE_WORDS), "never",
+        "Whether the metric `IP` becomes `COSINE`: `ifNormalised` where every vector has the length 1. `COSINE` is known from Milvus 2.3 on.");
+    INDEX = Key::new("m2m.index", Kind::Choice(INDEX_WORDS), "keep",
+        "What becomes of indexes: `keep` makes the one of 1.x, or the nearest that Milvus 2.x has; `auto` makes one that suits the metric and the rows; with `none` there is none, and the collection cannot be loaded.");
+    DUPLICATES = Key::new("m2m.duplicates", Kind::Choice(DUPLICATES_WORDS), "keep",
+        "What becomes of rows of a collection that share an id: `keep` takes all of them, `first` and `last` one, by the order of the installation, and `fail` ends the run.");
+    INVALID_VECTORS = Key::new("m2m.invalidVectors", Kind::Choice(INVALID_WORDS), "fail",
+        "What becomes of vectors with components that are no numbers or infinite, which Milvus 2.x refuses: `skip` leaves them behind in a Parquet file of their own, with segment, offset, id and reason.");
+    IF_EXISTS = Key::new("m2m.ifExists", Kind::Choice(IF_EXISTS_WORDS), "fail",
+        "What is done when Milvus 2.x has a collection of the name: `fail`, `append` to it when its fields and its metric fit, `skip` it, or `replace` it, with all that it holds.")
+        .flag("--if-exists");
+    LOAD_AFTER = Key::new("m2m.loadAfter", Kind::Flag, "true",
+        "Whether collections are loaded into the memory of Milvus at the end, so that they can be searched.");
 }
 
 #[cfg(test)]
@@ -277,6 +318,19 @@ mod tests {
             let all = [Some(key.path.to_ascii_lowercase()), Some(key.environment()), variable, flag];
             for name in all.into_iter().flatten() {
                 assert!(names.insert(name.clone()), "{name} comes twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_a_collection_or_a_column_stands_below_it_and_says_what_it_means() {
+        let (of_collection, of_field) = ("m2m.collections.NAME.", "m2m.collections.NAME.fields.COLUMN.");
+        for (above, keys) in [(of_collection, collection::KEYS), (of_field, field::KEYS)] {
+            let names: HashSet<&str> = keys.iter().map(|key| key.name()).collect();
+            assert_eq!(names.len(), keys.len());
+            for key in keys {
+                assert_eq!(format!("{above}{}", key.name()), key.path);
+                assert!(!key.doc.is_empty() && key.flag.is_none() && key.variable.is_none(), "{}", key.path);
             }
         }
     }

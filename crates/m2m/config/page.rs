@@ -6,8 +6,10 @@ use std::fmt::Write;
 
 use m2m_catalog::MySql;
 
-use super::keys::{KEYS, Key, Kind};
+use super::keys::{KEYS, Key, Kind, collection, field};
+use super::names::{Owner, Slot};
 use super::{Config, Value};
+use crate::shell::may_be_kept;
 
 /// Width of a line of the commented file.
 const LINE: usize = 96;
@@ -18,7 +20,7 @@ const HIDDEN: &str = "***";
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Shown {
     /// The key.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// The value as it may be seen.
     pub(crate) value: String,
     /// Where it comes from.
@@ -29,11 +31,14 @@ pub(crate) struct Shown {
 /// were given, and defaults too when `all` is set.
 pub(crate) fn shown(config: &Config, all: bool) -> Vec<Shown> {
     let mut lines = Vec::new();
-    for key in KEYS {
-        if let Some((value, origin)) = config.get(key) {
-            lines.push(Shown { key: key.path, value: visible(value, key), origin: origin.to_string() });
-        } else if all && !key.default.is_empty() {
-            lines.push(Shown { key: key.path, value: key.default.into(), origin: "default".into() });
+    for owner in config.owners() {
+        for &key in owner.keys() {
+            let path = || Slot { owner: owner.clone(), key }.to_string();
+            if let Some((value, origin)) = config.get_of(owner, key) {
+                lines.push(Shown { key: path(), value: visible(value, key), origin: origin.to_string() });
+            } else if all && *owner == Owner::Run && !key.default.is_empty() {
+                lines.push(Shown { key: path(), value: key.default.into(), origin: "default".into() });
+            }
         }
     }
     lines
@@ -41,6 +46,7 @@ pub(crate) fn shown(config: &Config, all: bool) -> Vec<Shown> {
 
 fn visible(value: &Value, key: &Key) -> String {
     match value {
+        Value::Text(sql) if matches!(key.kind, Kind::Sql) => statements(sql),
         Value::Text(text) => without_user(text),
         Value::Secret(address) if matches!(key.kind, Kind::Dsn) => address_without_password(address.expose()),
         Value::Secret(_) => HIDDEN.into(),
@@ -50,6 +56,11 @@ fn visible(value: &Value, key: &Key) -> String {
         Value::Cloud(cloud) => cloud.to_string(),
         Value::Unused => "(no effect)".into(),
     }
+}
+
+/// Statements in one line; hidden when a secret may be among them.
+fn statements(sql: &str) -> String {
+    if may_be_kept(sql) { sql.split_whitespace().collect::<Vec<_>>().join(" ") } else { HIDDEN.into() }
 }
 
 /// A MySQL address with its password hidden, and a path or a URL as it may be
@@ -93,7 +104,29 @@ pub(crate) fn template() -> String {
         comment(&mut page, key, name, sections.len());
         open = sections;
     }
+    collections(&mut page);
     page
+}
+
+/// The block of collections, which stands at the end of `m2m`.
+fn collections(page: &mut String) {
+    const INDENT: &str = "  ";
+    let words = format!(
+        "{} Keys of a collection: {}. Keys of a column: {}.",
+        COLLECTIONS.replace('`', ""),
+        names(collection::KEYS),
+        names(field::KEYS)
+    );
+    for line in wrap(&words, LINE - INDENT.len() - 2) {
+        let _ = writeln!(page, "{INDENT}# {line}");
+    }
+    for line in EXAMPLE.lines() {
+        let _ = writeln!(page, "{INDENT}#{line}");
+    }
+}
+
+fn names(keys: &[&Key]) -> String {
+    keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn comment(page: &mut String, key: &Key, name: &str, depth: usize) {
@@ -159,6 +192,7 @@ pub(crate) fn reference() -> String {
         let _ =
             writeln!(page, "| `{}` | {words} | {default} | {} | {} |", key.path, names.join(", "), key.doc);
     }
+    reference_of_collections(&mut page);
     page.push_str(
         "\n## Without effect\n\nKeys of milvus-migration for other sources are accepted with a warning:\n\n",
     );
@@ -169,6 +203,43 @@ pub(crate) fn reference() -> String {
     }
     page
 }
+
+fn reference_of_collections(page: &mut String) {
+    let _ = write!(page, "\n## `m2m.collections`\n\n{COLLECTIONS}\n");
+    for (above, keys) in
+        [("Keys of a collection:", collection::KEYS), ("Keys of a column of its rows:", field::KEYS)]
+    {
+        let _ = write!(page, "\n{above}\n\n| key | values | default | meaning |\n|---|---|---|---|\n");
+        for key in keys {
+            let _ =
+                writeln!(page, "| `{}` | {} | {} | {} |", key.path, key.kind.words(), key.default, key.doc);
+        }
+    }
+    let _ = write!(page, "\n```yaml\nm2m:\n");
+    for line in EXAMPLE.lines() {
+        let _ = writeln!(page, "  {line}");
+    }
+    page.push_str("```\n");
+}
+
+const COLLECTIONS: &str = "Settings of single collections, by their names. Where nothing is said, what is said of all in `m2m` counts. Names of collections and of columns are told apart by their case. There are no environment variables for these keys; by `--set` they are given as `--set m2m.collections.films.where='id % 2 = 0'`, and a name with dots stands in double quotes then: `m2m.collections.films.fields.\"a.b\".type`.";
+
+/// What may stand below `m2m`.
+const EXAMPLE: &str = "\
+collections:
+  films:                      # half of a collection, under another name
+    where: id % 2 = 0 AND partition_tag = 'p2019'
+    name: films_2019
+    index: auto
+  films_with_titles:          # rows of a query, with a field more
+    query: |
+      CREATE EXTERNAL TABLE titles STORED AS PARQUET LOCATION 'titles.parquet';
+      SELECT f.id, f.vector, t.title FROM films f JOIN titles t ON t.film = f.id
+    from: films
+    format: parquet
+    fields:
+      title: {name: original_title, type: varchar, maxLength: 200}
+";
 
 const INTRODUCTION: &str = "# Configuration
 
@@ -182,7 +253,7 @@ A `migration.yaml` of milvus-migration works as it is. m2m takes a value from th
 4. the file that `-c` names, or `./migration.yaml`, or `./configs/migration.yaml`;
 5. the default.
 
-Keys are known in any case, and so are the words among the values. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. A list stands as a list in the file, as a flag that is given again, or between semicolons. An empty value counts as none; an empty `--set key=` takes the key back, whatever the environment and the file say.
+Keys are known in any case, and so are the words among the values; names of collections and columns are not. A key that is not known is an error that names the nearest one. `true`, `t`, `1`, `false`, `f` and `0` are the only booleans: `yes` and `on` are refused. A list stands as a list in the file, as a flag that is given again, or between semicolons. An empty value counts as none; an empty `--set key=` takes the key back, whatever the environment and the file say.
 
 Where two keys say the same thing in different ways (`m2m.install` and `source`, say), the one that stands higher in this list is meant; in one file the block `m2m` is.
 
@@ -240,5 +311,30 @@ mod tests {
         let defaults =
             KEYS.iter().filter(|key| !matches!(key.kind, Kind::Unused(_)) && is_value(key)).count();
         assert_eq!(read.len(), defaults, "{all}");
+    }
+
+    #[test]
+    fn statements_are_shown_in_one_line_and_secrets_among_them_are_not() {
+        let with = |query: &str| {
+            let set = [format!("m2m.collections.a.query={query}")];
+            let config = Config::load(None, [], &Typed { set: &set, flags: Vec::new() }).unwrap();
+            shown(&config, false).remove(0).value
+        };
+        assert_eq!(with("SELECT id,\n  '/a@b' AS c FROM t\n"), "SELECT id, '/a@b' AS c FROM t");
+        assert_eq!(with("CREATE EXTERNAL TABLE t OPTIONS ('aws.secret_access_key' 'hush'); SELECT 1"), "***");
+        assert_eq!(with("CREATE EXTERNAL TABLE t LOCATION 'http://u:hush@h/'; SELECT 1"), "***");
+    }
+
+    #[test]
+    fn the_example_of_collections_is_valid_in_the_page_and_in_the_commented_file() {
+        let indented: String = EXAMPLE.lines().map(|line| format!("  {line}\n")).collect();
+        let read = crate::config::file::read(&format!("m2m:\n{indented}")).unwrap();
+        assert_eq!(read.len(), 9);
+        assert!(reference().contains(&indented));
+        let commented = template().split_once("#collections:").unwrap().1.replace("\n  #", "\n  ");
+        let again = crate::config::file::read(&format!("m2m:\n  collections:{commented}")).unwrap();
+        let paths =
+            |read: &[(Slot, Value)]| read.iter().map(|(slot, _)| slot.to_string()).collect::<Vec<_>>();
+        assert_eq!(paths(&again), paths(&read));
     }
 }

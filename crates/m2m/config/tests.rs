@@ -82,6 +82,27 @@ const FORMS: &[(&str, &str, &str, &str, &str)] = &[
     ("m2m.fileSize", "1024", "1024", "16384", "from 1 to 12288, found `16384`"),
     ("m2m.idField", "id", "id", "[a]", "a single value"),
     ("m2m.vectorField", "v", "v", "[a]", "a single value"),
+    ("m2m.format", "PARQUET", "parquet", "json", "expected `npy`, `parquet`, found `json`"),
+    ("m2m.partitions", "Key", "key", "drop", "expected `keep`, `key`, found `drop`"),
+    ("m2m.partitionField", "tag", "tag", "[a]", "a single value"),
+    (
+        "m2m.ipToCosine",
+        "ifnormalised",
+        "ifNormalised",
+        "true",
+        "expected `never`, `ifNormalised`, `always`, found `true`",
+    ),
+    ("m2m.index", "NONE", "none", "hnsw", "expected `keep`, `auto`, `none`, found `hnsw`"),
+    ("m2m.duplicates", "First", "first", "drop", "expected `keep`, `first`, `last`, `fail`, found `drop`"),
+    ("m2m.invalidVectors", "Skip", "skip", "keep", "expected `fail`, `skip`, found `keep`"),
+    (
+        "m2m.ifExists",
+        "Replace",
+        "replace",
+        "drop",
+        "expected `fail`, `append`, `skip`, `replace`, found `drop`",
+    ),
+    ("m2m.loadAfter", "F", "false", "never", "expected `true` or `false`, found `never`"),
 ];
 
 /// A file with one key.
@@ -129,7 +150,7 @@ fn each_key_accepts_its_form_from_everywhere() {
         }
         let config = load("", &[], &[&format!("{}={accepted}", path.to_lowercase())]).unwrap();
         assert_eq!(value(&config, path), *becomes, "{path} by --set");
-        let variable = names::key(path).unwrap().environment();
+        let variable = names::slot(path).unwrap().key.environment();
         let config = load("", &[(&variable, accepted)], &[]).unwrap();
         assert_eq!(value(&config, path), *becomes, "{variable}");
     }

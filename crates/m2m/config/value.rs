@@ -29,7 +29,7 @@ impl Value {
             return Ok(None);
         }
         Ok(Some(match &key.kind {
-            Kind::Text => Self::Text(text.into()),
+            Kind::Text | Kind::Sql => Self::Text(text.into()),
             Kind::Secret | Kind::Dsn => Self::Secret(Secret::from(text)),
             Kind::List => Self::List(list(text)),
             Kind::Flag => Self::Flag(flag(text)?),

@@ -43,7 +43,7 @@ pub(super) fn file(variable: Option<OsString>) -> Option<PathBuf> {
 
 /// Whether an input may be kept in a file: not when it names something that is
 /// a secret by its name, or a URL with a password.
-pub(super) fn may_be_kept(input: &str) -> bool {
+pub(crate) fn may_be_kept(input: &str) -> bool {
     let lower = input.to_lowercase();
     // `aws.secret-access-key` is as good as `aws.secret_access_key`.
     let lower = lower.replace(['-', ' '], "_");
