@@ -5,64 +5,101 @@ use prost::Message;
 
 use crate::client::{Call, Client, Service};
 use crate::error::{Error, Result};
-use crate::proto::common::{ConsistencyLevel, KeyValuePair};
+use crate::fields::{Field, FieldInfo, FieldType, VectorType};
+use crate::proto::common::ConsistencyLevel;
 use crate::proto::milvus as pb;
-use crate::proto::schema::{CollectionSchema, DataType, FieldSchema};
+use crate::proto::schema::CollectionSchema;
 
-/// The element type and dimension of a vector field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VectorType {
-    /// 32-bit floats, as many as the dimension says.
-    Float(u32),
-    /// Bits, as many as the dimension says.
-    Binary(u32),
-}
+/// Smaller numbers are the server's own fields.
+const FIRST_FIELD_ID: i64 = 100;
 
-impl VectorType {
-    /// The dimension.
-    #[must_use]
-    pub fn dimension(self) -> u32 {
-        match self {
-            Self::Float(dimension) | Self::Binary(dimension) => dimension,
-        }
-    }
-
-    /// Whether the elements are bits.
-    #[must_use]
-    pub fn is_binary(self) -> bool {
-        matches!(self, Self::Binary(_))
-    }
-}
-
-/// A collection to be created: an `Int64` primary key whose values the caller
-/// brings along, and one vector field.
+/// A collection to be created.
 #[derive(Clone, Debug)]
 pub struct NewCollection {
     /// The collection's name.
     pub name: String,
-    /// The name of the primary key.
-    pub id_field: String,
-    /// The name of the vector field.
-    pub vector_field: String,
-    /// The vectors.
-    pub vector: VectorType,
+    /// Its fields, in this order: one of them the primary key, and a vector.
+    pub fields: Vec<Field>,
     /// How many shards; 0 leaves it to the server.
     pub shards: i32,
     /// Free text.
     pub description: String,
 }
 
-/// A collection as the server describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A collection of any schema, as the server describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CollectionInfo {
-    /// The dimension of the vectors.
-    pub dimension: u32,
-    /// Whether the vectors are bits.
-    pub is_binary: bool,
-    /// The name of the primary key.
-    pub id_field: String,
-    /// The name of the vector field.
-    pub vector_field: String,
+    /// The collection's name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// How many shards it has.
+    pub shards: i32,
+    /// Its fields, in the server's order, without the one that keeps what no
+    /// other field is for.
+    pub fields: Vec<FieldInfo>,
+    /// Whether it keeps values that no field is for.
+    pub is_dynamic: bool,
+}
+
+impl CollectionInfo {
+    /// The primary key.
+    ///
+    /// # Errors
+    ///
+    /// When its values are not of type `Int64`, or when the server makes them.
+    pub fn primary(&self) -> Result<&FieldInfo> {
+        let Some(field) = self.fields.iter().find(|field| field.is_primary) else {
+            return Err(self.foreign("it has no primary key".to_owned()));
+        };
+        if field.auto_id {
+            return Err(self.foreign(format!("its primary key `{}` is made by the server", field.name)));
+        }
+        if field.field_type != Some(FieldType::Int64) {
+            let reason = format!("its primary key `{}` is of type {field}, expected Int64", field.name);
+            return Err(self.foreign(reason));
+        }
+        Ok(field)
+    }
+
+    /// The one vector, and what it is.
+    ///
+    /// # Errors
+    ///
+    /// When there is no float or binary vector, or more than one.
+    pub fn vector(&self) -> Result<(&FieldInfo, VectorType)> {
+        let mut vectors = self.vectors();
+        match (vectors.next(), vectors.next()) {
+            (Some(vector), None) => Ok(vector),
+            (None, _) => Err(self.foreign("it has no float or binary vector".to_owned())),
+            (Some((first, _)), Some((second, _))) => {
+                let reason =
+                    format!("it has several vectors, `{}` and `{}` among them", first.name, second.name);
+                Err(self.foreign(reason))
+            }
+        }
+    }
+
+    /// The vectors that a migration can fill.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = (&FieldInfo, VectorType)> {
+        let filled = self.fields.iter().filter(|field| !field.is_computed);
+        filled.filter_map(|field| Some((field, field.field_type?.vector()?)))
+    }
+
+    fn foreign(&self, reason: String) -> Error {
+        Error::ForeignSchema { collection: self.name.clone(), reason }
+    }
+
+    fn of(name: &str, shards: i32, schema: &CollectionSchema) -> Self {
+        let stored = schema.fields.iter().filter(|field| !field.is_dynamic);
+        Self {
+            name: name.to_owned(),
+            description: schema.description.clone(),
+            shards,
+            fields: stored.map(FieldInfo::of).collect(),
+            is_dynamic: schema.enable_dynamic_field,
+        }
+    }
 }
 
 impl Client {
@@ -70,8 +107,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the server does not answer, or when the collection has other
-    /// fields than an `Int64` primary key and one float or binary vector.
+    /// When the server does not answer.
     pub async fn describe_collection(&self, name: &str) -> Result<Option<CollectionInfo>> {
         if !self.has_collection(name).await? {
             return Ok(None);
@@ -85,9 +121,7 @@ impl Client {
             })
             .await?;
         let schema = answer.schema.ok_or_else(|| call.unexpected("a schema", "none"))?;
-        let info =
-            info(&schema).map_err(|reason| Error::ForeignSchema { collection: name.to_owned(), reason })?;
-        Ok(Some(info))
+        Ok(Some(CollectionInfo::of(name, answer.shards_num, &schema)))
     }
 
     /// Creates a collection. Creating the same one again succeeds.
@@ -185,96 +219,113 @@ pub(crate) fn collection(name: &str) -> String {
 
 /// The server wants the collection's name in its schema too.
 fn schema(new: &NewCollection) -> CollectionSchema {
-    let id = FieldSchema {
-        field_id: 100,
-        name: new.id_field.clone(),
-        is_primary_key: true,
-        data_type: DataType::Int64.into(),
-        ..FieldSchema::default()
-    };
-    let data_type = if new.vector.is_binary() { DataType::BinaryVector } else { DataType::FloatVector };
-    let vector = FieldSchema {
-        field_id: 101,
-        name: new.vector_field.clone(),
-        data_type: data_type.into(),
-        type_params: vec![KeyValuePair { key: "dim".to_owned(), value: new.vector.dimension().to_string() }],
-        ..FieldSchema::default()
-    };
     CollectionSchema {
         name: new.name.clone(),
         description: new.description.clone(),
-        fields: vec![id, vector],
+        fields: new.fields.iter().zip(FIRST_FIELD_ID..).map(|(field, id)| field.schema(id)).collect(),
         ..CollectionSchema::default()
     }
-}
-
-fn info(schema: &CollectionSchema) -> Result<CollectionInfo, String> {
-    let [first, second] = schema.fields.as_slice() else {
-        return Err(format!("it has {} fields, expected a primary key and a vector", schema.fields.len()));
-    };
-    let (id, vector) = if first.is_primary_key { (first, second) } else { (second, first) };
-    if !id.is_primary_key || id.data_type() != DataType::Int64 {
-        return Err("it has no primary key of type Int64".to_owned());
-    }
-    if id.auto_id {
-        return Err(format!("its primary key `{}` is made by the server", id.name));
-    }
-    let is_binary = match vector.data_type() {
-        DataType::FloatVector => false,
-        DataType::BinaryVector => true,
-        _ => return Err(format!("its field `{}` is no float or binary vector", vector.name)),
-    };
-    let dimension = vector.type_params.iter().find(|param| param.key == "dim");
-    let dimension = dimension
-        .and_then(|param| param.value.parse().ok())
-        .ok_or_else(|| format!("its vector field `{}` has no dimension", vector.name))?;
-    Ok(CollectionInfo { dimension, is_binary, id_field: id.name.clone(), vector_field: vector.name.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::schema::{DataType, FieldSchema};
 
-    fn new(vector: VectorType) -> NewCollection {
+    fn films() -> NewCollection {
+        let year = Field { is_partition_key: true, ..Field::new("year", FieldType::Int64) };
+        let title = Field { nullable: true, ..Field::new("title", FieldType::VarChar { max_length: 64 }) };
         NewCollection {
             name: "films".to_owned(),
-            id_field: "id".to_owned(),
-            vector_field: "vector".to_owned(),
-            vector,
+            fields: vec![Field::primary("id"), Field::new("vector", VectorType::Float(7)), year, title],
             shards: 1,
-            description: String::new(),
+            description: "old films".to_owned(),
         }
+    }
+
+    /// What the server describes after a change of its schema.
+    fn described(change: impl Fn(&mut CollectionSchema)) -> CollectionInfo {
+        let mut sent = CollectionSchema::decode(schema(&films()).encode_to_vec().as_slice()).unwrap();
+        change(&mut sent);
+        CollectionInfo::of("films", 2, &sent)
     }
 
     #[test]
     fn what_is_created_is_described_the_same() {
-        for vector in [VectorType::Float(7), VectorType::Binary(512)] {
-            let mut schema = schema(&new(vector));
-            assert_eq!(schema.name, "films");
-            for _ in 0..2 {
-                let info = info(&schema).unwrap();
-                assert_eq!((info.dimension, info.is_binary), (vector.dimension(), vector.is_binary()));
-                assert_eq!((info.id_field.as_str(), info.vector_field.as_str()), ("id", "vector"));
-                schema.fields.reverse();
-            }
+        let info = described(|_| {});
+        assert_eq!((info.name.as_str(), info.description.as_str(), info.shards), ("films", "old films", 2));
+        assert!(!info.is_dynamic);
+        let fields = films().fields;
+        assert_eq!(info.fields.len(), fields.len());
+        for (found, wanted) in info.fields.iter().zip(fields) {
+            assert_eq!((&found.name, found.field_type), (&wanted.name, Some(wanted.field_type)));
+            assert_eq!(found.is_primary, wanted.is_primary);
+            assert_eq!((found.is_partition_key, found.nullable), (wanted.is_partition_key, wanted.nullable));
         }
     }
 
     #[test]
-    fn a_collection_of_other_fields_is_told_apart() {
-        let changes: [(fn(&mut CollectionSchema), &str); 6] = [
-            (|schema| schema.fields.truncate(1), "it has 1 fields"),
-            (|schema| schema.fields[0].is_primary_key = false, "no primary key"),
-            (|schema| schema.fields[0].data_type = 21, "no primary key of type Int64"),
-            (|schema| schema.fields[0].auto_id = true, "made by the server"),
-            (|schema| schema.fields[1].data_type = 104, "no float or binary vector"),
-            (|schema| schema.fields[1].type_params[0].value = "many".to_owned(), "no dimension"),
+    fn fields_are_numbered_from_where_users_fields_begin() {
+        let schema = schema(&films());
+        assert_eq!(schema.name, "films");
+        assert_eq!(
+            schema.fields.iter().map(|field| field.field_id).collect::<Vec<_>>(),
+            [100, 101, 102, 103]
+        );
+    }
+
+    #[test]
+    fn keys_and_vectors_are_found_wherever_they_stand() {
+        let info = described(|schema| schema.fields.reverse());
+        assert_eq!(info.primary().unwrap().name, "id");
+        let (vector, vector_type) = info.vector().unwrap();
+        assert_eq!((vector.name.as_str(), vector_type), ("vector", VectorType::Float(7)));
+    }
+
+    #[test]
+    fn a_collection_with_another_key_or_vector_is_told_apart() {
+        type Change = fn(&mut CollectionSchema);
+        let keys: [(Change, &str); 4] = [
+            (|schema| schema.fields.clear(), "it has no primary key"),
+            (|schema| schema.fields[0].is_primary_key = false, "it has no primary key"),
+            (
+                |schema| schema.fields[0].data_type = DataType::VarChar.into(),
+                "its primary key `id` is of type VarChar, expected Int64",
+            ),
+            (|schema| schema.fields[0].auto_id = true, "its primary key `id` is made by the server"),
         ];
-        for (change, reason) in changes {
-            let mut schema = schema(&new(VectorType::Float(7)));
-            change(&mut schema);
-            let found = info(&schema).unwrap_err();
-            assert!(found.contains(reason), "{found}");
+        for (change, reason) in keys {
+            let Error::ForeignSchema { collection, reason: found } = described(change).primary().unwrap_err()
+            else {
+                panic!("another error");
+            };
+            assert_eq!((collection.as_str(), found.as_str()), ("films", reason));
         }
+        let none = "it has no float or binary vector";
+        let vectors: [(Change, &str); 5] = [
+            (|schema| schema.fields.truncate(1), none),
+            (|schema| schema.fields[1].data_type = 104, none),
+            (|schema| schema.fields[1].is_function_output = true, none),
+            (|schema| schema.fields[1].type_params[0].value = "many".to_owned(), none),
+            (
+                |schema| schema.fields.push(Field::new("second", VectorType::Binary(8)).schema(104)),
+                "it has several vectors, `vector` and `second` among them",
+            ),
+        ];
+        for (change, reason) in vectors {
+            let error = described(change).vector().unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_field_for_everything_else_is_not_listed() {
+        let info = described(|schema| {
+            schema.enable_dynamic_field = true;
+            let json = Field::new("$meta", FieldType::Json).schema(104);
+            schema.fields.push(FieldSchema { is_dynamic: true, ..json });
+        });
+        assert!(info.is_dynamic);
+        assert_eq!(info.fields.len(), 4);
     }
 }

@@ -7,16 +7,14 @@
 //! A [`Client`] is one connection about one database. Its life in a migration:
 //!
 //! ```no_run
-//! use m2m_milvus::{Client, ConnectOptions, ImportPhase, NewCollection, VectorType};
+//! use m2m_milvus::{Client, ConnectOptions, Field, ImportPhase, NewCollection, VectorType};
 //!
 //! # async fn migrate() -> m2m_milvus::Result<()> {
 //! let options = ConnectOptions { uri: "milvus:19530".to_owned(), ..ConnectOptions::default() };
 //! let client = Client::connect(&options).await?;
 //! let films = NewCollection {
 //!     name: "films".to_owned(),
-//!     id_field: "id".to_owned(),
-//!     vector_field: "vector".to_owned(),
-//!     vector: VectorType::Float(128),
+//!     fields: vec![Field::primary("id"), Field::new("vector", VectorType::Float(128))],
 //!     shards: 1,
 //!     description: String::new(),
 //! };
@@ -80,7 +78,9 @@
 mod cause;
 mod client;
 mod collections;
+mod compare;
 mod error;
+mod fields;
 mod import;
 mod index;
 pub mod mapping;
@@ -89,17 +89,20 @@ mod overview;
 mod proto;
 mod query;
 mod reply;
+mod rows;
 mod secret;
 mod version;
 
 pub use cause::Cause;
 pub use client::Client;
-pub use collections::{CollectionInfo, NewCollection, VectorType};
+pub use collections::{CollectionInfo, NewCollection};
+pub use compare::compare;
 pub use error::{Error, Result};
+pub use fields::{Field, FieldInfo, FieldType, VectorType};
 pub use import::{ImportPhase, ImportStatus, TaskId};
 pub use index::{IndexProgress, IndexSpec};
 pub use options::{ConnectOptions, Credentials};
-pub use overview::{CollectionOverview, FieldOverview, IndexOverview};
-pub use query::Rows;
+pub use overview::IndexOverview;
+pub use rows::{Column, Rows, Values};
 pub use secret::Secret;
 pub use version::ServerVersion;

@@ -9,41 +9,9 @@ use crate::collections::collection;
 use crate::error::{Error, Result};
 use crate::proto::common::{IndexState, KeyValuePair};
 use crate::proto::milvus as pb;
-use crate::proto::schema::{DataType, FieldSchema};
 
 /// Codes of "there is no index": that of 2.3 and newer, and the old one.
 const NO_INDEX: [i32; 2] = [700, 25];
-
-/// A collection of any schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CollectionOverview {
-    /// The collection's name.
-    pub name: String,
-    /// Free text.
-    pub description: String,
-    /// How many shards it has.
-    pub shards: i32,
-    /// Its fields, in the server's order.
-    pub fields: Vec<FieldOverview>,
-}
-
-/// A field of a collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldOverview {
-    /// The field's name.
-    pub name: String,
-    /// The server's name of its type, such as `Int64` or `FloatVector`; a number
-    /// where it is not known here.
-    pub data_type: String,
-    /// The dimension of a vector.
-    pub dimension: Option<i64>,
-    /// The most bytes of a `VarChar`.
-    pub max_length: Option<i64>,
-    /// Whether it is the primary key.
-    pub is_primary: bool,
-    /// Whether the server makes its values.
-    pub auto_id: bool,
-}
 
 /// An index of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,29 +59,6 @@ impl Client {
             service.show_collections(request).await
         })
         .await
-    }
-
-    /// Describes a collection of any schema.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such collection, or the server does not answer.
-    pub async fn collection_overview(&self, name: &str) -> Result<CollectionOverview> {
-        let call = Call::read("DescribeCollection", collection(name));
-        let message =
-            pb::DescribeCollectionRequest { db_name: self.database(), collection_name: name.to_owned() };
-        let answer = self
-            .call(&call, message, |mut service: Service, request| async move {
-                service.describe_collection(request).await
-            })
-            .await?;
-        let schema = answer.schema.ok_or_else(|| call.unexpected("a schema", "none"))?;
-        Ok(CollectionOverview {
-            name: name.to_owned(),
-            description: schema.description,
-            shards: answer.shards_num,
-            fields: schema.fields.iter().map(field).collect(),
-        })
     }
 
     /// The rows of a collection, or of one partition, that the server has
@@ -168,18 +113,6 @@ impl Client {
     }
 }
 
-fn field(field: &FieldSchema) -> FieldOverview {
-    let data_type = DataType::try_from(field.data_type);
-    FieldOverview {
-        name: field.name.clone(),
-        data_type: data_type.map_or(field.data_type.to_string(), |known| known.as_str_name().to_owned()),
-        dimension: number(&field.type_params, "dim"),
-        max_length: number(&field.type_params, "max_length"),
-        is_primary: field.is_primary_key,
-        auto_id: field.auto_id,
-    }
-}
-
 fn index(index: pb::IndexDescription) -> IndexOverview {
     let state = IndexState::try_from(index.state);
     IndexOverview {
@@ -202,18 +135,6 @@ mod tests {
 
     fn pair(key: &str, value: &str) -> KeyValuePair {
         KeyValuePair { key: key.into(), value: value.into() }
-    }
-
-    #[test]
-    fn fields_of_every_type_are_shown_newer_ones_by_number() {
-        let shown = |data_type, params: &[KeyValuePair]| {
-            field(&FieldSchema { data_type, type_params: params.to_vec(), ..FieldSchema::default() })
-        };
-        assert_eq!(shown(5, &[]).data_type, "Int64");
-        assert_eq!(shown(101, &[pair("dim", "128")]).dimension, Some(128));
-        assert_eq!(shown(21, &[pair("max_length", "64")]).max_length, Some(64));
-        let newer = shown(104, &[pair("dim", "many")]);
-        assert_eq!((newer.data_type.as_str(), newer.dimension), ("104", None));
     }
 
     #[test]

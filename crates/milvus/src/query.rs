@@ -9,69 +9,73 @@ use crate::error::Result;
 use crate::proto::common::ConsistencyLevel;
 use crate::proto::milvus as pb;
 use crate::proto::schema::field_data::Field;
-use crate::proto::schema::{FieldData, VectorField, scalar_field, vector_field};
+use crate::proto::schema::{FieldData, scalar_field};
+use crate::rows::Rows;
 
 const QUERY_DEADLINE: Duration = Duration::from_secs(120);
 const COUNT: &str = "count(*)";
 const MAX_IDS: usize = 4096;
 /// The server refuses to send answers above 64 MiB.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
-/// The longest row there is, 32768 floats: it holds until the first answer.
-const MAX_ROW_BYTES: usize = 4 * 32768;
-
-/// Rows as the server answered them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rows {
-    /// The ids, in the order of the answer.
-    pub ids: Vec<i64>,
-    /// The vectors in the same order: little-endian floats, or packed bits.
-    pub vectors: Vec<u8>,
-    /// The length of one vector in `vectors`; 0 when there is no row.
-    pub row_bytes: usize,
-}
+/// The longest value there is, 32768 floats: it holds until the first answer.
+const MAX_FIELD_BYTES: usize = 4 * 32768;
 
 impl Client {
     /// Counts the rows of a collection or of one partition as they are now.
     /// Rows that have the same id count each.
     ///
+    /// 2.2 cannot count: there it is the rows that are stored once everything
+    /// in memory is written, deleted rows among them until the server compacts
+    /// them away.
+    ///
     /// # Errors
     ///
-    /// When the collection is not loaded, when the server is older than 2.3,
-    /// or when it does not answer.
+    /// When the collection is not loaded (2.2 does not need it), or when the
+    /// server does not answer.
     pub async fn count(&self, name: &str, partition: Option<&str>) -> Result<u64> {
-        self.require(2, 3, "count rows", "2.3")?;
         let call = query_call(name, partition);
-        let fields = vec![COUNT.to_owned()];
-        let answer = self.query(&call, name, partition, String::new(), fields).await?;
-        let count = answer.iter().find_map(integers).and_then(<[i64]>::first);
+        let count = match self.version().at_least(2, 3) {
+            true => {
+                let fields = vec![COUNT.to_owned()];
+                let answer = self.query(&call, name, partition, String::new(), fields).await?;
+                counted(&answer)
+            }
+            false => {
+                self.flush(name).await?;
+                Some(self.stored_rows(name, partition).await?)
+            }
+        };
         let count = count.ok_or_else(|| call.unexpected("a count", "none"))?;
-        u64::try_from(*count).map_err(|_| call.unexpected("a count", count.to_string()))
+        u64::try_from(count).map_err(|_| call.unexpected("a count", count.to_string()))
     }
 
-    /// Reads the rows with the given ids, as they are now. Ids that the server
-    /// does not find are not in the answer, and of several rows with the same
-    /// id only one is.
+    /// Reads the rows with the given ids, as they are now: the id, and fields
+    /// that are named. Ids that the server does not find are not in the answer,
+    /// and of several rows with the same id only one is.
     ///
     /// # Errors
     ///
-    /// When the collection is not loaded, when the server does not answer, or
-    /// when its answer is not one vector for each id.
+    /// When the collection is not loaded or lacks a field, when the server does
+    /// not answer, or when its answer is not one value of each field for each id.
     pub async fn query_by_ids(
         &self,
         name: &str,
         partition: Option<&str>,
         id_field: &str,
-        vector_field: &str,
+        fields: &[&str],
         ids: &[i64],
     ) -> Result<Rows> {
         let call = query_call(name, partition);
         let mut rows = Rows::default();
         let mut left = ids;
+        let mut longest = 0;
         while !left.is_empty() {
-            let (batch, rest) = left.split_at(left.len().min(batch_len(rows.row_bytes)));
-            let fields = vec![id_field.to_owned(), vector_field.to_owned()];
-            let answer = self.query(&call, name, partition, expression(id_field, batch), fields).await?;
-            append(&call, &mut rows, &answer, id_field, vector_field)?;
+            let row_bytes = if longest == 0 { MAX_FIELD_BYTES.saturating_mul(fields.len()) } else { longest };
+            let (batch, rest) = left.split_at(left.len().min(batch_len(row_bytes)));
+            let asked = std::iter::once(id_field).chain(fields.iter().copied()).map(ToOwned::to_owned);
+            let answer =
+                self.query(&call, name, partition, expression(id_field, batch), asked.collect()).await?;
+            longest = longest.max(rows.append(&call, answer, id_field, fields)?);
             left = rest;
         }
         Ok(rows)
@@ -111,8 +115,7 @@ fn query_call(name: &str, partition: Option<&str>) -> Call {
 }
 
 fn batch_len(row_bytes: usize) -> usize {
-    let row_bytes = if row_bytes == 0 { MAX_ROW_BYTES } else { row_bytes };
-    (MAX_ANSWER_BYTES / row_bytes).clamp(1, MAX_IDS)
+    (MAX_ANSWER_BYTES / row_bytes.max(1)).clamp(1, MAX_IDS)
 }
 
 fn expression(id_field: &str, ids: &[i64]) -> String {
@@ -120,64 +123,15 @@ fn expression(id_field: &str, ids: &[i64]) -> String {
     format!("{id_field} in [{}]", ids.join(","))
 }
 
-/// Adds an answer to the rows, if it holds one vector for each id.
-fn append(
-    call: &Call,
-    rows: &mut Rows,
-    answer: &[FieldData],
-    id_field: &str,
-    vector_field: &str,
-) -> Result<()> {
-    let find = |name: &str| answer.iter().find(|field| field.field_name == name);
-    let missing = |name: &str| call.unexpected(format!("field `{name}`"), "none");
-    let ids = find(id_field).and_then(integers).unwrap_or_default();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let vectors = find(vector_field).and_then(vectors).ok_or_else(|| missing(vector_field))?;
-    let before = rows.vectors.len();
-    let row_bytes = push_vectors(&mut rows.vectors, vectors);
-    let row_bytes = row_bytes.ok_or_else(|| call.unexpected("float or binary vectors", "others"))?;
-    let (expected, found) = (ids.len().saturating_mul(row_bytes), rows.vectors.len() - before);
-    if row_bytes == 0 || expected != found || (rows.row_bytes != 0 && rows.row_bytes != row_bytes) {
-        let expected = format!("{} vectors of {row_bytes} bytes", ids.len());
-        return Err(call.unexpected(expected, format!("{found} bytes")));
-    }
-    rows.ids.extend_from_slice(ids);
-    rows.row_bytes = row_bytes;
-    Ok(())
-}
-
-/// Adds raw vectors and returns the length of one by the field's dimension.
-fn push_vectors(out: &mut Vec<u8>, field: &VectorField) -> Option<usize> {
-    let dimension = usize::try_from(field.dim).ok()?;
-    match field.data.as_ref()? {
-        vector_field::Data::FloatVector(floats) => {
-            out.reserve(floats.data.len().saturating_mul(4));
-            out.extend(floats.data.iter().flat_map(|value| value.to_le_bytes()));
-            dimension.checked_mul(4)
-        }
-        vector_field::Data::BinaryVector(bits) => {
-            out.extend_from_slice(bits);
-            Some(dimension / 8)
-        }
-    }
-}
-
-fn integers(field: &FieldData) -> Option<&[i64]> {
-    match field.field.as_ref()? {
+fn counted(answer: &[FieldData]) -> Option<i64> {
+    let numbers = answer.iter().find_map(|field| match field.field.as_ref()? {
         Field::Scalars(scalars) => match scalars.data.as_ref()? {
-            scalar_field::Data::LongData(longs) => Some(&longs.data),
+            scalar_field::Data::LongData(numbers) => Some(&numbers.data),
+            _ => None,
         },
         Field::Vectors(_) => None,
-    }
-}
-
-fn vectors(field: &FieldData) -> Option<&VectorField> {
-    match field.field.as_ref()? {
-        Field::Vectors(vectors) => Some(vectors),
-        Field::Scalars(_) => None,
-    }
+    });
+    numbers?.first().copied()
 }
 
 #[cfg(test)]

@@ -31,7 +31,13 @@ impl ServerVersion {
     /// Whether this is the given release series or a newer one.
     #[must_use]
     pub fn at_least(&self, major: u32, minor: u32) -> bool {
-        self.number.is_none_or(|number| number >= [major, minor, 0])
+        self.at_least_release(major, minor, 0)
+    }
+
+    /// Whether this is the given release or a newer one.
+    #[must_use]
+    pub fn at_least_release(&self, major: u32, minor: u32, patch: u32) -> bool {
+        self.number.is_none_or(|number| number >= [major, minor, patch])
     }
 
     /// Whether this is exactly the given release.
@@ -74,6 +80,14 @@ mod tests {
         }
         assert!(ServerVersion::parse("v2.3.0").is(2, 3, 0));
         assert!(!ServerVersion::parse("v2.3.1").is(2, 3, 0));
+    }
+
+    #[test]
+    fn a_release_is_newer_than_those_of_its_series_before_it() {
+        let version = ServerVersion::parse("v2.2.9");
+        assert!(version.at_least_release(2, 2, 9) && version.at_least_release(2, 1, 16));
+        assert!(!version.at_least_release(2, 2, 10) && !version.at_least_release(2, 3, 0));
+        assert!(ServerVersion::parse("2.10").at_least_release(2, 9, 9));
     }
 
     #[test]

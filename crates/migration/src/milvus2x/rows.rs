@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::Result as DFResult;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use m2m_milvus::{Client, Error, Result};
+use m2m_milvus::{Client, Result};
 
 /// Questions to the server in flight.
 const AT_ONCE: usize = 8;
@@ -133,7 +133,7 @@ pub(super) async fn read(kind: Kind, client: &Client, is_asked: impl Fn(&str) ->
     let (asked, loaded) = (&asked, &loaded);
     let of_collection = |name: String| async move {
         match kind {
-            Kind::Collections => of_collection(client, &name, asked, loaded).await.map(|row| vec![row]),
+            Kind::Collections => of_collection(client, &name, asked, loaded).await,
             Kind::Fields => of_fields(client, &name).await,
             Kind::Indexes => of_indexes(client, &name).await,
             Kind::Partitions => of_partitions(client, &name, asked, loaded).await,
@@ -157,32 +157,33 @@ async fn of_collection(
     name: &str,
     asked: &Asked,
     loaded: &BTreeMap<String, i64>,
-) -> Result<Vec<Cell>> {
-    let overview = client.collection_overview(name).await?;
-    Ok(vec![
-        Cell::Text(Some(overview.name)),
-        Cell::Text(Some(overview.description)),
-        Cell::Number(Some(i64::from(overview.shards))),
+) -> Result<Vec<Vec<Cell>>> {
+    let Some(info) = client.describe_collection(name).await? else { return Ok(Vec::new()) };
+    Ok(vec![vec![
+        Cell::Text(Some(info.name)),
+        Cell::Text(Some(info.description)),
+        Cell::Number(Some(i64::from(info.shards))),
         Cell::Number(loaded.get(name).copied()),
         stored_rows(client, name, None, asked).await?,
         live_rows(client, name, None, asked, loaded).await?,
-    ])
+    ]])
 }
 
 async fn of_fields(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
-    let overview = client.collection_overview(name).await?;
-    let row = |field: m2m_milvus::FieldOverview| {
+    let Some(info) = client.describe_collection(name).await? else { return Ok(Vec::new()) };
+    let row = |field: m2m_milvus::FieldInfo| {
+        let (dimension, max_length) = (field.dimension(), field.max_length());
         vec![
             Cell::Text(Some(name.to_owned())),
             Cell::Text(Some(field.name)),
-            Cell::Text(Some(field.data_type)),
-            Cell::Number(field.dimension),
-            Cell::Number(field.max_length),
+            Cell::Text(Some(field.type_name)),
+            Cell::Number(dimension.map(i64::from)),
+            Cell::Number(max_length.map(i64::from)),
             Cell::Truth(field.is_primary),
             Cell::Truth(field.auto_id),
         ]
     };
-    Ok(overview.fields.into_iter().map(row).collect())
+    Ok(info.fields.into_iter().map(row).collect())
 }
 
 async fn of_indexes(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
@@ -236,14 +237,11 @@ async fn live_rows(
     asked: &Asked,
     loaded: &BTreeMap<String, i64>,
 ) -> Result<Cell> {
-    if !asked.live_rows || loaded.get(name).is_none_or(|percent| *percent < 100) {
+    let can_count = client.version().at_least(2, 3);
+    if !asked.live_rows || !can_count || loaded.get(name).is_none_or(|percent| *percent < 100) {
         return Ok(Cell::Number(None));
     }
-    match client.count(name, partition).await {
-        Ok(rows) => Ok(Cell::Number(i64::try_from(rows).ok())),
-        Err(Error::UnsupportedVersion { .. }) => Ok(Cell::Number(None)),
-        Err(error) => Err(error),
-    }
+    Ok(Cell::Number(i64::try_from(client.count(name, partition).await?).ok()))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::Mapped;
-use crate::collections::VectorType;
 use crate::error::{Error, Result};
+use crate::fields::VectorType;
 use crate::index::IndexSpec;
 use crate::version::ServerVersion;
 
