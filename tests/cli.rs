@@ -35,6 +35,7 @@ fn help_of_every_command() {
     snapshot!("help_load", run(&["load", "--help"]));
     snapshot!("help_verify", run(&["verify", "--help"]));
     snapshot!("help_migrate", run(&["migrate", "--help"]));
+    snapshot!("help_plan", run(&["plan", "--help"]));
     snapshot!("help_export", run(&["export", "--help"]));
     snapshot!("help_config", run(&["config", "-h"]));
 }
@@ -221,6 +222,10 @@ fn a_script_completes_commands_of_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]).ends_with(0).stdout;
         assert!(script.contains("m2m") && script.contains("allow-unflushed"), "{script}");
+    }
+    let script = run(&["completions", "bash"]).ends_with(0).stdout;
+    for word in ["plan", "--dry-run", "--if-exists", "append", "parquet"] {
+        assert!(script.contains(word), "{word}");
     }
     run(&["completions", "tcsh"]).ends_with(2);
 }

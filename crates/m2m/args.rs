@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What can be typed. The comments are the help. What may hold a secret has no
-//! `Debug`.
+//! `Debug`. A command's own options stand before those that it shares, under
+//! whose heading the help would show them otherwise.
 
 use std::path::PathBuf;
 
@@ -313,6 +314,7 @@ pub(crate) enum Format {
 
 /// Which collections of a dump.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Rows")]
 pub(crate) struct Names {
     /// Only these collections, separated by commas
     #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
@@ -321,6 +323,7 @@ pub(crate) struct Names {
 
 /// Which rows of an installation.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Rows")]
 pub(crate) struct Selection {
     /// Only these collections, separated by commas
     #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
@@ -360,6 +363,7 @@ fn something(text: &str) -> Result<String, &'static str> {
 
 /// How to dump.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Dump")]
 pub(crate) struct DumpOptions {
     /// About how large an import file becomes [env: M2M_FILE_SIZE]
     #[arg(long, value_name = "MIB")]
@@ -383,6 +387,7 @@ impl DumpOptions {
 
 /// How to load.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Load")]
 pub(crate) struct LoadOptions {
     /// Import jobs in flight [env: M2M_LOADER_WORKER_LIMIT]
     #[arg(long, value_name = "N")]
@@ -407,6 +412,7 @@ impl LoadOptions {
 
 /// How to verify.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Verify")]
 pub(crate) struct VerifyOptions {
     /// About how many rows of each collection to compare bit for bit
     #[arg(long, default_value_t = m2m_migration::DEFAULT_SAMPLE_ROWS, value_name = "N")]
@@ -416,42 +422,45 @@ pub(crate) struct VerifyOptions {
 /// Arguments of `m2m dump`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Dump {
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) options: DumpOptions,
-    /// Show what would be done, and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `m2m load`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Load {
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) selection: Names,
     #[command(flatten)]
     pub(crate) options: LoadOptions,
-    /// Show what would be done, and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `m2m verify`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
+    /// Print the report as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) options: VerifyOptions,
-    /// Print the report as JSON on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Arguments of `m2m migrate`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Migrate {
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
     #[command(flatten)]
@@ -460,26 +469,23 @@ pub(crate) struct Migrate {
     pub(crate) load: LoadOptions,
     #[command(flatten)]
     pub(crate) verify: VerifyOptions,
-    /// Show what would be done, and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `m2m plan`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Plan {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    #[command(flatten)]
-    pub(crate) dump: DumpOptions,
-    #[command(flatten)]
-    pub(crate) load: LoadOptions,
     /// How to print the plan
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: PlanFormat,
     /// Show the query plans too
     #[arg(long)]
     pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) dump: DumpOptions,
+    #[command(flatten)]
+    pub(crate) load: LoadOptions,
 }
 
 /// How to print a plan.
