@@ -54,6 +54,42 @@ fn show_says_where_each_value_comes_from_and_no_secret() {
 }
 
 #[test]
+fn show_names_the_settings_of_single_collections() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "m2m:\n  index: auto\n  collections:\n    films:\n      WHERE: id % 2 = 0\n      fields:\n        \
+                Title: {type: VarChar, maxLength: 100}\n    a.b:\n      query: |\n        SELECT id, vector\n        \
+                FROM films\n    secret:\n      query: CREATE EXTERNAL TABLE t OPTIONS ('aws.secret_access_key' 'hush'); SELECT 1\n";
+    fs::write(folder.path().join("migration.yaml"), text).unwrap();
+    let set = |pair: &'static str| ["--set", pair];
+    let args = [
+        &["config", "show"][..],
+        &set("m2m.collections.films.fields.Title.maxLength=200"),
+        &set("m2m.collections.\"a.b\".name=AB"),
+        &set("m2m.collections.films.where=id = 1"),
+    ]
+    .concat();
+    let shown = run_in(folder.path(), &args, &[("M2M_IF_EXISTS", "Append")]).ends_with(0);
+    assert!(!shown.stdout.contains("hush"));
+    snapshot!("config_show_collections", shown, folder.path());
+    run_in(folder.path(), &["config", "show"], &[("M2M_COLLECTIONS_FILMS_WHERE", "hush")])
+        .ends_with(2)
+        .says(&["M2M_COLLECTIONS_FILMS_WHERE", "m2m.collections", "--set"]);
+}
+
+#[test]
+fn mistakes_in_the_settings_of_a_collection_are_told_with_file_and_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str, words: &[&str]| {
+        fs::write(folder.path().join("migration.yaml"), format!("m2m:\n  collections:\n    films:\n{text}"))
+            .unwrap();
+        run_in(folder.path(), &["config", "show"], &[]).ends_with(2).says(words);
+    };
+    check("      wher: id = 3\n", &["migration.yaml", "`m2m.collections.films.where`", "line 4"]);
+    check("      fields: {a: {maxLength: 65536}}\n", &["migration.yaml", "fields.a.maxLength", "`65536`"]);
+    check("      where: id = 3\n      query: SELECT 1\n", &["migration.yaml", "m2m.collections.films:"]);
+}
+
+#[test]
 fn init_writes_a_file_that_is_valid_and_never_writes_over_one() {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), &["config", "init"], &[]).ends_with(0).says(&["migration.yaml", "config check"]);

@@ -109,7 +109,7 @@ impl Config {
         };
         let (one, other) = (one.name(), other.name());
         let reason = format!(
-            "`{one}` ({of_one}) and `{other}` ({of_other}) do not go together; take one of them out, with an empty `--set {owner}.{other}=` if need be"
+            "`{one}` ({of_one}) and `{other}` ({of_other}) do not go together: leave one of them out"
         );
         Err(Error::Setting { setting: owner.to_string(), reason })
     }
