@@ -64,23 +64,29 @@ impl Column {
     /// Returns the bytes that stand in the file for an array without nulls, or
     /// none when the array is of another type. Copies booleans only.
     pub(crate) fn bytes(&self, array: &ArrayRef) -> Option<Bytes> {
-        if npy_type(array.data_type()) != Some((self.dtype, self.width)) {
-            return None;
-        }
-        let buffer = match (self.dtype, self.width) {
-            (NpyType::Float32, Some(_)) => list_values(array.as_fixed_size_list_opt()?)?,
-            (NpyType::UInt8, Some(_)) => array.as_fixed_size_binary_opt()?.values().clone(),
-            (NpyType::Bool, None) => return Some(unpacked(array.as_boolean_opt()?)),
-            (NpyType::Int8, None) => values::<Int8Type>(array)?,
-            (NpyType::Int16, None) => values::<Int16Type>(array)?,
-            (NpyType::Int32, None) => values::<Int32Type>(array)?,
-            (NpyType::Int64, None) => values::<Int64Type>(array)?,
-            (NpyType::Float32, None) => values::<Float32Type>(array)?,
-            (NpyType::Float64, None) => values::<Float64Type>(array)?,
-            _ => return None,
-        };
-        Some(shared(buffer))
+        bytes_of(array, self.dtype, self.width)
     }
+}
+
+/// Returns the bytes that stand in a file for an array without nulls, or none
+/// when the array is of another type. Copies booleans only.
+pub(crate) fn bytes_of(array: &ArrayRef, dtype: NpyType, width: Option<u64>) -> Option<Bytes> {
+    if npy_type(array.data_type()) != Some((dtype, width)) {
+        return None;
+    }
+    let buffer = match (dtype, width) {
+        (NpyType::Float32, Some(_)) => list_values(array.as_fixed_size_list_opt()?)?,
+        (NpyType::UInt8, Some(_)) => array.as_fixed_size_binary_opt()?.values().clone(),
+        (NpyType::Bool, None) => return Some(unpacked(array.as_boolean_opt()?)),
+        (NpyType::Int8, None) => values::<Int8Type>(array)?,
+        (NpyType::Int16, None) => values::<Int16Type>(array)?,
+        (NpyType::Int32, None) => values::<Int32Type>(array)?,
+        (NpyType::Int64, None) => values::<Int64Type>(array)?,
+        (NpyType::Float32, None) => values::<Float32Type>(array)?,
+        (NpyType::Float64, None) => values::<Float64Type>(array)?,
+        _ => return None,
+    };
+    Some(shared(buffer))
 }
 
 /// Returns the first row that has no value, or no value in its list.
@@ -97,6 +103,7 @@ pub(crate) fn first_null(array: &ArrayRef) -> Option<usize> {
     null(list.values()).and_then(|value| value.checked_div(width)).filter(|&row| row < list.len())
 }
 
+/// Returns the array that a column of a type becomes, if import files have it.
 fn npy_type(data_type: &DataType) -> Option<(NpyType, Option<u64>)> {
     let width = |width: &i32| u64::try_from(*width).ok().filter(|&width| width > 0);
     Some(match data_type {
@@ -138,12 +145,16 @@ fn whole<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> Buffer {
     array.values().inner().clone()
 }
 
-/// The values may be longer than the list, so they are cut to it.
 fn list_values(list: &FixedSizeListArray) -> Option<Buffer> {
+    floats_of(list).map(|values| whole(&values))
+}
+
+/// The values may be longer than the list, so they are cut to it.
+pub(crate) fn floats_of(list: &FixedSizeListArray) -> Option<PrimitiveArray<Float32Type>> {
     let width = usize::try_from(list.value_length()).ok()?;
     let values = list.values().as_primitive_opt::<Float32Type>()?;
     let len = list.len().checked_mul(width).filter(|&len| len <= values.len())?;
-    Some(whole(&values.slice(0, len)))
+    Some(values.slice(0, len))
 }
 
 /// Returns booleans as one byte each.

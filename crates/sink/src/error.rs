@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 use m2m_storage::Cause;
 
 /// The result of this crate's calls.
@@ -66,6 +68,82 @@ pub enum Error {
         component: usize,
         /// What stands there.
         value: f32,
+    },
+
+    /// A value cannot stand in an import file, or Milvus 2.x would refuse it.
+    #[error(
+        "cannot write column `{column}` of collection `{collection}`: expected {expected}, found {found} in {row}"
+    )]
+    InvalidValue {
+        /// The collection.
+        collection: String,
+        /// The input column.
+        column: String,
+        /// What the field takes.
+        expected: String,
+        /// What the row has.
+        found: String,
+        /// The entity by its id, and its segment and offset where they are known.
+        row: String,
+    },
+
+    /// A text of a JSON field is not JSON.
+    #[error("cannot write column `{column}` of collection `{collection}`: expected JSON in {row}")]
+    InvalidJson {
+        /// The collection.
+        collection: String,
+        /// The input column.
+        column: String,
+        /// The entity by its id, and its segment and offset where they are known.
+        row: String,
+        /// Where and what the fault is.
+        source: serde_json::Error,
+    },
+
+    /// An input column does not fit its field.
+    #[error(
+        "cannot write column `{column}` of collection `{collection}` to field `{field}` ({kind}): expected {expected}, found {found}"
+    )]
+    ColumnOfAnotherType {
+        /// The collection.
+        collection: String,
+        /// The input column.
+        column: String,
+        /// The field in Milvus 2.x.
+        field: String,
+        /// What the field holds.
+        kind: String,
+        /// The type that such a field is made of.
+        expected: String,
+        /// The type of the column.
+        found: String,
+    },
+
+    /// Arrays of a batch cannot be put into the shape that a file needs.
+    #[error("cannot prepare rows of collection `{collection}` to be written")]
+    Prepare {
+        /// The collection.
+        collection: String,
+        /// What the fault is.
+        source: ArrowError,
+    },
+
+    /// Rows cannot be encoded as Parquet.
+    #[error("cannot encode `{location}`")]
+    Encode {
+        /// The file.
+        location: String,
+        /// What the fault is.
+        source: ParquetError,
+    },
+
+    /// A file set is named after a row that does not say where it was stored.
+    #[error("cannot name a file set of collection `{collection}` after its first row: {reason}")]
+    UnnamedSet {
+        /// The collection.
+        collection: String,
+        /// What was expected and what was found.
+        reason: String,
     },
 
     /// A row that should begin a file set is not the first row of any.

@@ -159,6 +159,7 @@ mod outputs;
 mod part_buffer;
 mod partition_writer;
 mod set_writer;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod upload;
@@ -172,6 +173,9 @@ pub use copy::register_formats;
 pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
 pub use outputs::{OpenStorage, OutputStorages};
+pub use stream::{
+    FieldKind, ImportField, ImportFormat, SetNaming, StreamCommitExec, StreamWriteExec, StreamWriteOptions,
+};
 pub use write_exec::NpyWriteExec;
 pub use write_options::NpyWriteOptions;
 pub use written_file::{WrittenFile, written_files_schema};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::metrics::Count;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::StreamExt;
 use object_store::ObjectStore;
 
@@ -20,6 +20,14 @@ pub(crate) struct Progress {
     pub(crate) rows: Count,
     pub(crate) bytes: Count,
     pub(crate) files: Count,
+}
+
+impl Progress {
+    /// Begins to count for a partition.
+    pub(crate) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let count = |name| MetricBuilder::new(metrics).counter(name, partition);
+        Self { rows: count("rows_written"), bytes: count("bytes_written"), files: count("files_written") }
+    }
 }
 
 /// Writes the file sets of one input partition, one after the other.
@@ -122,7 +130,7 @@ impl PartitionWriter {
 }
 
 /// Cuts a batch behind the rows that a set still lacks.
-fn cut(batch: &RecordBatch, missing: u64) -> (RecordBatch, Option<RecordBatch>) {
+pub(crate) fn cut(batch: &RecordBatch, missing: u64) -> (RecordBatch, Option<RecordBatch>) {
     let rows = batch.num_rows();
     let now = usize::try_from(missing).map_or(rows, |missing| missing.min(rows));
     let rest = rows - now;

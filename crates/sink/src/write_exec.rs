@@ -8,7 +8,7 @@ use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
@@ -69,7 +69,7 @@ impl NpyWriteExec {
     }
 }
 
-fn properties(input: &Arc<dyn ExecutionPlan>) -> DFResult<Arc<PlanProperties>> {
+pub(crate) fn properties(input: &Arc<dyn ExecutionPlan>) -> DFResult<Arc<PlanProperties>> {
     if input.boundedness().is_unbounded() {
         let reason = "cannot write import files from an input that never ends";
         return Err(DataFusionError::Plan(reason.to_owned()));
@@ -144,12 +144,7 @@ impl ExecutionPlan for NpyWriteExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DFResult<SendableRecordBatchStream> {
         let store = context.runtime_env().object_store_registry.get_store(&self.job.options.base_url)?;
         let input = self.input.execute(partition, context)?;
-        let count = |name| -> Count { MetricBuilder::new(&self.metrics).counter(name, partition) };
-        let progress = Progress {
-            rows: count("rows_written"),
-            bytes: count("bytes_written"),
-            files: count("files_written"),
-        };
+        let progress = Progress::new(&self.metrics, partition);
         let writer = PartitionWriter::new(Arc::clone(&self.job), store, input, progress);
         let stream = futures::stream::try_unfold(writer, |mut writer| async move {
             Ok(writer.next_set().await?.map(|files| (files, writer)))

@@ -63,19 +63,16 @@ impl NpyWriteOptions {
 
     /// Returns the path of a file in the store; its place in the dump is `relative`.
     pub(crate) fn child(&self, relative: &str) -> Path {
-        self.prefix.parts().chain(Path::from(relative).parts()).collect()
+        child(&self.prefix, relative)
     }
 
     /// Returns a path as messages show it.
     pub(crate) fn display(&self, path: &Path) -> String {
-        match self.is_local() {
-            true => format!("/{path}"),
-            false => format!("{}/{path}", self.base_url.as_str().trim_end_matches('/')),
-        }
+        display(&self.base_url, path)
     }
 
     pub(crate) fn is_local(&self) -> bool {
-        self.base_url.scheme() == "file"
+        is_local(&self.base_url)
     }
 
     fn fault_of_fields(&self) -> Option<String> {
@@ -107,12 +104,8 @@ impl NpyWriteOptions {
     }
 
     fn fault_of_parts(&self, columns: &[Column]) -> Option<String> {
-        let part_bytes_min = if self.is_local() { 1 } else { PART_BYTES_MIN };
-        if self.part_bytes < part_bytes_min {
-            return Some(format!(
-                "expected parts of at least {part_bytes_min} bytes, found {}",
-                self.part_bytes
-            ));
+        if let Some(fault) = fault_of_part_bytes(&self.base_url, self.part_bytes) {
+            return Some(fault);
         }
         let part_bytes = u64::try_from(self.part_bytes).unwrap_or(u64::MAX);
         let too_long = |column: &Column, set: &FileSet| match file_bytes(column.dtype, set.rows, column.width)
@@ -124,4 +117,26 @@ impl NpyWriteOptions {
             format!("a file of set `{}` is longer than {PARTS_MAX} parts of {part_bytes} bytes", set.name)
         })
     }
+}
+
+/// Returns the path of a file in a store; its place in the dump is `relative`.
+pub(crate) fn child(prefix: &Path, relative: &str) -> Path {
+    prefix.parts().chain(Path::from(relative).parts()).collect()
+}
+
+/// Returns a path as messages show it.
+pub(crate) fn display(base_url: &Url, path: &Path) -> String {
+    match is_local(base_url) {
+        true => format!("/{path}"),
+        false => format!("{}/{path}", base_url.as_str().trim_end_matches('/')),
+    }
+}
+
+pub(crate) fn is_local(base_url: &Url) -> bool {
+    base_url.scheme() == "file"
+}
+
+pub(crate) fn fault_of_part_bytes(base_url: &Url, part_bytes: usize) -> Option<String> {
+    let least = if is_local(base_url) { 1 } else { PART_BYTES_MIN };
+    (part_bytes < least).then(|| format!("expected parts of at least {least} bytes, found {part_bytes}"))
 }

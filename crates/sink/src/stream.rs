@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Import files of any query: how many rows there are is known last.
+
+mod column;
+mod commit_exec;
+mod encode;
+mod group;
+mod options;
+mod parquet;
+mod rows;
+mod set;
+mod text;
+mod write_exec;
+mod writer;
+
+pub use self::commit_exec::StreamCommitExec;
+pub use self::options::{FieldKind, ImportField, ImportFormat, SetNaming, StreamWriteOptions};
+pub use self::write_exec::StreamWriteExec;
