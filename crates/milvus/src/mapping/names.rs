@@ -6,6 +6,24 @@ use crate::error::{Error, Result};
 pub(super) const MAX_LEN: usize = 255;
 /// Fields that the server adds to every collection.
 const RESERVED_FIELDS: [&str; 2] = ["RowID", "Timestamp"];
+/// Words that mean something in a filter, however they are written.
+const KEYWORDS: [&str; 6] = ["and", "in", "like", "not", "null", "or"];
+/// Likewise, written in small or in capital letters.
+const FUNCTIONS: [&str; 11] = [
+    "array_contains",
+    "array_contains_all",
+    "array_contains_any",
+    "array_length",
+    "exists",
+    "json_contains",
+    "json_contains_all",
+    "json_contains_any",
+    "phrase_match",
+    "random_sample",
+    "text_match",
+];
+/// Likewise, written in one of these ways.
+const TRUTHS: [&str; 6] = ["true", "True", "TRUE", "false", "False", "FALSE"];
 
 /// Checks the name of a collection: a letter or an underscore, then letters,
 /// digits and underscores, 255 in all at most.
@@ -20,7 +38,9 @@ pub fn check_collection_name(name: &str) -> Result<()> {
 }
 
 /// Checks the name of a field: as for a collection, and none of the names
-/// that the server uses itself.
+/// that the server uses itself, nor a word of its filters. Servers before 2.5
+/// may take such a word, but a newer one refuses it, and no filter can name
+/// the field.
 ///
 /// # Errors
 ///
@@ -29,7 +49,17 @@ pub fn check_field_name(name: &str) -> Result<()> {
     if RESERVED_FIELDS.contains(&name) {
         return Err(invalid("a field", name, "Milvus has a field of this name in every collection"));
     }
+    if is_keyword(name) {
+        return Err(invalid("a field", name, "it is a word of Milvus' filters"));
+    }
     check("a field", name)
+}
+
+fn is_keyword(name: &str) -> bool {
+    let is_function = |function: &str| name == function || name == function.to_ascii_uppercase();
+    KEYWORDS.iter().any(|keyword| name.eq_ignore_ascii_case(keyword))
+        || FUNCTIONS.iter().any(|function| is_function(function))
+        || TRUTHS.contains(&name)
 }
 
 pub(super) fn is_legal_char(c: char) -> bool {
@@ -91,6 +121,19 @@ mod tests {
             check_field_name("my id").unwrap_err().to_string(),
             "cannot use `my id` as the name of a field in Milvus: expected letters of a to z, digits and underscores"
         );
+    }
+
+    #[test]
+    fn words_of_filters_are_no_names_of_fields() {
+        for name in ["in", "IN", "In", "nOT", "Null", "like", "true", "True", "TRUE", "exists", "EXISTS"] {
+            let error = check_field_name(name).unwrap_err().to_string();
+            assert!(error.ends_with("it is a word of Milvus' filters"), "{error}");
+            check_collection_name(name).unwrap();
+        }
+        check_field_name("JSON_CONTAINS_ANY").unwrap_err();
+        for name in ["inn", "tRUE", "Exists", "Json_Contains", "interval", "iso", "index", "_in", "id"] {
+            check_field_name(name).unwrap();
+        }
     }
 
     #[test]
