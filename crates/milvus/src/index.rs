@@ -7,9 +7,15 @@ use serde_json::{Map, Value};
 
 use crate::client::{Call, Client, Service};
 use crate::collections::collection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::common::{IndexState, KeyValuePair};
 use crate::proto::milvus as pb;
+
+/// Codes of "there is no index": that of 2.3 and newer, and the old one.
+pub(crate) const NO_INDEX: [i32; 2] = [700, 25];
+const INDEX_TYPE: &str = "index_type";
+const METRIC_TYPE: &str = "metric_type";
+const PARAMS: &str = "params";
 
 /// An index to be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +25,17 @@ pub struct IndexSpec {
     /// Its metric, such as `L2`.
     pub metric: String,
     /// Its build parameters.
+    pub params: BTreeMap<String, String>,
+}
+
+/// An index that a field has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexInfo {
+    /// Its type, such as `IVF_FLAT`.
+    pub index_type: String,
+    /// Its metric, such as `L2`; an index of a scalar has none.
+    pub metric: Option<String>,
+    /// Its other parameters, among them those it is built with.
     pub params: BTreeMap<String, String>,
 }
 
@@ -72,6 +89,32 @@ impl Client {
     ///
     /// When there is no index, or the server does not answer.
     pub async fn index_progress(&self, name: &str, field: &str) -> Result<IndexProgress> {
+        let (call, indexes) = self.describe_indexes(name, field).await?;
+        let index = indexes.into_iter().find(|index| index.field_name == field);
+        let index = index.ok_or_else(|| call.unexpected(format!("an index of field `{field}`"), "none"))?;
+        progress(&call, &index)
+    }
+
+    /// The index of a field; `None` when it has none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn index_info(&self, name: &str, field: &str) -> Result<Option<IndexInfo>> {
+        let (call, indexes) = match self.describe_indexes(name, field).await {
+            Err(Error::Refused { code, .. }) if NO_INDEX.contains(&code) => return Ok(None),
+            answer => answer?,
+        };
+        let index = indexes.into_iter().find(|index| index.field_name == field);
+        index.map(|index| info(&call, index)).transpose()
+    }
+
+    /// The indexes of a field, or of the whole collection when it is empty.
+    pub(crate) async fn describe_indexes(
+        &self,
+        name: &str,
+        field: &str,
+    ) -> Result<(Call, Vec<pb::IndexDescription>)> {
         let call = Call::read("DescribeIndex", collection(name));
         let message = pb::DescribeIndexRequest {
             db_name: self.database(),
@@ -83,9 +126,7 @@ impl Client {
                 service.describe_index(request).await
             })
             .await?;
-        let index = answer.index_descriptions.into_iter().find(|index| index.field_name == field);
-        let index = index.ok_or_else(|| call.unexpected(format!("an index of field `{field}`"), "none"))?;
-        progress(&call, &index)
+        Ok((call, answer.index_descriptions))
     }
 
     /// Loads a collection into memory, so that it can be searched; `refresh`
@@ -165,13 +206,32 @@ impl Client {
     }
 }
 
+/// What is built into an index is told as one JSON object by some servers, and
+/// pair by pair by others.
+fn info(call: &Call, index: pb::IndexDescription) -> Result<IndexInfo> {
+    let mut params: BTreeMap<String, String> =
+        index.params.into_iter().map(|pair| (pair.key, pair.value)).collect();
+    if let Some(text) = params.remove(PARAMS).filter(|text| !text.is_empty()) {
+        let object: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|_| call.unexpected("parameters as a JSON object", text))?;
+        params.extend(object.into_iter().map(|(name, value)| (name, text_of(value))));
+    }
+    let index_type =
+        params.remove(INDEX_TYPE).ok_or_else(|| call.unexpected("the type of an index", "none"))?;
+    Ok(IndexInfo { index_type, metric: params.remove(METRIC_TYPE), params })
+}
+
+fn text_of(value: Value) -> String {
+    if let Value::String(text) = value { text } else { value.to_string() }
+}
+
 fn extra_params(spec: &IndexSpec) -> Vec<KeyValuePair> {
     let params: Map<String, Value> =
         spec.params.iter().map(|(name, value)| (name.clone(), parameter(value))).collect();
     [
-        ("index_type", spec.index_type.clone()),
-        ("metric_type", spec.metric.clone()),
-        ("params", Value::Object(params).to_string()),
+        (INDEX_TYPE, spec.index_type.clone()),
+        (METRIC_TYPE, spec.metric.clone()),
+        (PARAMS, Value::Object(params).to_string()),
     ]
     .map(|(key, value)| KeyValuePair { key: key.to_owned(), value })
     .into()
@@ -233,6 +293,51 @@ mod tests {
             error.to_string(),
             "Milvus answered DescribeIndex of collection `films` with -1, expected a number of rows"
         );
+    }
+
+    fn described(params: &[(&str, &str)]) -> Result<IndexInfo> {
+        let pair = |(key, value): &(&str, &str)| KeyValuePair { key: (*key).into(), value: (*value).into() };
+        let params = params.iter().map(pair).collect();
+        info(&call(), pb::IndexDescription { params, ..pb::IndexDescription::default() })
+    }
+
+    #[test]
+    fn an_index_is_described_as_it_was_wanted() {
+        let params = [("M", "16"), ("efConstruction", "200")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let spec =
+            IndexSpec { index_type: "HNSW".to_owned(), metric: "L2".to_owned(), params: params.into() };
+        let sent = pb::IndexDescription { params: extra_params(&spec), ..pb::IndexDescription::default() };
+        let IndexInfo { index_type, metric, params } = info(&call(), sent).unwrap();
+        assert_eq!(IndexSpec { index_type, metric: metric.unwrap(), params }, spec);
+    }
+
+    #[test]
+    fn parameters_are_found_in_one_object_and_beside_it() {
+        let flat = [("index_type", "HNSW"), ("metric_type", "IP"), ("M", "16"), ("efConstruction", "8")];
+        let nested = [
+            ("index_type", "HNSW"),
+            ("metric_type", "IP"),
+            ("efConstruction", "8"),
+            ("params", r#"{"M": "16"}"#),
+        ];
+        assert_eq!(described(&flat).unwrap(), described(&nested).unwrap());
+        assert_eq!(described(&flat).unwrap().params["M"], "16");
+        let scalar = described(&[("index_type", "STL_SORT"), ("params", "")]).unwrap();
+        assert_eq!((scalar.metric, scalar.params.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_index_without_a_type_or_with_other_parameters_is_an_error() {
+        let bad: [(&[(&str, &str)], &str); 4] = [
+            (&[], "with none, expected the type of an index"),
+            (&[("metric_type", "L2"), ("params", "{}")], "with none, expected the type of an index"),
+            (&[("index_type", "FLAT"), ("params", "[]")], "with [], expected parameters as a JSON object"),
+            (&[("index_type", "FLAT"), ("params", "{")], "with {, expected parameters as a JSON object"),
+        ];
+        for (params, message) in bad {
+            let error = described(params).unwrap_err().to_string();
+            assert!(error.ends_with(message), "{error}");
+        }
     }
 
     #[test]

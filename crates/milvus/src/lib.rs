@@ -100,7 +100,7 @@ pub use compare::compare;
 pub use error::{Error, Result};
 pub use fields::{Field, FieldInfo, FieldType, VectorType};
 pub use import::{ImportPhase, ImportStatus, TaskId};
-pub use index::{IndexProgress, IndexSpec};
+pub use index::{IndexInfo, IndexProgress, IndexSpec};
 pub use options::{ConnectOptions, Credentials};
 pub use overview::IndexOverview;
 pub use rows::{Column, Rows, Values};

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use crate::client::{Call, Client, Service};
 use crate::collections::collection;
 use crate::error::{Error, Result};
+use crate::index::NO_INDEX;
 use crate::proto::common::{IndexState, KeyValuePair};
 use crate::proto::milvus as pb;
-
-/// Codes of "there is no index": that of 2.3 and newer, and the old one.
-const NO_INDEX: [i32; 2] = [700, 25];
 
 /// An index of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,17 +94,8 @@ impl Client {
     ///
     /// When there is no such collection, or the server does not answer.
     pub async fn indexes(&self, name: &str) -> Result<Vec<IndexOverview>> {
-        let call = Call::read("DescribeIndex", collection(name));
-        let message = pb::DescribeIndexRequest {
-            db_name: self.database(),
-            collection_name: name.to_owned(),
-            field_name: String::new(),
-        };
-        let answer = self.call(&call, message, |mut service: Service, request| async move {
-            service.describe_index(request).await
-        });
-        match answer.await {
-            Ok(answer) => Ok(answer.index_descriptions.into_iter().map(index).collect()),
+        match self.describe_indexes(name, "").await {
+            Ok((_, indexes)) => Ok(indexes.into_iter().map(index).collect()),
             Err(Error::Refused { code, .. }) if NO_INDEX.contains(&code) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
