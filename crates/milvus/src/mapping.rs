@@ -10,9 +10,9 @@ mod metrics;
 mod names;
 mod partitions;
 
-pub use indexes::index;
+pub use indexes::{auto_index, index};
 pub use limits::{Limits, limits};
-pub use metrics::metric;
+pub use metrics::{cosine, metric};
 pub use names::{check_collection_name, check_field_name};
 pub use partitions::partition_names;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use super::Mapped;
+use super::{Mapped, limits};
 use crate::error::{Error, Result};
 use crate::version::ServerVersion;
 
@@ -34,6 +34,20 @@ pub fn metric(source: &str, version: &ServerVersion) -> Result<Mapped<String>> {
         }
     };
     Ok(Mapped { value: value.to_owned(), note: note.map(|note| format!("metric {source} {note}")) })
+}
+
+/// Makes sure that the server has the metric `COSINE`, which ranks vectors as
+/// `IP` does when all of them are of one length.
+///
+/// # Errors
+///
+/// When the server is older than 2.3.
+pub fn cosine(version: &ServerVersion) -> Result<()> {
+    if limits(version).has_cosine {
+        return Ok(());
+    }
+    let (metric, version) = ("COSINE".to_owned(), version.to_string());
+    Err(Error::UnsupportedMetric { metric, version, remedy: "use Milvus 2.3 or newer, or keep IP" })
 }
 
 const TANIMOTO: &str = "becomes JACCARD: results come in the same order, but a distance d is now \
@@ -80,6 +94,17 @@ mod tests {
             let error = map(source, "v2.3.0").unwrap_err();
             assert!(error.to_string().contains("use a newer release"), "{error}");
         }
+    }
+
+    #[test]
+    fn cosine_came_with_2_3() {
+        for version in ["v2.3.0", "v2.3.5-lite", "v3.0.0", "master"] {
+            cosine(&ServerVersion::parse(version)).unwrap();
+        }
+        assert_eq!(
+            cosine(&ServerVersion::parse("v2.2.16")).unwrap_err().to_string(),
+            "metric `COSINE` has no counterpart in Milvus v2.2.16: use Milvus 2.3 or newer, or keep IP"
+        );
     }
 
     #[test]

@@ -14,6 +14,14 @@ fn float(source: &str, params: &str) -> (String, Option<String>) {
     line(map(source, params, "L2", FLOAT).unwrap())
 }
 
+fn float_on(version: &str, source: &str, params: &str) -> (String, Option<String>) {
+    line(index(source, params, "L2", FLOAT, &ServerVersion::parse(version)).unwrap())
+}
+
+fn auto(metric: &str, vector: VectorType, rows: Option<u64>, version: &str) -> (String, Option<String>) {
+    line(auto_index(metric, vector, rows, &ServerVersion::parse(version)))
+}
+
 fn binary(source: &str, params: &str, metric: &str) -> (String, Option<String>) {
     line(map(source, params, metric, BINARY).unwrap())
 }
@@ -93,8 +101,21 @@ fn ivf_pq_becomes_ivf_sq8_when_m_does_not_divide_the_dimension() {
 #[test]
 fn hnsw_stays_with_parameters_in_their_ranges() {
     assert_eq!(float("HNSW", r#"{"M":16,"efConstruction":500}"#), same("HNSW L2 M=16 efConstruction=500"));
-    assert_eq!(float("HNSW", r#"{"M":2,"efConstruction":4}"#).0, "HNSW L2 M=4 efConstruction=8");
-    let (line, note) = float("HNSW", r#"{"M":65,"efConstruction":513}"#);
+    assert_eq!(float("HNSW", r#"{"M":65,"efConstruction":4}"#), same("HNSW L2 M=65 efConstruction=4"));
+    assert_eq!(float("HNSW", r#"{"M":1,"efConstruction":0}"#).0, "HNSW L2 M=2 efConstruction=1");
+    let (line, note) = float("HNSW", r#"{"M":2049,"efConstruction":9999999999}"#);
+    assert_eq!(line, "HNSW L2 M=2048 efConstruction=2147483647");
+    let note = note.unwrap();
+    assert!(note.contains("gets M 2048") && note.contains("gets efConstruction 2147483647"), "{note}");
+    assert_eq!(float("HNSW", "{}").0, "HNSW L2 M=16 efConstruction=200");
+}
+
+#[test]
+fn hnsw_has_narrower_ranges_on_2_2() {
+    let old = |params| float_on("v2.2.16", "HNSW", params);
+    assert_eq!(old(r#"{"M":4,"efConstruction":512}"#), same("HNSW L2 M=4 efConstruction=512"));
+    assert_eq!(old(r#"{"M":2,"efConstruction":4}"#).0, "HNSW L2 M=4 efConstruction=8");
+    let (line, note) = old(r#"{"M":65,"efConstruction":513}"#);
     assert_eq!(line, "HNSW L2 M=64 efConstruction=512");
     let note = note.unwrap();
     assert!(note.contains("gets M 64") && note.contains("gets efConstruction 512"), "{note}");
@@ -108,6 +129,20 @@ fn graphs_and_trees_that_are_gone_become_hnsw() {
         let note = note.unwrap();
         assert!(note.contains(&format!("becomes HNSW, because Milvus v2.3.5 has no {source}")), "{note}");
     }
+    assert_eq!(float_on("v2.2.16", "RNSG", "{}").0, "HNSW L2 M=16 efConstruction=200");
+}
+
+#[test]
+fn trees_stay_on_2_2() {
+    let old = |params| float_on("v2.2.16", "ANNOY", params);
+    assert_eq!(old(r#"{"n_trees":1024}"#), same("ANNOY L2 n_trees=1024"));
+    assert_eq!(
+        old(r#"{"n_trees":1025}"#),
+        noted("ANNOY L2 n_trees=1024", "index ANNOY gets n_trees 1024, the nearest to 1025 that is allowed")
+    );
+    assert_eq!(old(r#"{"n_trees":0}"#).0, "ANNOY L2 n_trees=1");
+    assert_eq!(old("{}"), noted("ANNOY L2 n_trees=8", "index ANNOY gets n_trees 8, it had none"));
+    assert!(index("ANNOY", r#"{"n_trees":"many"}"#, "L2", FLOAT, &ServerVersion::parse("v2.2.16")).is_err());
 }
 
 #[test]
@@ -171,4 +206,60 @@ fn a_parameter_that_is_no_whole_number_is_refused() {
         error.to_string(),
         "cannot use `1.5` as parameter `nlist` of index `IVF_FLAT`: expected a whole number"
     );
+}
+
+#[test]
+fn the_server_chooses_for_floats() {
+    for (version, metric) in [("v2.2.16", "IP"), ("v2.3.5-lite", "COSINE"), ("v2.6.0", "L2")] {
+        assert_eq!(
+            auto(metric, FLOAT, Some(7), version),
+            noted(
+                &format!("AUTOINDEX {metric}"),
+                "index AUTOINDEX is chosen: the server decides how it is built"
+            )
+        );
+    }
+    let (line, note) = auto("L2", FLOAT, None, "v2.2.15");
+    assert_eq!(line, "HNSW L2 M=16 efConstruction=200");
+    assert_eq!(
+        note.unwrap(),
+        "index HNSW is chosen: Milvus v2.2.15 does not decide by itself, and a graph suits most searches"
+    );
+}
+
+#[test]
+fn bits_are_divided_into_lists_when_there_are_many() {
+    let of = |rows| auto("JACCARD", BINARY, Some(rows), "v2.3.5");
+    assert_eq!(
+        of(99_999),
+        noted("BIN_FLAT JACCARD", "index BIN_FLAT is chosen: 99999 rows are compared one by one")
+    );
+    assert_eq!(of(0).0, "BIN_FLAT JACCARD");
+    assert_eq!(
+        of(1_000_000),
+        noted(
+            "BIN_IVF_FLAT JACCARD nlist=4000",
+            "index BIN_IVF_FLAT is chosen: 1000000 rows are many to compare one by one, 4000 lists divide them"
+        )
+    );
+    assert_eq!(of(100_000).0, "BIN_IVF_FLAT JACCARD nlist=1264");
+    assert_eq!(of(u64::MAX).0, "BIN_IVF_FLAT JACCARD nlist=65536");
+    let (line, note) = auto("HAMMING", BINARY, None, "v2.2.16");
+    assert_eq!(line, "BIN_IVF_FLAT HAMMING nlist=1024");
+    assert!(note.unwrap().contains("it is not known how many rows there will be"));
+}
+
+#[test]
+fn structures_are_never_divided() {
+    for metric in ["SUBSTRUCTURE", "SUPERSTRUCTURE"] {
+        for rows in [Some(5_000_000), None] {
+            assert_eq!(
+                auto(metric, BINARY, rows, "v2.3.5"),
+                noted(
+                    &format!("BIN_FLAT {metric}"),
+                    &format!("index BIN_FLAT is chosen: it is the only one for metric {metric}")
+                )
+            );
+        }
+    }
 }
