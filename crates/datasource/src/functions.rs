@@ -8,6 +8,7 @@
 //! | `l2_normalize` | a float vector | a float vector of length 1; zeros stay zeros |
 //! | `vector_dims` | a float or binary vector | components, or bits: `BIGINT` |
 //! | `is_finite` | a float vector | whether no component is NaN or infinite |
+//! | `first_non_finite` | a float vector | the place of its first component that is NaN or infinite, from 0: `BIGINT`; NULL when all are finite |
 //! | `hamming_distance`, `jaccard_distance`, `tanimoto_distance` | two binary vectors | `DOUBLE` |
 //!
 //! A float vector is a column, or a list of numbers such as `[0.1, 0.2]`, whose

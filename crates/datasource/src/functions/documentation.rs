@@ -7,11 +7,16 @@ use std::sync::LazyLock;
 use datafusion::logical_expr::{DocSection, Documentation};
 
 /// Name, call and meaning of each function.
-const FUNCTIONS: [(&str, &str, &str); 10] = [
+const FUNCTIONS: [(&str, &str, &str); 11] = [
     (
         "cosine_distance",
         "cosine_distance(vector, other)",
         "One less the cosine of the angle of two float vectors, from 0 to 2",
+    ),
+    (
+        "first_non_finite",
+        "first_non_finite(vector)",
+        "The place of the first component of a float vector that is NaN or infinite, counted from 0; NULL when all are finite",
     ),
     ("hamming_distance", "hamming_distance(vector, other)", "How many bits of two binary vectors differ"),
     ("inner_product", "inner_product(vector, other)", "The inner product of two float vectors"),

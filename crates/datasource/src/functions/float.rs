@@ -29,6 +29,7 @@ enum Kind {
     L2Normalize,
     VectorDims,
     IsFinite,
+    FirstNonFinite,
 }
 
 /// A function of float vectors.
@@ -49,6 +50,7 @@ impl FloatFunction {
             Kind::L2Normalize,
             Kind::VectorDims,
             Kind::IsFinite,
+            Kind::FirstNonFinite,
         ]
         .into_iter()
         .map(|kind| Self { kind, signature: Signature::user_defined(Volatility::Immutable) })
@@ -57,7 +59,7 @@ impl FloatFunction {
     fn arguments(&self) -> usize {
         match self.kind {
             Kind::L2Distance | Kind::InnerProduct | Kind::CosineDistance => 2,
-            Kind::L2Norm | Kind::L2Normalize | Kind::VectorDims | Kind::IsFinite => 1,
+            Kind::L2Norm | Kind::L2Normalize | Kind::VectorDims | Kind::IsFinite | Kind::FirstNonFinite => 1,
         }
     }
 
@@ -82,6 +84,7 @@ impl ScalarUDFImpl for FloatFunction {
             Kind::L2Normalize => "l2_normalize",
             Kind::VectorDims => "vector_dims",
             Kind::IsFinite => "is_finite",
+            Kind::FirstNonFinite => "first_non_finite",
         }
     }
 
@@ -111,7 +114,7 @@ impl ScalarUDFImpl for FloatFunction {
             check_dimensions(self.name(), "components", width(one), width(other))?;
         }
         Ok(match self.kind {
-            Kind::VectorDims => DataType::Int64,
+            Kind::VectorDims | Kind::FirstNonFinite => DataType::Int64,
             Kind::IsFinite => DataType::Boolean,
             Kind::L2Normalize => match arguments {
                 [DataType::FixedSizeList(_, width)] => DataType::FixedSizeList(item(), *width),
@@ -185,6 +188,10 @@ impl FloatFunction {
                 let is_finite = |row| floats(row).map(distance::is_finite);
                 Arc::new((0..rows).map(is_finite).collect::<BooleanArray>())
             }
+            Kind::FirstNonFinite => {
+                let first = |row| floats(row).and_then(first_non_finite);
+                Arc::new((0..rows).map(first).collect::<Int64Array>())
+            }
             Kind::VectorDims => {
                 let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
                 let dims = |row| {
@@ -199,6 +206,15 @@ impl FloatFunction {
             },
         })
     }
+}
+
+/// The place of the first component that is NaN or infinite.
+fn first_non_finite(vector: &[f32]) -> Option<i64> {
+    if distance::is_finite(vector) {
+        return None;
+    }
+    let first = vector.iter().position(|component| !component.is_finite());
+    first.and_then(|place| i64::try_from(place).ok())
 }
 
 fn item() -> FieldRef {

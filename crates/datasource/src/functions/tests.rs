@@ -43,6 +43,7 @@ async fn literals_of_all_numbers_are_vectors() {
         ("CAST(vector_dims(X'00ff') AS DOUBLE)", 16.0),
         ("CAST(is_finite([1.0, 2.0]) AS INT) + 0.0", 1.0),
         ("CAST(is_finite([CAST('NaN' AS FLOAT)]) AS INT) + 0.0", 0.0),
+        ("first_non_finite([0, CAST('-inf' AS FLOAT), CAST('NaN' AS FLOAT)]) + 0.0", 1.0),
     ] {
         let found = one(&format!("SELECT {sql}")).await.unwrap().unwrap();
         assert!((found - expected).abs() < 1e-7, "{sql} is {found}");
@@ -51,7 +52,13 @@ async fn literals_of_all_numbers_are_vectors() {
 
 #[tokio::test]
 async fn null_gives_null() {
-    for sql in ["l2_distance(NULL, [1, 2])", "l2_norm(NULL)", "hamming_distance(X'00', NULL)"] {
+    for sql in [
+        "l2_distance(NULL, [1, 2])",
+        "l2_norm(NULL)",
+        "first_non_finite(NULL) + 0.0",
+        "first_non_finite([1, 2]) + 0.0",
+        "hamming_distance(X'00', NULL)",
+    ] {
         assert_eq!(one(&format!("SELECT {sql}")).await.unwrap(), None, "{sql}");
     }
 }
