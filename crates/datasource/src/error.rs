@@ -177,6 +177,14 @@ pub enum Error {
         /// The segment.
         segment: String,
     },
+    /// The rows of a collection cannot be looked through.
+    #[error("cannot look through the rows of collection `{collection}`")]
+    Audit {
+        /// The collection.
+        collection: String,
+        /// Why.
+        source: Box<DataFusionError>,
+    },
     /// The query engine cannot be set up.
     #[error("cannot set up the query engine")]
     Session(#[source] DataFusionError),

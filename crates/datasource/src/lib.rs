@@ -69,6 +69,7 @@
 //!
 //! It writes nothing, and it does not know Milvus 2.x.
 
+mod audit;
 mod error;
 mod excluded;
 mod file_source;
@@ -94,6 +95,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use audit::{Keep, RepeatedIds, invalid_rows, repeated_rows};
 pub use error::{Error, Result};
 pub use excluded::ExcludedRows;
 pub use file_source::SegmentSource;

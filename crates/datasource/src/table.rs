@@ -115,6 +115,11 @@ impl CollectionTable {
         Ok(Arc::clone(self.segments.get_or_try_init(read).await?))
     }
 
+    /// Whether both are tables of one collection with the same columns.
+    pub(crate) fn is_same_kind(&self, other: &Self) -> bool {
+        self.shown == other.shown && self.collection.name == other.collection.name
+    }
+
     /// Makes sure that every live segment has as many vectors as ids.
     ///
     /// # Errors
