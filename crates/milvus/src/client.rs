@@ -57,7 +57,7 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     /// What the call is about, for messages.
     pub(crate) subject: String,
-    deadline: Duration,
+    pub(crate) deadline: Duration,
     /// A read changes nothing, so it may be sent again.
     is_read: bool,
 }
@@ -161,6 +161,11 @@ impl Client {
     /// The name of the database that requests carry; empty is the default.
     pub(crate) fn database(&self) -> String {
         self.session.database.as_ref().map(|database| database.name.clone()).unwrap_or_default()
+    }
+
+    /// The error of a call that did not end in time.
+    pub(crate) fn timed_out(&self, call: &Call) -> Error {
+        self.session.timed_out(call)
     }
 
     pub(crate) fn require(

@@ -187,23 +187,6 @@ impl Client {
         .await?;
         Ok(())
     }
-
-    /// Has the server write what a collection holds in memory to its storage.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such collection, or the server does not answer.
-    pub async fn flush(&self, name: &str) -> Result<()> {
-        let call = Call::write("Flush", collection(name));
-        let message = pb::FlushRequest { db_name: self.database(), collection_names: vec![name.to_owned()] };
-        self.call(
-            &call,
-            message,
-            |mut service: Service, request| async move { service.flush(request).await },
-        )
-        .await?;
-        Ok(())
-    }
 }
 
 /// What is built into an index is told as one JSON object by some servers, and

@@ -81,6 +81,7 @@ mod collections;
 mod compare;
 mod error;
 mod fields;
+mod flush;
 mod import;
 mod index;
 pub mod mapping;

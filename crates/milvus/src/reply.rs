@@ -29,6 +29,7 @@ replies! {
     DescribeCollectionResponse
     DescribeIndexResponse
     FlushResponse
+    GetFlushStateResponse
     GetImportStateResponse
     GetLoadingProgressResponse
     GetVersionResponse

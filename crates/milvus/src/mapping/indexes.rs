@@ -43,7 +43,7 @@ const MANY_ROWS: u64 = 100_000;
 /// |---|---|---|
 /// | `nlist` | 1 to 65536 | 1 to 65536 |
 /// | `M` | 4 to 64 | 2 to 2048 |
-/// | `efConstruction` | 8 to 512 | 1 and more |
+/// | `efConstruction` | 8 to 512 | 1 to 999999 |
 /// | `n_trees` | 1 to 1024 | – |
 ///
 /// # Errors
@@ -207,7 +207,8 @@ impl Draft {
 
     fn graph(self, given: &Given<'_>, version: &ServerVersion) -> Result<Self> {
         let (edges, candidates) = match version.at_least(2, 3) {
-            true => (2..=2048, 1..=i64::from(i32::MAX)),
+            // A server loses numbers of more digits on their way.
+            true => (2..=2048, 1..=999_999),
             false => (4..=64, 8..=512),
         };
         self.clamped(given, "M", DEFAULT_EDGES, edges)?.clamped(
