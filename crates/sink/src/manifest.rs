@@ -9,8 +9,11 @@
 //! {"version": 1, "m2m": "0.1.0", "created_on": "2026-11-21T05:11:55Z",
 //!  "source": {"meta": "/old/db/meta.sqlite", "tables": ["/old/db/tables"]},
 //!  "collections": [{
-//!    "name": "colours", "target_name": "colours", "metric": "L2", "engine": "FLAT", "index_params": "{}",
-//!    "vector": "float32", "dimension": 128, "rows": 1000, "id_field": "id", "vector_field": "vector",
+//!    "name": "colours", "target_name": "colours", "filter": "id % 2 = 0",
+//!    "metric": "L2", "engine": "FLAT", "index_params": "{}",
+//!    "fields": [{"name": "id", "type": "Int64", "primary": true},
+//!               {"name": "vector", "type": "FloatVector", "dimension": 128}],
+//!    "rows": 1000, "left_out": {"invalid": 0, "repeated": 2},
 //!    "partitions": [{
 //!      "tag": "dark red", "name": "dark_red_5f1d", "rows": 1000,
 //!      "sets": [{
@@ -61,38 +64,81 @@ pub struct SourceEntry {
 /// A collection in a dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionEntry {
-    /// Name in Milvus 1.x.
+    /// Name in Milvus 1.x, or the name that was given to a query.
     pub name: String,
     /// Name in Milvus 2.x.
     pub target_name: String,
+    /// The condition that its rows meet, when not all of a collection was dumped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The query whose rows these are, when they are not those of a collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
     /// Metric in Milvus 1.x, such as `L2`.
     pub metric: String,
+    /// Whether `IP` is to become `COSINE`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cosine: bool,
     /// Index type in Milvus 1.x, such as `IVF_FLAT`.
     pub engine: String,
     /// Parameters of the index in Milvus 1.x, JSON.
     pub index_params: String,
-    /// `float32` or `binary`.
-    pub vector: String,
-    /// Components, or bits, of a vector.
-    pub dimension: u32,
-    /// Live rows.
+    /// The fields in Milvus 2.x, the primary key first.
+    pub fields: Vec<FieldEntry>,
+    /// Rows written.
     pub rows: u64,
-    /// Field of the ids in Milvus 2.x.
-    pub id_field: String,
-    /// Field of the vectors in Milvus 2.x.
-    pub vector_field: String,
+    /// Live rows that were left out on purpose.
+    #[serde(default)]
+    pub left_out: LeftOutEntry,
+    /// The file with the rows whose vectors are invalid, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
     /// The partitions, those without rows too.
     pub partitions: Vec<PartitionEntry>,
+}
+
+/// A field of a collection in Milvus 2.x.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldEntry {
+    /// Its name.
+    pub name: String,
+    /// Its type as Milvus calls it, such as `Int64`, `VarChar` or `FloatVector`.
+    #[serde(rename = "type")]
+    pub field_type: String,
+    /// Whether it is the primary key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub primary: bool,
+    /// Whether its values decide over partitions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partition_key: bool,
+    /// Whether it can be NULL.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nullable: bool,
+    /// The longest text of a `VarChar`, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// Components, or bits, of a vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<u32>,
+}
+
+/// Live rows that a dump left out on purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutEntry {
+    /// Rows whose vectors have NaN or infinity; they are in the quarantine file.
+    pub invalid: u64,
+    /// Rows that repeat the id of another.
+    pub repeated: u64,
 }
 
 /// A partition in a dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionEntry {
-    /// Tag in Milvus 1.x.
+    /// Tag in Milvus 1.x; empty where a partition key decides.
     pub tag: String,
-    /// Name in Milvus 2.x.
+    /// Name in Milvus 2.x; empty where a partition key decides.
     pub name: String,
-    /// Live rows.
+    /// Rows written.
     pub rows: u64,
     /// The file sets, in the order of their segments.
     pub sets: Vec<SetEntry>,
@@ -105,9 +151,9 @@ pub struct SetEntry {
     pub name: String,
     /// Rows of each file.
     pub rows: u64,
-    /// The segments that the rows came from.
+    /// The segments that the rows came from; empty for those of a query.
     pub segments: Vec<String>,
-    /// One file for each field.
+    /// One file for each field, or one for all of them.
     pub files: Vec<FileEntry>,
 }
 
@@ -116,15 +162,15 @@ pub struct SetEntry {
 pub struct FileEntry {
     /// The file.
     pub path: String,
-    /// The field in Milvus 2.x.
+    /// The field in Milvus 2.x; empty for a file with all of them.
     pub field: String,
     /// Rows.
     pub rows: u64,
-    /// Length with the header.
+    /// Length of the file.
     pub bytes: u64,
     /// CRC-32C (Castagnoli) of the whole file.
     pub crc32c: u32,
-    /// Element type in NumPy's notation.
+    /// Element type in NumPy's notation; `parquet` for a file with all fields.
     pub dtype: String,
 }
 
@@ -132,6 +178,18 @@ impl From<WrittenFile> for FileEntry {
     fn from(file: WrittenFile) -> Self {
         let WrittenFile { path, field, rows, bytes, crc32c, dtype, .. } = file;
         Self { path, field, rows, bytes, crc32c, dtype }
+    }
+}
+
+impl CollectionEntry {
+    /// The primary key, if there is one.
+    pub fn id_field(&self) -> Option<&FieldEntry> {
+        self.fields.iter().find(|field| field.primary)
+    }
+
+    /// The vector field, if there is one.
+    pub fn vector_field(&self) -> Option<&FieldEntry> {
+        self.fields.iter().find(|field| field.dimension.is_some())
     }
 }
 

@@ -27,11 +27,26 @@ fn manifest() -> Manifest {
         metric: "L2".into(),
         engine: "FLAT".into(),
         index_params: "{\"nlist\": 16384}".into(),
-        vector: "float32".into(),
-        dimension: 2,
+        filter: None,
+        query: None,
+        cosine: false,
+        fields: vec![
+            FieldEntry {
+                name: "id".into(),
+                field_type: "Int64".into(),
+                primary: true,
+                ..FieldEntry::default()
+            },
+            FieldEntry {
+                name: "vector".into(),
+                field_type: "FloatVector".into(),
+                dimension: Some(2),
+                ..FieldEntry::default()
+            },
+        ],
         rows: 3,
-        id_field: "id".into(),
-        vector_field: "vector".into(),
+        left_out: LeftOutEntry { invalid: 1, repeated: 2 },
+        quarantine: Some("colours/quarantine.parquet".into()),
         partitions: vec![partition("_default", 0, vec![]), partition("red", 3, vec![set])],
     };
     let source = SourceEntry { meta: "/old/meta.sqlite".into(), tables: vec!["/old/tables".into()] };
@@ -57,8 +72,12 @@ fn manifest_has_the_documented_shape() {
         "source": {"meta": "/old/meta.sqlite", "tables": ["/old/tables"]},
         "collections": [{
             "name": "colours", "target_name": "colours", "metric": "L2", "engine": "FLAT",
-            "index_params": "{\"nlist\": 16384}", "vector": "float32", "dimension": 2, "rows": 3,
-            "id_field": "id", "vector_field": "vector",
+            "index_params": "{\"nlist\": 16384}",
+            "fields": [
+                {"name": "id", "type": "Int64", "primary": true},
+                {"name": "vector", "type": "FloatVector", "dimension": 2},
+            ],
+            "rows": 3, "left_out": {"invalid": 1, "repeated": 2}, "quarantine": "colours/quarantine.parquet",
             "partitions": [
                 {"tag": "_default", "name": "_default", "rows": 0, "sets": []},
                 {"tag": "red", "name": "red", "rows": 3, "sets": [{
