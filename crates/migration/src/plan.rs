@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a dump will write, decided before anything is written.
 
-use std::sync::Arc;
+mod notes;
+mod partition;
 
-use m2m_catalog::{Collection, MetaSource};
-use m2m_datasource::{CollectionTable, Piece, SegmentStats, Source};
+use datafusion::logical_expr::ident;
+use datafusion::prelude::lit;
+use m2m_catalog::Collection;
+use m2m_datasource::{CollectionTable, ID, Source};
 use m2m_milvus::mapping;
-use m2m_segment::VectorElement;
-use m2m_sink::{PlannedSet, SegmentRows, plan_file_sets};
+use m2m_sink::ImportFormat;
 
 use crate::error::{Error, Result};
+use crate::event::Observer;
+use crate::fields::{Derived, PlannedField, derive};
+use crate::left_out::{self, LeftOut};
+use crate::measure::{Measurement, measure};
+use crate::norms::{NormReport, norms};
+use crate::rows::{Rows, Sessions};
 use crate::select::{Selected, select};
-use crate::settings::{DumpSettings, Selection};
-
-/// Bytes of one id in an import file.
-const ID_BYTES: u64 = 8;
+use crate::settings::{Choices, Cosine, DumpSettings, Partitions, Selection};
+use crate::target::Wanted;
+pub use partition::PartitionPlan;
+pub(crate) use partition::{Work, pieces};
 
 /// What will be dumped.
-#[derive(Debug)]
 pub struct DumpPlan {
     /// The collections, by name.
     pub collections: Vec<CollectionPlan>,
@@ -25,244 +32,257 @@ pub struct DumpPlan {
     pub notes: Vec<String>,
 }
 
-/// What will be dumped of one collection.
-#[derive(Debug)]
+/// What will be dumped under one name.
 pub struct CollectionPlan {
-    /// The table that is read.
-    pub table: Arc<CollectionTable>,
-    /// The collection's name in Milvus 2.x.
+    /// The collection's name, or the one given to a query.
+    pub name: String,
+    /// Its name in Milvus 2.x.
     pub target_name: String,
-    /// Its partitions, `_default` first.
+    /// The condition that its rows meet, when there is one.
+    pub filter: Option<String>,
+    /// The query whose rows these are, when they are not those of a collection.
+    pub query: Option<String>,
+    /// What was chosen for it.
+    pub choices: Choices,
+    /// The fields in Milvus 2.x, the primary key first.
+    pub fields: Vec<PlannedField>,
+    /// Its partitions, `_default` first; one without a name when a partition key decides.
     pub partitions: Vec<PartitionPlan>,
+    /// What is left out on purpose.
+    pub left_out: LeftOut,
+    /// The lengths of its vectors, where the metric depends on them.
+    pub norms: Option<NormReport>,
+    /// Whether `IP` becomes `COSINE`.
+    pub cosine: bool,
     /// What the user should know, one sentence each.
     pub notes: Vec<String>,
-}
-
-/// What will be dumped of one partition.
-#[derive(Debug)]
-pub struct PartitionPlan {
-    /// The tag in Milvus 1.x.
-    pub tag: String,
-    /// The name in Milvus 2.x.
-    pub name: String,
-    /// Live rows.
-    pub rows: u64,
-    /// The file sets, one group for each writer.
-    pub groups: Vec<Vec<PlannedSet>>,
-    /// For each segment of the partition, its place among all of the collection.
-    segments: Vec<usize>,
+    pub(crate) rows: Rows,
+    pub(crate) derived: Derived,
 }
 
 impl DumpPlan {
-    /// Plans the dump of the selected collections.
+    /// Plans the dump of what is selected.
+    ///
+    /// Segments' headers are read; vectors only where invalid ones are to be
+    /// left out, or lengths decide over a metric.
     ///
     /// # Errors
     ///
-    /// When a collection does not exist or is not what is expected of it, when a segment's files are missing or
-    /// contradict each other, or when rows stand only in the write-ahead log.
-    pub async fn new(source: &Source, selection: &Selection, settings: &DumpSettings) -> Result<Self> {
-        // A name that Milvus refuses must not cost a dump first.
-        mapping::check_field_name(&settings.id_field)?;
-        mapping::check_field_name(&settings.vector_field)?;
+    /// When something that is named does not exist or is not what is expected of
+    /// it, when a condition or a query is wrong or its rows do not fit, when a
+    /// segment's files are missing or contradict each other, or when rows stand
+    /// only in the write-ahead log.
+    pub async fn new(
+        source: &Source,
+        sessions: &dyn Sessions,
+        selection: &Selection,
+        settings: &DumpSettings,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let selected = select(source, selection)?;
-        if !settings.allow_unflushed {
-            refuse_unflushed(source, &selected)?;
-        }
-        let mut plans = Vec::with_capacity(selected.len());
+        let ctx = sessions.open(source).await.map_err(Error::Query)?;
+        let mut collections = Vec::with_capacity(selected.len());
         for one in selected {
-            plans.push(CollectionPlan::new(one, settings).await?);
+            // Boxed: the states of a plan in the making are large.
+            let rows = Box::pin(left_out::open(&ctx, source, sessions, &one, observer)).await?;
+            collections.push(Box::pin(CollectionPlan::new(one, rows, settings)).await?);
         }
-        Ok(Self { collections: plans, notes: install_notes(source) })
+        let plan = Self { collections, notes: notes::of_install(source) };
+        if !settings.allow_unflushed {
+            plan.check_flushed(source)?;
+        }
+        Ok(plan)
     }
 
-    /// Live rows of all collections.
+    /// Makes sure that no rows of what is planned stand only in the write-ahead log.
+    ///
+    /// # Errors
+    ///
+    /// When some do.
+    pub fn check_flushed(&self, source: &Source) -> Result<()> {
+        notes::refuse_unflushed(source, &self.collections)
+    }
+
+    /// Counts the rows that are not known yet, without reading a vector that no
+    /// condition names.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be read.
+    pub async fn count(&mut self) -> Result<()> {
+        for collection in &mut self.collections {
+            collection.count().await?;
+        }
+        Ok(())
+    }
+
+    /// Rows of all collections; those that are not known yet as many as they can be.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.collections.iter().map(CollectionPlan::rows).sum()
     }
 
-    /// Bytes of ids and vectors that will be written, without headers.
+    /// Bytes of all fields that will be written, without headers.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.collections.iter().map(|plan| plan.rows() * (ID_BYTES + row_bytes(plan.collection()))).sum()
+        self.collections.iter().map(|plan| plan.rows() * plan.row_bytes()).sum()
     }
 }
 
 impl CollectionPlan {
-    async fn new(selected: Selected, settings: &DumpSettings) -> Result<Self> {
-        let Selected { table, target_name } = selected;
-        let stats = table.segments().await?;
-        table.check_vectors().await?;
-        let names = partition_names(table.collection());
-        let partitions = table
-            .collection()
-            .partitions
-            .iter()
-            .zip(names)
-            .enumerate()
-            .map(|(index, (partition, name))| {
-                PartitionPlan::new(&table, &stats, index, partition.tag.clone(), name, settings)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mut notes = notes(&table, &stats, &partitions);
-        if target_name != table.collection().name {
-            notes.push(format!("the collection becomes `{target_name}`"));
-        }
-        Ok(Self { table, target_name, partitions, notes })
+    async fn new(selected: Selected, opened: (Rows, LeftOut), settings: &DumpSettings) -> Result<Self> {
+        let (rows, left_out) = opened;
+        let name = &selected.name;
+        let choices = selected.settings.choices.clone();
+        let segments = rows.base.segments().await?;
+        rows.base.check_vectors().await?;
+        let derived = derive(name, rows.frame.schema().as_arrow(), &selected.settings)?;
+        notes::check_vector_kind(name, &derived, rows.base.collection())?;
+        let mut plan = Self {
+            name: name.clone(),
+            target_name: selected.target_name,
+            filter: selected.settings.filter.filter(|_| selected.settings.query.is_none()),
+            query: selected.settings.query,
+            fields: derived.fields.clone(),
+            partitions: Vec::new(),
+            left_out,
+            norms: None,
+            cosine: false,
+            notes: Vec::new(),
+            choices,
+            rows,
+            derived,
+        };
+        let measured = plan.measure_fields().await?;
+        plan.partitions = partition::of(&plan, &segments, measured.as_ref(), settings)?;
+        plan.decide_metric().await?;
+        plan.notes = notes::of(&plan, &segments);
+        Ok(plan)
     }
 
-    /// The collection as its metadata describes it.
+    /// Measures what the types of fields depend on, where they do.
+    async fn measure_fields(&mut self) -> Result<Option<Measurement>> {
+        let asked: Vec<usize> = (2..self.fields.len()).collect();
+        if asked.is_empty() && self.query.is_none() {
+            return Ok(None);
+        }
+        let columns: Vec<&PlannedField> = self.fields.iter().skip(2).collect();
+        let measured = measure(&self.rows.frame, self.routes(), &columns).await?;
+        let is_parquet = self.choices.format == ImportFormat::Parquet;
+        for (at, values) in asked.into_iter().zip(&measured.columns) {
+            if let Some(field) = self.fields.get_mut(at) {
+                field.measure(&self.name, *values, is_parquet)?;
+            }
+        }
+        Ok(Some(measured))
+    }
+
+    /// Whether tags decide over partitions.
+    pub(crate) fn routes(&self) -> bool {
+        self.derived.has_tags && self.choices.partitions == Partitions::Keep
+    }
+
+    async fn decide_metric(&mut self) -> Result<()> {
+        let is_ip = self.collection().metric.name() == "IP";
+        if self.choices.cosine == Cosine::Never || !is_ip {
+            return Ok(());
+        }
+        let report = norms(&self.rows).await?;
+        if self.choices.cosine == Cosine::IfNormalised && !report.is_normalised() {
+            return Err(Error::NotNormalised { name: self.name.clone(), report: report.sentence() });
+        }
+        (self.norms, self.cosine) = (Some(report), true);
+        Ok(())
+    }
+
+    async fn count(&mut self) -> Result<()> {
+        self.note_unqueryable().await?;
+        if self.partitions.iter().all(|partition| partition.rows.is_some()) {
+            return Ok(());
+        }
+        let measured = measure(&self.rows.frame, self.routes(), &[]).await?;
+        let routes = self.routes();
+        for partition in &mut self.partitions {
+            let tag = routes.then(|| partition.tag.clone());
+            partition.rows = Some(measured.rows.get(&tag).copied().unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// Notes how many rows have an id that Milvus 2.x counts but does not find.
+    async fn note_unqueryable(&mut self) -> Result<()> {
+        let ends = ident(ID).in_list(vec![lit(i64::MIN), lit(i64::MAX)], false);
+        let rows = measure(&self.rows.frame.clone().filter(ends)?, false, &[]).await?;
+        let rows: u64 = rows.rows.values().sum();
+        if rows > 0 {
+            self.notes.push(format!(
+                "{rows} rows have the largest or the smallest 64-bit id: Milvus counts and searches them, but a query by id does not find them"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The collection whose metric and index the rows have, as its metadata describes it.
     #[must_use]
     pub fn collection(&self) -> &Collection {
-        self.table.collection()
+        self.table().collection()
     }
 
-    /// Live rows of all partitions.
+    pub(crate) fn table(&self) -> &CollectionTable {
+        &self.rows.base
+    }
+
+    /// Rows of all partitions; those that are not known yet as many as they can be.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.partitions.iter().map(|partition| partition.rows).sum()
-    }
-}
-
-impl PartitionPlan {
-    fn new(
-        table: &CollectionTable,
-        stats: &[SegmentStats],
-        index: usize,
-        tag: String,
-        name: String,
-        settings: &DumpSettings,
-    ) -> Result<Self> {
-        let (segments, rows): (Vec<usize>, Vec<SegmentRows>) = stats
-            .iter()
-            .enumerate()
-            .filter(|(_, segment)| segment.partition == index)
-            .map(|(at, segment)| {
-                let rows = SegmentRows {
-                    segment_id: segment.segment_id.clone(),
-                    rows: segment.rows,
-                    deleted: Arc::clone(&segment.deleted),
-                };
-                (at, rows)
-            })
-            .unzip();
-        let collection = table.collection();
-        let folder = format!("{}/{name}", collection.name);
-        let groups = plan_file_sets(
-            &folder,
-            &rows,
-            collection.layout.row_bytes(),
-            settings.file_bytes,
-            settings.workers,
-        )?;
-        let rows = groups.iter().flatten().map(|planned| planned.set.rows).sum();
-        Ok(Self { tag, name, rows, groups, segments })
+        self.partitions.iter().map(PartitionPlan::rows_at_most).sum()
     }
 
-    /// The stored rows that each writer's scan partition reads, in order.
-    pub(crate) fn pieces(&self) -> Vec<Vec<Piece>> {
-        let of_set = |planned: &PlannedSet| -> Vec<Piece> {
-            planned
-                .pieces
-                .iter()
-                .filter_map(|(segment, rows)| {
-                    self.segments.get(*segment).map(|&segment| Piece { segment, rows: rows.clone() })
-                })
-                .collect()
+    /// Bytes of a row in import files, about.
+    #[must_use]
+    pub fn row_bytes(&self) -> u64 {
+        self.fields.iter().map(PlannedField::row_bytes).sum()
+    }
+
+    /// What it should be in Milvus 2.x.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        let collection = self.collection();
+        let names = self.partitions.iter().map(|partition| partition.name.clone());
+        Wanted {
+            name: self.target_name.clone(),
+            source: self.name.clone(),
+            fields: self.fields.iter().map(|planned| planned.field.clone()).collect(),
+            metric: collection.metric.name().into(),
+            cosine: self.cosine,
+            engine: collection.engine.name().into(),
+            index_params: collection.index_params.clone(),
+            partitions: names.filter(|name| !name.is_empty()).collect(),
+            rows: self.partitions.iter().map(|partition| partition.rows).sum(),
+            is_parquet: self.choices.format == ImportFormat::Parquet,
+        }
+    }
+
+    /// Rows of an import file set, when it is cut by rows.
+    pub(crate) fn rows_of_a_set(&self, settings: &DumpSettings) -> u64 {
+        let bytes = match self.choices.format {
+            // One file of a set holds the vectors, which are the longest as a rule.
+            ImportFormat::Npy => self.fields.iter().map(PlannedField::row_bytes).max().unwrap_or(1),
+            ImportFormat::Parquet => self.row_bytes(),
         };
-        self.groups.iter().map(|group| group.iter().flat_map(of_set).collect()).collect()
+        (settings.file_bytes / bytes.max(1)).max(1)
     }
-}
 
-/// The names that the partitions of a collection get in Milvus 2.x, in order.
-#[must_use]
-pub fn partition_names(collection: &Collection) -> Vec<String> {
-    let tags: Vec<&str> = collection.partitions.iter().map(|partition| partition.tag.as_str()).collect();
-    mapping::partition_names(&tags)
-}
-
-fn refuse_unflushed(source: &Source, selected: &[Selected]) -> Result<()> {
-    let mut collections = Vec::new();
-    let (mut rows, mut deletes) = (0, 0);
-    for unflushed in &source.inventory().unflushed {
-        if selected.iter().any(|one| one.table.collection().name == unflushed.collection) {
-            rows += unflushed.inserted_rows;
-            deletes += unflushed.deleted_rows;
-            collections.push(format!("`{}`", unflushed.collection));
+    /// Names its fields as an existing collection names them, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When a name cannot be one of a field.
+    pub fn rename_fields(&mut self, names: &[String]) -> Result<()> {
+        for (planned, name) in self.fields.iter_mut().zip(names) {
+            mapping::check_field_name(name)?;
+            planned.field.name.clone_from(name);
         }
-    }
-    collections.dedup();
-    if collections.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Unflushed { rows, deletes, collections: collections.join(", ") })
-}
-
-/// What is not migrated because it stands only in the write-ahead log, or
-/// cannot be told because there is none.
-fn install_notes(source: &Source) -> Vec<String> {
-    let metadata = source.metadata();
-    let unknown = "rows that were never flushed cannot be told";
-    let mut notes = match (&metadata.source, &metadata.wal) {
-        (MetaSource::MetaJson { .. }, _) => {
-            vec![format!("a `meta.json` says nothing of the write-ahead log: {unknown}")]
-        }
-        (_, None) => {
-            vec![format!("no write-ahead log was found: {unknown} (`--wal` names it)")]
-        }
-        (_, Some(_)) => Vec::new(),
-    };
-    notes.extend(source.inventory().unflushed.iter().map(|unflushed| {
-        format!(
-            "collection `{}`, partition `{}`: {} inserted rows are left behind and {} deleted rows come back, because they stand only in the write-ahead log",
-            unflushed.collection, unflushed.partition_tag, unflushed.inserted_rows, unflushed.deleted_rows
-        )
-    }));
-    notes
-}
-
-fn notes(table: &CollectionTable, stats: &[SegmentStats], partitions: &[PartitionPlan]) -> Vec<String> {
-    let mut notes: Vec<String> = partitions
-        .iter()
-        .filter(|partition| partition.tag != partition.name)
-        .map(|partition| format!("partition `{}` becomes `{}`", partition.tag, partition.name))
-        .collect();
-    notes.extend(stats.iter().filter_map(row_count_note));
-    notes.extend(table.collection().segments().filter(|(_, segment)| !segment.has_raw_row).map(
-        |(_, segment)| {
-            format!(
-                "segment `{}` has an index row but no raw row in the metadata; its raw file is read",
-                segment.segment_id
-            )
-        },
-    ));
-    notes
-}
-
-fn row_count_note(segment: &SegmentStats) -> Option<String> {
-    let live = segment.live();
-    match segment.row_count {
-        Some(claimed) if u64::try_from(claimed) == Ok(live) => None,
-        Some(claimed) => Some(format!(
-            "segment `{}` holds {live} live rows, its metadata says {claimed}; the files are right",
-            segment.segment_id
-        )),
-        None => Some(format!(
-            "segment `{}` holds {live} live rows, its metadata has no usable row count",
-            segment.segment_id
-        )),
-    }
-}
-
-/// Bytes of one vector.
-pub(crate) fn row_bytes(collection: &Collection) -> u64 {
-    collection.layout.row_bytes() as u64
-}
-
-/// The manifest's word for the kind of a collection's vectors.
-pub(crate) fn vector_word(collection: &Collection) -> &'static str {
-    match collection.layout.element() {
-        VectorElement::Float32 => "float32",
-        VectorElement::Bit => "binary",
+        Ok(())
     }
 }

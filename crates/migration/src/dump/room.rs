@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Whether a dump may go where it is to go.
+
+use std::path::{Path, PathBuf};
+
+use m2m_datasource::Source;
+use m2m_sink::manifest::{MANIFEST_FILE, Manifest};
+use m2m_storage::Storage;
+
+use crate::error::{Error, Result};
+
+/// Makes sure that there is no complete dump.
+///
+/// # Errors
+///
+/// When there is one, or the folder cannot be looked at.
+pub async fn refuse_dump(target: &Storage) -> Result<()> {
+    if target.exists(&target.child(MANIFEST_FILE)).await? {
+        return Err(Error::DumpExists { location: target.display(target.prefix()) });
+    }
+    Ok(())
+}
+
+/// Makes sure that no file is written among those of an installation on this machine.
+pub(super) fn refuse_in_source(source: &Source, target: &Storage) -> Result<()> {
+    if !target.is_local() {
+        return Ok(());
+    }
+    let location = target.display(target.prefix());
+    let resolved = resolve(Path::new(&location));
+    for tables in source.tables().iter().map(|tables| resolve(Path::new(tables))) {
+        let db = tables.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "db"));
+        let holds = [tables.parent(), db.and_then(Path::parent)];
+        let is_inside = resolved.starts_with(&tables) || db.is_some_and(|db| resolved.starts_with(db));
+        if is_inside || holds.into_iter().flatten().any(|folder| folder == resolved) {
+            return Err(Error::InSource { location });
+        }
+    }
+    Ok(())
+}
+
+/// A path without links, as far as it exists.
+fn resolve(path: &Path) -> PathBuf {
+    let resolved = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match resolved {
+        Some((above, real)) => path.strip_prefix(above).map_or(real.clone(), |rest| real.join(rest)),
+        None => path.into(),
+    }
+}
+
+/// Refuses to write over a complete dump, or removes exactly what it names.
+pub(super) async fn make(target: &Storage, overwrite: bool) -> Result<()> {
+    if !overwrite {
+        return refuse_dump(target).await;
+    }
+    let path = target.child(MANIFEST_FILE);
+    if !target.exists(&path).await? {
+        return Ok(());
+    }
+    let old = Manifest::read(target).await?;
+    target.delete(&path).await?;
+    for file in old.files() {
+        target.delete(&target.child(&file.path)).await?;
+    }
+    for quarantine in old.collections.iter().filter_map(|entry| entry.quarantine.as_ref()) {
+        target.delete(&target.child(quarantine)).await?;
+    }
+    Ok(())
+}
