@@ -93,7 +93,7 @@ async fn dispatch(args: Args) -> Result<Exit> {
         Command::Load(args) => commands::load::run(args, &settings).await,
         Command::Verify(args) => commands::verify::run(args, &settings).await,
         Command::Migrate(args) => commands::migrate::run(args, &settings).await,
-        Command::Plan(args) => commands::plan::run(&args),
+        Command::Plan(args) => commands::plan::run(args, &settings).await,
         Command::Export(args) => commands::export::run(args, &settings).await,
         Command::Config(args) => commands::config::run(&args, &settings),
         Command::Completions(args) => commands::completions::run(&args),

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m dump`
 
-use m2m_migration::{DumpPlan, dump};
+use m2m_migration::{DumpPlan, ReportOptions, dump};
 
-use crate::args::Dump;
+use super::plan;
+use crate::args::{Dump, PlanFormat};
 use crate::error::{Exit, Result};
 use crate::output::summary;
 use crate::settings::{Access, Settings};
 
 /// Writes import files and says what was written.
 pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
+    if args.dry_run {
+        let (format, options) = (PlanFormat::Text, ReportOptions::default());
+        return plan::show(settings, &args.selection, &args.options, format, options).await;
+    }
     let source = settings.source().await?;
     let target = settings.target(Access::Write).await?;
-    let ctx = settings.session(&source)?;
     let options = settings.dump(&args.options);
-    let selection = settings.selection(&args.selection.collections);
-    let plan = DumpPlan::new(&source, &selection, &options).await?;
-    let manifest = dump(&ctx, &source, &plan, &target, &options, &settings.reporter()).await?;
+    let (selection, sessions) = settings.rows(&source, &args.selection).await?;
+    let reporter = settings.reporter();
+    let plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
+    let manifest = dump(&source, &sessions, &plan, &target, &options, &reporter).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;
     }

@@ -3,6 +3,7 @@
 
 use m2m_migration::{load, read_dump};
 
+use super::plan;
 use crate::args::Load;
 use crate::error::{Exit, Result};
 use crate::output::summary;
@@ -12,11 +13,14 @@ use crate::settings::{Access, Settings};
 pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
     let target = settings.target(Access::Read).await?;
     let options = settings.load(&target)?;
-    let manifest = read_dump(&target, &settings.selection(&args.selection.collections)).await?;
+    let manifest = read_dump(&target, &settings.names(&args.selection.collections)).await?;
+    if args.dry_run {
+        return plan::show_load(settings, &manifest, &options).await;
+    }
     let client = settings.milvus().await?;
-    load(&client, &target, &manifest, &options, &settings.reporter()).await?;
+    let report = load(&client, &target, &manifest, &options, &settings.reporter()).await?;
     if !settings.is_quiet() {
-        summary::loaded(&manifest, client.version())?;
+        summary::loaded(&report, client.version())?;
     }
     Ok(Exit::Done)
 }

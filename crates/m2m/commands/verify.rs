@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use m2m_migration::verify;
+use m2m_migration::{DumpPlan, DumpSettings, VerifySettings, verify};
 
 use crate::args::Verify;
 use crate::error::{Error, Exit, Result};
@@ -14,10 +14,13 @@ use crate::settings::Settings;
 pub(crate) async fn run(args: Verify, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
     let client = settings.milvus().await?;
-    let ctx = settings.session(&source)?;
-    let selection = settings.selection(&args.selection.collections);
-    let sample = args.options.sample;
-    let verification = verify(&ctx, &source, &client, &selection, sample, &settings.reporter()).await?;
+    let (selection, sessions) = settings.rows(&source, &args.selection).await?;
+    let reporter = settings.reporter();
+    // What stands only in the log was left behind or not, and is no matter of this.
+    let options = DumpSettings { allow_unflushed: true, ..DumpSettings::default() };
+    let mut plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
+    let options = VerifySettings { sample_rows: args.options.sample, ..VerifySettings::default() };
+    let verification = verify(&mut plan, &client, &options, &reporter).await?;
     if args.json {
         let mut stdout = std::io::stdout().lock();
         serde_json::to_writer_pretty(&mut stdout, &verification)?;

@@ -4,7 +4,9 @@
 use std::io::{self, Write};
 
 use indicatif::{HumanBytes, HumanCount};
-use m2m_migration::{CollectionVerification, PartitionCounts, Verification};
+use m2m_migration::{
+    CollectionVerification, LoadReport, LoadedCollection, LoadedState, PartitionCounts, Verification,
+};
 use m2m_milvus::ServerVersion;
 use m2m_sink::manifest::Manifest;
 
@@ -24,14 +26,14 @@ pub(crate) fn dumped(manifest: &Manifest, location: &str) -> Result<()> {
 }
 
 /// After a load.
-pub(crate) fn loaded(manifest: &Manifest, version: &ServerVersion) -> Result<()> {
-    let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
-    let partitions: usize = manifest.collections.iter().map(|collection| collection.partitions.len()).sum();
+pub(crate) fn loaded(report: &LoadReport, version: &ServerVersion) -> Result<()> {
+    let is_skipped = |collection: &&LoadedCollection| collection.state == LoadedState::Skipped;
+    let loaded = report.collections.iter().filter(|collection| !is_skipped(collection));
+    let rows: u64 = loaded.clone().map(|collection| collection.rows).sum();
     print(&format!(
-        "loaded {} into Milvus {version}: {}, {}\n",
+        "loaded {} into Milvus {version}: {}\n",
         count(rows, "row"),
-        count(manifest.collections.len() as u64, "collection"),
-        count(partitions as u64, "partition")
+        count(loaded.count() as u64, "collection"),
     ))
 }
 
@@ -63,12 +65,13 @@ fn table(collections: &[CollectionVerification]) -> String {
         "collection", "metadata", "source", "milvus", "compared"
     );
     for collection in collections {
-        let metadata = metadata_rows(&collection.partitions).map_or("?".into(), |rows| rows.to_string());
+        let unknown = if is_whole(collection) { "?" } else { "-" };
+        let metadata = metadata_rows(&collection.partitions).map_or(unknown.into(), |rows| rows.to_string());
         let target = collection.target_rows.map_or("-".into(), |rows| rows.to_string());
         text.push_str(&format!(
             "{:<wide$} {metadata:>12} {:>12} {target:>12} {:>10}\n",
             collection.collection,
-            collection.live_rows(),
+            collection.rows(),
             collection.compared_rows
         ));
     }
@@ -79,15 +82,29 @@ fn metadata_rows(partitions: &[PartitionCounts]) -> Option<i64> {
     partitions.iter().try_fold(0_i64, |sum, partition| sum.checked_add(partition.metadata_rows?))
 }
 
+/// Whether the metadata could say how many rows there are.
+fn is_whole(collection: &CollectionVerification) -> bool {
+    let CollectionVerification { filter, query, invalid_rows, repeated_rows, .. } = collection;
+    filter.is_none() && query.is_none() && invalid_rows + repeated_rows == 0
+}
+
 fn remarks(collection: &CollectionVerification) -> String {
     let name = &collection.collection;
     let mut text = String::new();
-    if metadata_rows(&collection.partitions).and_then(|rows| u64::try_from(rows).ok())
-        != Some(collection.live_rows())
-    {
+    let claimed = metadata_rows(&collection.partitions).and_then(|rows| u64::try_from(rows).ok());
+    if is_whole(collection) && claimed != Some(collection.rows()) {
         text.push_str(&format!(
             "note: {name}: the row counts of the 1.x metadata are stale; the files are right\n"
         ));
+    }
+    if collection.rows_before > 0 {
+        text.push_str(&format!(
+            "note: {name}: {} were in Milvus before\n",
+            count(collection.rows_before, "row")
+        ));
+    }
+    for note in &collection.notes {
+        text.push_str(&format!("note: {name}: {note}\n"));
     }
     if collection.hidden_rows > 0 {
         let unseen = match collection.unseen_rows {
