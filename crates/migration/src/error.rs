@@ -123,11 +123,91 @@ pub enum Error {
     },
     /// The target collection exists.
     #[error(
-        "collection `{collection}` exists in Milvus already: drop it there, or choose another database with `--milvus-database`"
+        "collection `{collection}` exists in Milvus already: say what becomes of it with `--if-exists` (`append`, `skip` or `replace`), or choose another database with `--milvus-database`"
     )]
     CollectionExists {
         /// Its name.
         collection: String,
+    },
+    /// The target collection cannot take the rows.
+    #[error("collection `{collection}` in Milvus cannot take the rows: {differences}")]
+    TargetDiffers {
+        /// Its name.
+        collection: String,
+        /// All differences, joined.
+        differences: String,
+    },
+    /// The target collection has other names for the fields of a dump.
+    #[error(
+        "the files of the dump have other names than the fields of collection `{collection}` in Milvus: {differences}; dump again with these settings"
+    )]
+    FieldNames {
+        /// Its name.
+        collection: String,
+        /// All differences, each with its setting, joined.
+        differences: String,
+    },
+    /// The target collection has rows that are to be appended.
+    #[error(
+        "collection `{collection}` in Milvus already has {found} of {asked} ids of the dump that it was asked for: {ids}; Milvus does not notice repeated rows, so nothing is appended: leave such rows out of the dump, or delete them in Milvus"
+    )]
+    RowsThere {
+        /// Its name.
+        collection: String,
+        /// How many ids it was asked for.
+        asked: usize,
+        /// How many of them it has.
+        found: usize,
+        /// Some of these.
+        ids: String,
+    },
+    /// A collection, or a partition of it, grew by another number of rows than were appended.
+    #[error(
+        "{what} in Milvus has {found} rows, expected {expected}: it had {before} before the import, which succeeded; rows may have been inserted or deleted meanwhile"
+    )]
+    AppendedRows {
+        /// What was counted.
+        what: String,
+        /// Rows before.
+        before: u64,
+        /// These and the appended ones.
+        expected: u64,
+        /// Rows now.
+        found: u64,
+    },
+    /// A manifest names a field of a type that does not exist.
+    #[error(
+        "the manifest names field `{field}` of collection `{collection}` with type `{field_type}`, which m2m does not know or which lacks its dimension or length"
+    )]
+    ManifestField {
+        /// The collection.
+        collection: String,
+        /// The field.
+        field: String,
+        /// Its type.
+        field_type: String,
+    },
+    /// A file set is not one file with all fields, nor one for each of them.
+    #[error("file set `{set}` of the dump cannot be imported: {reason}; dump again")]
+    FileSet {
+        /// The file set.
+        set: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An import file is longer than the server takes.
+    #[error(
+        "{what} {bytes} bytes, and Milvus {version} imports at most {limit}: dump again with a smaller `--file-size`"
+    )]
+    FileTooLarge {
+        /// What is too long, with its verb.
+        what: String,
+        /// How long it is.
+        bytes: u64,
+        /// The longest that the server takes.
+        limit: u64,
+        /// The server's version.
+        version: String,
     },
     /// The collection does not fit into the target.
     #[error("collection `{collection}` cannot be created in Milvus {version}: {reason}")]

@@ -49,6 +49,7 @@ mod plan;
 mod sample;
 mod select;
 mod settings;
+mod target;
 mod verify;
 
 pub use dump::{META_FILE, dump, refuse_dump};
@@ -60,4 +61,5 @@ pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
 pub use settings::{
     DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings, Selection,
 };
+pub use target::{Appended, Mapping, TargetState, Wanted, inspect, map, refuse_repeated};
 pub use verify::{CollectionVerification, PartitionCounts, Verification, verify};
