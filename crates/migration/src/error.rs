@@ -221,7 +221,7 @@ pub enum Error {
     },
     /// Milvus ended an import job as failed.
     #[error(
-        "import job {task} of `{set}` into collection `{collection}` failed: {reason}; rows of other jobs may be there already: drop the collection in Milvus before loading again"
+        "import job {task} of `{set}` into collection `{collection}` failed: {reason}; rows of other jobs may be there already: {remedy}"
     )]
     ImportFailed {
         /// The server's id of the job.
@@ -232,6 +232,8 @@ pub enum Error {
         collection: String,
         /// The server's own words.
         reason: String,
+        /// What to do before loading again.
+        remedy: &'static str,
     },
     /// An import job wrote another number of rows than its files hold.
     #[error(

@@ -55,7 +55,7 @@ mod verify;
 pub use dump::{META_FILE, dump, refuse_dump};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
-pub use load::{load, read_dump, refuse_existing};
+pub use load::{LoadReport, LoadedCollection, LoadedState, load, read_dump};
 pub use milvus2x::{MILVUS2X, register_milvus2x};
 pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
 pub use settings::{
