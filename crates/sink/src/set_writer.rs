@@ -109,7 +109,11 @@ impl SetWriter {
 
     /// Removes what there is of the set and hands the reason back.
     pub(crate) async fn give_up<E>(mut self, error: E) -> E {
-        self.take_cleanup().run().await;
+        // A local set is removed when it is dropped, even if the runtime ends just
+        // now; work that is handed to it would be forgotten.
+        if !self.job.options.is_local() {
+            self.take_cleanup().run().await;
+        }
         error
     }
 

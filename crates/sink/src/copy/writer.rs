@@ -78,8 +78,12 @@ impl CopyWriter {
 
     /// Removes what there is and hands the reason back.
     pub(super) async fn give_up<E>(mut self, error: E) -> E {
-        // Of its own, so that it goes on when nobody waits for it any more.
-        if let Err(fault) = tokio::spawn(self.discard()).await {
+        // Local files are removed when this is dropped, even if the runtime ends just
+        // now; work that is handed to it would be forgotten.
+        if !self.is_local
+            // Of its own, so that it goes on when nobody waits for it any more.
+            && let Err(fault) = tokio::spawn(self.discard()).await
+        {
             tracing::warn!(%fault, "unfinished files not removed");
         }
         error
