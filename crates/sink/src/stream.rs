@@ -10,6 +10,8 @@ mod options;
 mod parquet;
 mod rows;
 mod set;
+#[cfg(test)]
+mod tests;
 mod text;
 mod write_exec;
 mod writer;

@@ -2,6 +2,7 @@
 
 //! Inputs and targets for the tests of the plan nodes.
 
+mod watched_parts;
 mod watched_store;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -20,6 +21,7 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use m2m_storage::Storage;
 
+pub(crate) use self::watched_parts::{Watch, WatchedParts};
 pub(crate) use self::watched_store::{Fault, WatchedStore};
 use crate::{FileSet, NpyWriteExec, NpyWriteOptions, WrittenFile};
 

@@ -108,8 +108,12 @@ impl StreamSet {
 
     /// Removes what there is of the set and hands the reason back.
     pub(super) async fn give_up<E>(mut self, error: E) -> E {
-        // Of its own, so that it goes on when nobody waits for it any more.
-        if let Err(fault) = tokio::spawn(self.discard()).await {
+        // A local set is removed when it is dropped, even if the runtime ends just
+        // now; work that is handed to it would be forgotten.
+        if !self.job.options.is_local()
+            // Of its own, so that it goes on when nobody waits for it any more.
+            && let Err(fault) = tokio::spawn(self.discard()).await
+        {
             tracing::warn!(set = %self.name, error = %fault, "unfinished files not removed");
         }
         error

@@ -56,7 +56,7 @@ impl WatchedStore {
     }
 }
 
-fn failure() -> object_store::Error {
+pub(super) fn failure() -> object_store::Error {
     object_store::Error::Generic { store: "watched", source: "no space left".into() }
 }
 
