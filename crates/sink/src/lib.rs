@@ -152,6 +152,7 @@ mod copy;
 mod error;
 mod file_sets;
 mod header_last;
+mod import_file;
 pub mod manifest;
 pub mod npy;
 mod origin;
@@ -172,6 +173,7 @@ pub use commit_exec::NpyCommitExec;
 pub use copy::register_formats;
 pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
+pub use import_file::check_import_file;
 pub use outputs::{OpenStorage, OutputStorages};
 pub use stream::{
     FieldKind, ImportField, ImportFormat, SetNaming, StreamCommitExec, StreamWriteExec, StreamWriteOptions,
