@@ -76,6 +76,10 @@ step "dependency policy"
 python3 tests/tools/policy.py --self-test
 python3 tests/tools/policy.py
 
+step "the checkers see what is wrong"
+"$M2M_TEST_PYTHON" tests/tools/self_test.py >/dev/null
+"$M2M_TEST_PYTHON" tests/tools/milvus_rows.py --self-test >/dev/null
+
 step "lints"
 cargo clippy --workspace --locked -- -D warnings
 # Tests may end by a panic, and cut numbers that they chose themselves.
