@@ -254,6 +254,8 @@ impl fmt::Display for FieldInfo {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
 
     const TYPES: [(FieldType, &str); 11] = [
@@ -297,6 +299,24 @@ mod tests {
         let info = FieldInfo::of(&Field::primary("id").schema(100));
         assert_eq!((info.field_type, info.is_primary), (Some(FieldType::Int64), true));
         assert!(!info.auto_id && !info.nullable && !info.is_partition_key);
+    }
+
+    /// What the numbers in the protocol file say, byte by byte.
+    #[test]
+    fn fields_have_their_form_on_the_wire() {
+        let year = Field { is_partition_key: true, nullable: true, ..Field::new("y", FieldType::Int64) };
+        assert_eq!(
+            year.schema(102).encode_to_vec(),
+            [1 << 3, 102, 2 << 3 | 2, 1, b'y', 5 << 3, 5, 13 << 3, 1, 15 << 3, 1]
+        );
+        let title = Field { is_primary: true, ..Field::new("t", FieldType::VarChar { max_length: 8 }) };
+        let mut wire = vec![1 << 3, 100, 2 << 3 | 2, 1, b't', 3 << 3, 1, 5 << 3, 21, 6 << 3 | 2, 15, 10, 10];
+        wire.extend(b"max_length\x12\x018");
+        assert_eq!(title.schema(100).encode_to_vec(), wire);
+        for cut in 0..wire.len() {
+            let decoded = FieldSchema::decode(&wire[..cut]);
+            assert!(decoded.map_or(true, |field| FieldInfo::of(&field).field_type.is_none()), "{cut}");
+        }
     }
 
     #[test]

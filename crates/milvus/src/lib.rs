@@ -45,6 +45,10 @@
 //! assert_eq!(index.value.index_type, "BIN_IVF_FLAT");
 //! assert_eq!(index.value.params["nlist"], "128");
 //! assert_eq!(index.note, None);
+//!
+//! let index = mapping::auto_index(&metric.value, bits, 1_000_000, &version);
+//! assert_eq!(index.value.params["nlist"], "4000");
+//! assert!(!mapping::limits(&version).has_nullable);
 //! # Ok(())
 //! # }
 //! ```
@@ -67,13 +71,15 @@
 //! them. A connection is encrypted when its address begins with `https://`,
 //! and then the server's certificate must be signed by a public authority.
 //!
-//! Counts and rows are read at strong consistency. Vectors come back as the
+//! Counts and rows are read at strong consistency; 2.2 cannot count, and there
+//! [`Client::count`] is the number of stored rows. Vectors come back as the
 //! server stores them, bit for bit, whatever index was built on them.
 //!
 //! # What it does not do
 //!
 //! It does not write files or know where they are, insert rows one by one, or
-//! search. It does not wait: whoever calls decides how long to be patient.
+//! search. It does not wait, except for a flush: whoever calls decides how long
+//! to be patient.
 
 mod cause;
 mod client;

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use tonic::Code;
+
 use crate::client::{Call, Client, Service};
 use crate::collections::collection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::common::ConsistencyLevel;
 use crate::proto::milvus as pb;
 use crate::proto::schema::field_data::Field;
@@ -45,8 +47,7 @@ impl Client {
                 Some(self.stored_rows(name, partition).await?)
             }
         };
-        let count = count.ok_or_else(|| call.unexpected("a count", "none"))?;
-        u64::try_from(count).map_err(|_| call.unexpected("a count", count.to_string()))
+        row_count(&call, count)
     }
 
     /// Reads the rows with the given ids, as they are now: the id, and fields
@@ -67,15 +68,24 @@ impl Client {
     ) -> Result<Rows> {
         let call = query_call(name, partition);
         let mut rows = Rows::default();
-        let mut left = ids;
-        let mut longest = 0;
+        let (mut left, mut longest) = (ids, 0);
+        let mut batch = batch_len(MAX_FIELD_BYTES.saturating_mul(fields.len()));
         while !left.is_empty() {
-            let row_bytes = if longest == 0 { MAX_FIELD_BYTES.saturating_mul(fields.len()) } else { longest };
-            let (batch, rest) = left.split_at(left.len().min(batch_len(row_bytes)));
+            let (ids, rest) = left.split_at(left.len().min(batch));
             let asked = std::iter::once(id_field).chain(fields.iter().copied()).map(ToOwned::to_owned);
-            let answer =
-                self.query(&call, name, partition, expression(id_field, batch), asked.collect()).await?;
+            let answer = self.query(&call, name, partition, expression(id_field, ids), asked.collect()).await;
+            let answer = match answer {
+                // Texts may be longer than those before: fewer ids are asked for.
+                Err(error) if ids.len() > 1 && !rows.ids.is_empty() && may_be_too_long(&error) => {
+                    batch = ids.len() / 2;
+                    continue;
+                }
+                answer => answer?,
+            };
             longest = longest.max(rows.append(&call, answer, id_field, fields)?);
+            if longest > 0 {
+                batch = batch_len(longest);
+            }
             left = rest;
         }
         Ok(rows)
@@ -118,9 +128,24 @@ fn batch_len(row_bytes: usize) -> usize {
     (MAX_ANSWER_BYTES / row_bytes.max(1)).clamp(1, MAX_IDS)
 }
 
+/// Whether an answer may have been longer than a server sends: each version
+/// says so in words of its own.
+fn may_be_too_long(error: &Error) -> bool {
+    match error {
+        Error::Refused { .. } => true,
+        Error::Rpc { source, .. } => matches!(source.code(), Code::ResourceExhausted | Code::OutOfRange),
+        _ => false,
+    }
+}
+
 fn expression(id_field: &str, ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     format!("{id_field} in [{}]", ids.join(","))
+}
+
+fn row_count(call: &Call, count: Option<i64>) -> Result<u64> {
+    let count = count.ok_or_else(|| call.unexpected("a count", "none"))?;
+    u64::try_from(count).map_err(|_| call.unexpected("a count", count.to_string()))
 }
 
 fn counted(answer: &[FieldData]) -> Option<i64> {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use prost::Message;
+
 use super::*;
 use crate::proto::schema as pb;
 
@@ -131,6 +133,37 @@ fn missing_values_are_marked_wherever_the_server_says_so() {
     let both = marked(marked_inside(texts(&["a", ""]), &[true, false]), &[true, true]);
     let rows = one_answer(&["title"], vec![ids(&[1, 2]), both]).unwrap();
     assert_eq!(rows.columns[0].valid.as_deref(), Some(&[true, false][..]));
+}
+
+/// Marks of missing values stand where the protocol of 2.5 and that of newer
+/// servers have them.
+#[test]
+fn marks_have_their_form_on_the_wire() {
+    let text = [0x32, 3, 0x0a, 1, b'a'];
+    let beside = [&[0x12, 5][..], b"title", &[0x1a, 5], &text, &[0x3a, 1, 0]].concat();
+    let inside = [&[0x12, 5][..], b"title", &[0x1a, 9], &text, &[0x8a, 0x01, 1, 0]].concat();
+    let before_marks = beside.len() - 3;
+    for wire in [beside, inside] {
+        let field = FieldData::decode(wire.as_slice()).unwrap();
+        let rows = one_answer(&["title"], vec![ids(&[1]), field]).unwrap();
+        assert_eq!(rows.columns[0].values, Values::Text(vec!["a".to_owned()]));
+        assert_eq!(rows.columns[0].valid.as_deref(), Some(&[false][..]));
+        for cut in 0..wire.len() {
+            if let Ok(field) = FieldData::decode(&wire[..cut]) {
+                let whole = one_answer(&["title"], vec![ids(&[1]), field]);
+                assert!(whole.is_err() || cut == before_marks, "{cut}");
+            }
+        }
+    }
+    let vector = [&[0x12, 6][..], b"vector", &[0x22, 8, 8, 8, 0x1a, 1, 7, 0x4a, 1, 0]].concat();
+    let field = FieldData::decode(vector.as_slice()).unwrap();
+    let rows = one_answer(&["vector"], vec![ids(&[1]), field]).unwrap();
+    assert_eq!(rows.columns[0].values, Values::Vectors { bytes: vec![7], row_bytes: 1 });
+    assert_eq!(rows.columns[0].valid.as_deref(), Some(&[false][..]));
+    let unknown = [&[0x12, 5][..], b"title", &[0x1a, 4, 0x42, 2, 0x0a, 0]].concat();
+    let array = FieldData::decode(unknown.as_slice()).unwrap();
+    let error = one_answer(&["title"], vec![ids(&[1]), array]).unwrap_err().to_string();
+    assert!(error.ends_with("with none of a known type, expected 1 values of field `title`"), "{error}");
 }
 
 #[test]
