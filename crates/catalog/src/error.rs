@@ -92,7 +92,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The database server cannot be reached, or does not let the user read.
-    #[error("cannot read metadata database `{metadata}`: {reason}; {remedy}")]
+    #[error("cannot read database `{metadata}`: {reason}; {remedy}")]
     Database {
         /// Its address, without the password.
         metadata: String,
@@ -104,7 +104,7 @@ pub enum Error {
         source: Option<Cause>,
     },
     /// The database refused a query.
-    #[error("cannot query metadata `{metadata}`")]
+    #[error("cannot query `{metadata}`")]
     Sql {
         /// Where it stands.
         metadata: String,

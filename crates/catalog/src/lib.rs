@@ -51,5 +51,5 @@ pub use inventory::{
     Collection, DEFAULT_PARTITION, EnvironmentRow, FileRow, Inventory, Partition, Segment, TableRow,
 };
 pub use metadata::{MetaSource, Metadata};
-pub use mysql::MySql;
+pub use mysql::{MySql, MySqlReader};
 pub use wal::Unflushed;

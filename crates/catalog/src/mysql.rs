@@ -11,6 +11,7 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use read::MySqlReader;
 pub(crate) use read::read;
 
 use crate::error::{Error, Result};
@@ -151,6 +152,18 @@ impl MySql {
     /// of the text.
     pub fn parse(text: &str) -> Result<Self> {
         address::parse(text.trim()).map_err(|reason| Error::MySqlAddress { reason })
+    }
+
+    /// Returns whether the address has a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Takes another password.
+    #[must_use]
+    pub fn with_password(self, password: String) -> Self {
+        Self { password: Some(password), ..self }
     }
 }
 

@@ -220,9 +220,10 @@ fn explain_number(mysql: &MySql, number: u16) -> Option<(&'static str, &'static 
             "check both; a user who must come over TLS is refused without it",
         )),
         1045 | 1698 => Some(("it refuses the user or the password", "check both")),
-        1049 => {
-            Some(("the server has no such database", "name the one that the old server's `meta_uri` names"))
-        }
+        1049 => Some((
+            "the server has no such database",
+            "check its name; that of an old server stands in its `meta_uri`",
+        )),
         1044 | 1142 | 1143 => {
             Some(("the user may not read it", "let an administrator grant the user `SELECT` on its tables"))
         }

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use futures::TryStreamExt;
+use futures::stream::{self, Stream, TryStreamExt};
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 use tokio::time::timeout;
@@ -25,10 +25,7 @@ const BEGIN: [&str; 2] = [
 
 /// Reads all rows of the metadata in a database.
 pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
-    let mut session = Session { mysql, connection: connect(mysql).await? };
-    for statement in BEGIN {
-        session.execute(statement).await?;
-    }
+    let mut session = mysql.reader().await?;
     let names: Vec<Name> = session.rows(TABLE_NAMES.into()).await?;
     let names: Vec<String> = names.into_iter().map(|Name(name)| name).collect();
     let found = TableNames::find(&mysql.to_string(), &names).map_err(as_seen)?;
@@ -56,28 +53,58 @@ fn of_table(query: &str, name: &str, spelt: &str) -> String {
     query.replace(&format!("`{name}`"), &format!("`{spelt}`"))
 }
 
-struct Session<'a> {
-    mysql: &'a MySql,
+/// A connection that reads what stood in a database when it was made.
+#[derive(Debug)]
+pub struct MySqlReader {
+    mysql: MySql,
     connection: MySqlConnection,
 }
 
-impl Session<'_> {
+impl MySql {
+    /// Connects, and begins a transaction that sees one moment and cannot write.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or refuses the user. The error says what
+    /// to do, and no password.
+    pub async fn reader(&self) -> Result<MySqlReader> {
+        let mut reader = MySqlReader { mysql: self.clone(), connection: connect(self).await? };
+        for statement in BEGIN {
+            reader.execute(statement).await?;
+        }
+        Ok(reader)
+    }
+}
+
+impl MySqlReader {
     async fn execute(&mut self, statement: &'static str) -> Result<()> {
-        within(self.mysql, sqlx::raw_sql(statement).execute(&mut self.connection)).await.map(drop)
+        within(&self.mysql, sqlx::raw_sql(statement).execute(&mut self.connection)).await.map(drop)
+    }
+
+    /// Asks for rows, which come as the server sends them.
+    pub fn stream(&mut self, query: String) -> impl Stream<Item = Result<MySqlRow>> + Send {
+        let mysql = &self.mysql;
+        let rows = sqlx::query(AssertSqlSafe(query)).fetch(&mut self.connection);
+        stream::try_unfold(rows, move |mut rows| async move {
+            let row = within(mysql, rows.try_next()).await?;
+            Ok(row.map(|row| (row, rows)))
+        })
     }
 
     async fn rows<T: FromColumns<MySqlRow>>(&mut self, query: String) -> Result<Vec<T>> {
+        let mysql = self.mysql.clone();
+        let decoded = |row: MySqlRow| T::from_columns(&row).map_err(|error| failure(&mysql, error));
         let mut rows = Vec::new();
-        let mut stream = sqlx::query(AssertSqlSafe(query)).fetch(&mut self.connection);
-        while let Some(row) = within(self.mysql, stream.try_next()).await? {
-            rows.push(T::from_columns(&row).map_err(|error| failure(self.mysql, error))?);
+        let mut stream = std::pin::pin!(self.stream(query));
+        while let Some(row) = stream.try_next().await? {
+            rows.push(decoded(row)?);
         }
         Ok(rows)
     }
 
     /// Takes leave. All is read, so it does not matter how that ends.
-    async fn close(self) {
-        within(self.mysql, self.connection.close()).await.ok();
+    pub async fn close(self) {
+        within(&self.mysql, self.connection.close()).await.ok();
     }
 }
 
