@@ -4,6 +4,7 @@
 
 mod bucket;
 mod meta;
+mod rows;
 mod source;
 mod stores;
 mod tables;
@@ -12,8 +13,8 @@ mod target;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use m2m_datasource::{SessionOptions, Source, session, session_with};
-use m2m_migration::{DumpSettings, LoadSettings, Selection, register_milvus2x};
+use m2m_datasource::{SessionOptions, Source, session_with};
+use m2m_migration::{DumpSettings, LoadSettings, register_milvus2x};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
 use m2m_sink::{OpenStorage, OutputStorages};
 use m2m_storage::Storage;
@@ -78,13 +79,6 @@ impl Settings {
         source::metadata(&self.config, named).await
     }
 
-    /// A session over the installation.
-    pub(crate) fn session(&self, source: &Source) -> Result<SessionContext> {
-        let ctx = session(self.session_options())?;
-        source.register(&ctx)?;
-        Ok(ctx)
-    }
-
     fn session_options(&self) -> SessionOptions {
         let mut options = SessionOptions { workers: self.workers(), ..SessionOptions::default() };
         if let Some(mib) = self.config.integer(&keys::MEMORY) {
@@ -101,6 +95,7 @@ impl Settings {
         let ctx = session_with(self.session_options(), stores)?;
         ctx.state_ref().write().config_mut().set_extension(Arc::new(outputs));
         m2m_numpy::register(&ctx);
+        m2m_database::register(&ctx);
         m2m_sink::register_formats(&ctx)?;
         source.register(&ctx)?;
         if self.config.has(&keys::MILVUS) {
@@ -133,6 +128,11 @@ impl Settings {
             found.push(format!("Milvus 2.x: {}", self.connect_options()?.address()?));
         }
         Ok(found)
+    }
+
+    /// Whether a Milvus 2.x is named.
+    pub(crate) fn has_milvus(&self) -> bool {
+        self.config.has(&keys::MILVUS)
     }
 
     /// Connects to Milvus 2.x.
@@ -185,31 +185,14 @@ impl Settings {
         }
     }
 
-    /// Which collections, and what is expected of them.
-    pub(crate) fn selection(&self, names: &[String]) -> Selection {
-        Selection {
-            rename: self.config.text(&keys::CREATE_NAME).map(str::to_owned),
-            dimension: self
-                .config
-                .integer(&keys::CREATE_DIM)
-                .and_then(|dim| u32::try_from(dim).ok())
-                .filter(|dim| *dim > 0),
-            metric: self.config.text(&keys::CREATE_METRIC).map(str::to_owned),
-            ..Selection::of(names)
-        }
-    }
-
     /// How to dump.
     pub(crate) fn dump(&self, options: &DumpOptions) -> DumpSettings {
         let (config, default) = (&self.config, DumpSettings::default());
         let part = config.integer(&keys::WRITE_BUFFER).map(|kib| clamp(kib * KIB, &PART_BYTES));
-        let text = |key, default: String| config.text(key).map_or(default, str::to_owned);
         DumpSettings {
             workers: self.workers(),
             file_bytes: config.integer(&keys::FILE_SIZE).map_or(default.file_bytes, |mib| mib * MIB),
             part_bytes: part.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.part_bytes),
-            id_field: text(&keys::ID_FIELD, default.id_field),
-            vector_field: text(&keys::VECTOR_FIELD, default.vector_field),
             allow_unflushed: options.allow_unflushed,
             overwrite: options.overwrite,
         }
@@ -220,15 +203,24 @@ impl Settings {
     /// A folder can be loaded from only where the server sees it; that is told
     /// before anything is written.
     pub(crate) fn load(&self, target: &Storage) -> Result<LoadSettings> {
+        Ok(LoadSettings { server_path: target::server_path(&self.config, target)?, ..self.load_anywhere() })
+    }
+
+    /// How to load, wherever the import files will be.
+    pub(crate) fn load_anywhere(&self) -> LoadSettings {
         let (config, default) = (&self.config, LoadSettings::default());
         let jobs = config.integer(&keys::LOAD_LIMIT);
         let shards = config.integer(&keys::CREATE_SHARDS);
-        Ok(LoadSettings {
+        let (indexes, index) = self.indexes();
+        LoadSettings {
             jobs: jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.jobs),
             shards: shards.and_then(|shards| i32::try_from(shards).ok()).unwrap_or(default.shards),
-            server_path: target::server_path(config, target)?,
+            if_exists: self.if_exists(),
+            load_after: config.flag(&keys::LOAD_AFTER).unwrap_or(default.load_after),
+            indexes,
+            index,
             ..default
-        })
+        }
     }
 }
 

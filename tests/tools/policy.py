@@ -48,14 +48,25 @@ ARROWS = {
     "m2m-storage": set(),
     "m2m-milvus": set(),
     "m2m-numpy": set(),
+    "m2m-database": {"m2m-catalog"},
     "m2m-datasource": {"m2m-segment", "m2m-catalog", "m2m-storage"},
     "m2m-sink": {"m2m-segment", "m2m-storage", "m2m-numpy"},
     "m2m-migration": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-datasource", "m2m-sink"},
-    "m2m": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-numpy", "m2m-datasource", "m2m-sink", "m2m-migration"},
+    "m2m": {
+        "m2m-segment",
+        "m2m-catalog",
+        "m2m-storage",
+        "m2m-milvus",
+        "m2m-numpy",
+        "m2m-database",
+        "m2m-datasource",
+        "m2m-sink",
+        "m2m-migration",
+    },
 }
 
 # The members that may name a crate of DataFusion.
-DATAFUSION_HOMES = {"m2m-numpy", "m2m-datasource", "m2m-sink", "m2m-migration", "m2m"}
+DATAFUSION_HOMES = {"m2m-numpy", "m2m-database", "m2m-datasource", "m2m-sink", "m2m-migration", "m2m"}
 
 # The segment crate turns bytes into values and knows nothing of where they come from.
 PURE = "m2m-segment"
@@ -202,7 +213,7 @@ def pure_segment(graph):
 
 
 def datafusion_home(graph):
-    """only numpy, datasource, sink, migration and the root name DataFusion"""
+    """only numpy, database, datasource, sink, migration and the root name DataFusion"""
     for package in graph.members:
         for name in graph.direct(package, {"normal", "build", "dev"}):
             if name.startswith("datafusion") and package["name"] not in DATAFUSION_HOMES:
