@@ -1,9 +1,14 @@
--- Which of the given ids stand in more than one live row of a partition.
+-- Which of some ids stand in more than one row of a place, so that a query by id
+-- returns any one of them.
+--
+-- Column: `id`.
+--
+-- `{rows}` is a relation with the columns `id` and `place`; `{ids}` is a list of ids.
 SELECT DISTINCT id
 FROM (
-    SELECT id, partition_tag
-    FROM milvus.collections.{collection}
+    SELECT id, place
+    FROM {rows}
     WHERE id IN ({ids})
-    GROUP BY id, partition_tag
+    GROUP BY id, place
     HAVING count(*) > 1
 ) AS repeated

@@ -1,6 +1,12 @@
--- Ids that stand in more than one live row of a collection. Milvus 2.x counts
--- every row of such an id, but a query by id returns one of them; inside one
--- partition the others cannot be seen at all.
+-- Ids that stand in more than one of the rows that are compared. Milvus 2.x
+-- counts every row of such an id, but a query by id returns one of them; inside
+-- one place the others cannot be seen at all. A place is what a query can be
+-- narrowed to: a partition, or everything where a partition key decides.
+--
+-- Columns: `ids` that repeat; `hidden_rows`, which a query of the whole collection
+-- does not return; `unseen_rows`, whose id repeats inside their place.
+--
+-- `{rows}` is a relation with the columns `id` and `place`.
 SELECT
     count(*) AS ids,
     CAST(coalesce(sum(times - 1), 0) AS BIGINT) AS hidden_rows,
@@ -8,10 +14,10 @@ SELECT
 FROM (
     SELECT id, sum(times) AS times, sum(CASE WHEN times > 1 THEN times ELSE 0 END) AS unseen
     FROM (
-        SELECT id, partition_tag, count(*) AS times
-        FROM milvus.collections.{collection}
-        GROUP BY id, partition_tag
-    ) AS of_partition
+        SELECT id, place, count(*) AS times
+        FROM {rows}
+        GROUP BY id, place
+    ) AS of_place
     GROUP BY id
     HAVING sum(times) > 1
 ) AS repeated

@@ -49,6 +49,186 @@ pub enum Error {
         /// The metadata.
         meta: String,
     },
+    /// A condition is no SQL, or names something that the collection has not.
+    #[error("condition `{filter}` does not fit collection `{collection}`")]
+    Filter {
+        /// The collection.
+        collection: String,
+        /// The condition.
+        filter: String,
+        /// What is wrong with it.
+        source: Box<DataFusionError>,
+    },
+    /// A query is no SQL, or names something that is not there.
+    #[error("the query of `{name}` is wrong")]
+    NamedQuery {
+        /// The name of its rows.
+        name: String,
+        /// What is wrong with it.
+        source: Box<DataFusionError>,
+    },
+    /// A condition is given for the rows of a query.
+    #[error("`{name}` is a query, and `--where` is for collections: put the condition into the query")]
+    FilterOfQuery {
+        /// The name of the query's rows.
+        name: String,
+    },
+    /// It is not known whose metric and index the rows of a query have.
+    #[error(
+        "the query of `{name}` reads {found}, expected one collection: name the one whose metric and index its rows get by `m2m.collections.{name}.from`"
+    )]
+    QueryBase {
+        /// The name of the query's rows.
+        name: String,
+        /// The collections that it reads, quoted and joined.
+        found: String,
+    },
+    /// A query reads deleted rows.
+    #[error("the query of `{name}` reads `{table}`, where deleted rows are: read the collection itself")]
+    StoredRows {
+        /// The name of the query's rows.
+        name: String,
+        /// The table.
+        table: String,
+    },
+    /// A query or a condition gives other rows each time.
+    #[error(
+        "the rows of `{name}` are not the same each time they are read: {reason}; write what it chooses into a file first (`m2m sql -o chosen.parquet …`), and join that"
+    )]
+    NotRepeatable {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Rows are of other columns than a migration needs.
+    #[error("`{name}` has no column `{column}`; it has {found}")]
+    NoColumn {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+        /// The columns it has, quoted and joined.
+        found: String,
+    },
+    /// Two columns have one name.
+    #[error("the query of `{name}` yields column `{column}` twice: name its columns one by one")]
+    ColumnTwice {
+        /// The name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+    },
+    /// Two columns would become one field.
+    #[error("two columns of `{name}` would become field `{field}`: give one of them another name")]
+    FieldTwice {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The field.
+        field: String,
+    },
+    /// A column is of a type that Milvus 2.x has not.
+    #[error("column `{column}` of `{name}` is {found}: {remedy}")]
+    ColumnType {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The vectors of a query are not of the kind that its metric compares.
+    #[error("the vectors of `{name}` are {found}, and metric {metric} compares {expected} ones")]
+    VectorKind {
+        /// The name of the query's rows.
+        name: String,
+        /// What they are.
+        found: &'static str,
+        /// The metric.
+        metric: &'static str,
+        /// What they should be.
+        expected: &'static str,
+    },
+    /// Values are missing where a file cannot say so.
+    #[error(
+        "column `{column}` of `{name}` has {nulls} NULLs, which NumPy files cannot hold: put a value in their place with `coalesce`, or write Parquet with `--to-format parquet` for Milvus 2.5 and newer"
+    )]
+    NullValues {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+        /// How many.
+        nulls: u64,
+    },
+    /// A text is longer than its field.
+    #[error("column `{column}` of `{name}` has a text of {found} bytes, expected at most {expected}")]
+    LongText {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+        /// The longest text.
+        found: u64,
+        /// The length of the field.
+        expected: u32,
+    },
+    /// Tags are to be a partition key, and there are none.
+    #[error("`{name}` has no column `partition_tag`, which is to be the partition key: add it to the query")]
+    NoTags {
+        /// The name of the query's rows.
+        name: String,
+    },
+    /// Rows of a query have no partition.
+    #[error(
+        "{rows} rows of `{name}` have a NULL as `partition_tag`: `coalesce(partition_tag, '_default')` gives them one"
+    )]
+    NullTags {
+        /// The name of the query's rows.
+        name: String,
+        /// How many.
+        rows: u64,
+    },
+    /// Rows share ids, and none may.
+    #[error(
+        "{rows} rows of `{name}` share {ids} ids: keep the first or the last row of each with `m2m.duplicates`, or all of them with `keep`"
+    )]
+    RepeatedIds {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// Ids that stand in more than one row.
+        ids: u64,
+        /// Rows that have them.
+        rows: u64,
+    },
+    /// `IP` is to become `COSINE` where that changes nothing, and it would.
+    #[error(
+        "the metric of `{name}` cannot become COSINE: {report}; set `m2m.ipToCosine` to `always` to do it all the same"
+    )]
+    NotNormalised {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// What the lengths of its vectors are.
+        report: String,
+    },
+    /// Settings name a collection in another case than it has.
+    #[error("`m2m.collections.{name}` names no collection: write it as the collection is written")]
+    SettingsCase {
+        /// The name in the settings.
+        name: String,
+    },
+    /// Two selections become one collection.
+    #[error("`{one}` and `{other}` would both become collection `{target}`: give one of them another name")]
+    SameTarget {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+        /// The name.
+        target: String,
+    },
     /// A name is given for one collection, and not one is selected.
     #[error(
         "`{name}` is to be the name of one collection, and {collections} are selected: select one with `--col`"
@@ -260,6 +440,16 @@ pub enum Error {
         seconds: u64,
         /// The last state seen.
         last: String,
+    },
+    /// A collection is not in Milvus' memory, and cannot be loaded to be compared.
+    #[error(
+        "collection `{collection}` is not loaded in Milvus, so its rows cannot be compared, and loading it failed: load it there, or leave it loaded after an import (`m2m.loadAfter`)"
+    )]
+    NotLoaded {
+        /// Its name in Milvus.
+        collection: String,
+        /// Why it could not be loaded.
+        source: Box<Error>,
     },
     /// Milvus could not build the index.
     #[error("the index of collection `{collection}` failed: {reason}")]

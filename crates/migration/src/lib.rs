@@ -42,10 +42,17 @@
 mod dump;
 mod error;
 mod event;
+mod fields;
+mod left_out;
 mod load;
+mod measure;
 mod milvus2x;
+mod norms;
 mod patience;
 mod plan;
+mod quarantine;
+mod report;
+mod rows;
 mod sample;
 mod select;
 mod settings;
@@ -55,11 +62,22 @@ mod verify;
 pub use dump::{META_FILE, dump, refuse_dump};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
+pub use fields::PlannedField;
+pub use left_out::LeftOut;
 pub use load::{LoadReport, LoadedCollection, LoadedState, load, read_dump};
 pub use milvus2x::{MILVUS2X, register_milvus2x};
-pub use plan::{CollectionPlan, DumpPlan, PartitionPlan, partition_names};
+pub use norms::NormReport;
+pub use plan::{CollectionPlan, DumpPlan, PartitionPlan};
+pub use report::{
+    CollectionReport, FieldReport, IndexReport, PartitionReport, PlanReport, ReportOptions, Server,
+};
+pub use rows::Sessions;
 pub use settings::{
-    DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings, LoadSettings, Selection,
+    Choices, CollectionSettings, Cosine, DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings,
+    Duplicates, FieldSettings, IfExists, IndexChoice, InvalidVectors, LoadSettings, NamedQuery, Partitions,
+    Selection,
 };
 pub use target::{Appended, Mapping, TargetState, Wanted, inspect, map, refuse_repeated};
-pub use verify::{CollectionVerification, PartitionCounts, Verification, verify};
+pub use verify::{
+    CollectionVerification, Counting, PartitionCounts, RowsBefore, Verification, VerifySettings, verify,
+};

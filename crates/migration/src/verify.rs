@@ -1,49 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Comparing what a source holds with what Milvus 2.x answers.
+//! Comparing the rows of a plan with what Milvus 2.x answers.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod collection;
+mod counts;
+mod ids;
+mod memory;
+mod rows;
+mod schema;
+mod values;
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::Int64Type;
-use datafusion::prelude::SessionContext;
-use m2m_datasource::{CollectionTable, SegmentStats, Source};
-use m2m_milvus::{Client, CollectionInfo};
+use std::collections::BTreeMap;
 
-use crate::error::{Error, Result};
+use m2m_milvus::Client;
+use serde::Serialize;
+
+use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
-use crate::plan::partition_names;
-use crate::sample::{SampledRow, sample};
-use crate::select::{Selected, select};
-use crate::settings::Selection;
+use crate::plan::DumpPlan;
+use crate::settings::DEFAULT_SAMPLE_ROWS;
+use collection::Check;
+pub(crate) use ids::{IDS_AT_ONCE, Ids};
 
-const REPEATED_IDS: &str = include_str!("../../../sql/verify/repeated_ids.sql");
-const REPEATED_AMONG: &str = include_str!("../../../sql/verify/repeated_among.sql");
-const UNQUERYABLE_IDS: &str = include_str!("../../../sql/verify/unqueryable_ids.sql");
-/// Differing rows that are named one by one.
-const NAMED_DIFFERENCES: usize = 5;
+/// How to verify.
+#[derive(Clone, Debug)]
+pub struct VerifySettings {
+    /// About how many rows of each collection are compared field by field.
+    pub sample_rows: usize,
+    /// Rows that collections had before others were appended, by their names in Milvus.
+    pub before: BTreeMap<String, RowsBefore>,
+}
+
+impl Default for VerifySettings {
+    fn default() -> Self {
+        Self { sample_rows: DEFAULT_SAMPLE_ROWS, before: BTreeMap::new() }
+    }
+}
+
+/// Rows that a collection had before others were appended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowsBefore {
+    /// Rows of the whole collection.
+    pub rows: u64,
+    /// Rows of single partitions; those that are not named had none.
+    pub partitions: BTreeMap<String, u64>,
+}
 
 /// What a verification found.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Verification {
     /// One entry for each collection, by name.
     pub collections: Vec<CollectionVerification>,
 }
 
 /// What a verification found in one collection.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct CollectionVerification {
-    /// The collection.
+    /// The collection, or the name of a query.
     pub collection: String,
     /// Its name in Milvus 2.x.
     pub target_name: String,
-    /// Its partitions, `_default` first.
+    /// The condition that its rows meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The query whose rows these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Rows with NaN or infinity that were left out.
+    pub invalid_rows: u64,
+    /// Rows that were left out because they repeat an id.
+    pub repeated_rows: u64,
+    /// Its partitions, `_default` first; one without a name where a partition key decides.
     pub partitions: Vec<PartitionCounts>,
+    /// Rows that were in Milvus before those of the source.
+    pub rows_before: u64,
     /// Rows that Milvus counts in the whole collection.
     pub target_rows: Option<u64>,
-    /// Rows whose vectors were compared bit for bit.
+    /// How Milvus counted.
+    pub counted_by: Option<Counting>,
+    /// Fields in Milvus whose values were compared.
+    pub fields: Vec<String>,
+    /// Rows whose fields were compared, to the bit.
     pub compared_rows: u64,
-    /// Ids that stand in more than one live row.
+    /// The metric in Milvus; none without an index.
+    pub metric: Option<String>,
+    /// The type of the index in Milvus.
+    pub index: Option<String>,
+    /// Ids that stand in more than one row.
     pub repeated_ids: u64,
     /// Rows that a query by id cannot return, because another row has the id.
     pub hidden_rows: u64,
@@ -52,22 +94,38 @@ pub struct CollectionVerification {
     pub unseen_rows: u64,
     /// Rows with an id that Milvus 2.x counts but cannot find by a query.
     pub unqueryable_rows: u64,
+    /// What the user should know, one sentence each.
+    pub notes: Vec<String>,
     /// Where source and target differ, one sentence each. Empty: they agree.
     pub differences: Vec<String>,
 }
 
+/// How Milvus counted rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counting {
+    /// It counted those of now.
+    Query,
+    /// It said how many it stored; rows that were deleted since may be among them.
+    Statistics,
+}
+
 /// The counts of one partition.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PartitionCounts {
-    /// The tag in Milvus 1.x.
+    /// The tag in Milvus 1.x; empty where a partition key decides.
     pub tag: String,
-    /// The name in Milvus 2.x.
+    /// The name in Milvus 2.x; empty where a partition key decides.
     pub name: String,
-    /// Rows that the metadata claims, where it claims any.
+    /// Rows that the metadata claims, where it claims any and they are all migrated.
     pub metadata_rows: Option<i64>,
-    /// Live rows: stored ids less the set of deleted offsets.
-    pub live_rows: u64,
-    /// Rows that Milvus counts at strong consistency.
+    /// Live rows before any condition; none for a query.
+    pub live_rows: Option<u64>,
+    /// Rows of the source that should be in Milvus.
+    pub rows: u64,
+    /// Rows that were in Milvus before.
+    pub rows_before: u64,
+    /// Rows that Milvus counts.
     pub target_rows: Option<u64>,
 }
 
@@ -80,241 +138,47 @@ impl Verification {
 }
 
 impl CollectionVerification {
-    /// Live rows of the source.
+    /// Rows of the source that should be in Milvus.
     #[must_use]
-    pub fn live_rows(&self) -> u64 {
-        self.partitions.iter().map(|partition| partition.live_rows).sum()
+    pub fn rows(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.rows).sum()
+    }
+
+    /// Rows that the metadata of the source claims, where it does.
+    #[must_use]
+    pub fn metadata_rows(&self) -> Option<i64> {
+        self.partitions.iter().try_fold(0_i64, |sum, partition| sum.checked_add(partition.metadata_rows?))
     }
 }
 
-/// Compares the selected collections with Milvus: their counts, and a
-/// sample of about `sample_rows` rows bit for bit. Differences are an answer,
-/// not an error.
+/// Compares the rows of a plan with Milvus: fields and metric, the numbers of
+/// rows, and every field of a sample of rows, to the bit. Differences are an
+/// answer, not an error.
+///
+/// A collection that is not in Milvus' memory is loaded, and released afterwards;
+/// one that has no index cannot be, and is compared by the rows that are stored.
 ///
 /// # Errors
 ///
-/// When the source cannot be read or the server cannot be asked.
+/// When the source cannot be read, when the server cannot be asked, or when a
+/// collection cannot be loaded.
 pub async fn verify(
-    ctx: &SessionContext,
-    source: &Source,
+    plan: &mut DumpPlan,
     client: &Client,
-    selection: &Selection,
-    sample_rows: usize,
+    settings: &VerifySettings,
     observer: &dyn Observer,
 ) -> Result<Verification> {
-    let selected = select(source, selection)?;
-    let mut live = Vec::with_capacity(selected.len());
-    for one in &selected {
-        live.push(one.table.segments().await?.iter().map(SegmentStats::live).sum::<u64>());
-    }
-    observer.on_event(&Event::Started { phase: Phase::Verify, rows: live.iter().sum(), bytes: 0 });
+    plan.count().await?;
+    observer.on_event(&Event::Started { phase: Phase::Verify, rows: plan.rows(), bytes: 0 });
     let mut verification = Verification::default();
     let mut rows = 0;
-    for (Selected { table, target_name }, live) in selected.into_iter().zip(live) {
-        let check = Check { ctx, client, table, target_name, sample_rows };
-        verification.collections.push(check.run().await?);
-        rows += live;
+    for collection in &plan.collections {
+        let check = Check { client, plan: collection, settings, observer };
+        // Boxed: the states of a comparison are large.
+        verification.collections.push(Box::pin(check.run()).await?);
+        rows += collection.rows();
         observer.on_event(&Event::Progress { phase: Phase::Verify, rows, bytes: 0 });
     }
     observer.on_event(&Event::Finished { phase: Phase::Verify });
     Ok(verification)
-}
-
-/// The comparison of one collection.
-struct Check<'a> {
-    ctx: &'a SessionContext,
-    client: &'a Client,
-    table: Arc<CollectionTable>,
-    target_name: String,
-    sample_rows: usize,
-}
-
-impl Check<'_> {
-    async fn run(&self) -> Result<CollectionVerification> {
-        let mut found = self.of_source().await?;
-        let name = self.target_name.clone();
-        match self.client.describe_collection(&name).await? {
-            None => found.differences.push(format!("collection `{name}` does not exist in Milvus")),
-            Some(info) => {
-                self.compare_schema(&info, &mut found);
-                self.compare_counts(&mut found).await?;
-                self.compare_sample(&info, &mut found).await?;
-            }
-        }
-        Ok(found)
-    }
-
-    async fn of_source(&self) -> Result<CollectionVerification> {
-        let stats = self.table.segments().await?;
-        let collection = self.table.collection();
-        let names = partition_names(collection);
-        let partitions = collection.partitions.iter().zip(names).enumerate();
-        let partitions = partitions.map(|(index, (partition, name))| {
-            let of_partition = || stats.iter().filter(move |segment| segment.partition == index);
-            PartitionCounts {
-                tag: partition.tag.clone(),
-                name,
-                metadata_rows: of_partition()
-                    .map(|segment| segment.row_count)
-                    .try_fold(0, |sum: i64, rows| sum.checked_add(rows?)),
-                live_rows: of_partition().map(SegmentStats::live).sum(),
-                target_rows: None,
-            }
-        });
-        let repeated = self.answer("repeated_ids", REPEATED_IDS, &[]).await?;
-        let unqueryable = self.answer("unqueryable_ids", UNQUERYABLE_IDS, &[]).await?;
-        Ok(CollectionVerification {
-            collection: collection.name.clone(),
-            target_name: self.target_name.clone(),
-            partitions: partitions.collect(),
-            repeated_ids: single(&repeated, "repeated_ids", "ids")?,
-            hidden_rows: single(&repeated, "repeated_ids", "hidden_rows")?,
-            unseen_rows: single(&repeated, "repeated_ids", "unseen_rows")?,
-            unqueryable_rows: single(&unqueryable, "unqueryable_ids", "rows")?,
-            ..CollectionVerification::default()
-        })
-    }
-
-    fn compare_schema(&self, info: &CollectionInfo, found: &mut CollectionVerification) {
-        let collection = self.table.collection();
-        if info.dimension != collection.dimension() {
-            found.differences.push(format!(
-                "the vectors have dimension {} in Milvus, {} in the source",
-                info.dimension,
-                collection.dimension()
-            ));
-        }
-        if info.is_binary != collection.metric.is_binary() {
-            let word = |binary| if binary { "binary" } else { "float" };
-            found.differences.push(format!(
-                "the vectors are {} in Milvus, {} in the source",
-                word(info.is_binary),
-                word(collection.metric.is_binary())
-            ));
-        }
-    }
-
-    async fn compare_counts(&self, found: &mut CollectionVerification) -> Result<()> {
-        let name = self.target_name.clone();
-        let total = self.client.count(&name, None).await?;
-        found.target_rows = Some(total);
-        if total != found.live_rows() {
-            found
-                .differences
-                .push(format!("Milvus counts {total} rows, the source has {}", found.live_rows()));
-        }
-        let known: HashSet<String> = self.client.list_partitions(&name).await?.into_iter().collect();
-        for partition in &mut found.partitions {
-            if !known.contains(&partition.name) {
-                found.differences.push(format!("partition `{}` does not exist in Milvus", partition.name));
-                continue;
-            }
-            let rows = self.client.count(&name, Some(&partition.name)).await?;
-            partition.target_rows = Some(rows);
-            if rows != partition.live_rows {
-                found.differences.push(format!(
-                    "Milvus counts {rows} rows in partition `{}`, the source has {} with tag `{}`",
-                    partition.name, partition.live_rows, partition.tag
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    async fn compare_sample(&self, info: &CollectionInfo, found: &mut CollectionVerification) -> Result<()> {
-        let mut rows = sample(self.ctx, &self.table, self.sample_rows).await?;
-        rows.retain(|row| row.id != i64::MAX && row.id != i64::MIN);
-        if found.unseen_rows > 0 {
-            let repeated = self.repeated_among(&rows).await?;
-            rows.retain(|row| !repeated.contains(&row.id));
-        }
-        let mut of_partition: HashMap<usize, HashMap<i64, Vec<u8>>> = HashMap::new();
-        for SampledRow { partition, id, vector } in rows {
-            of_partition.entry(partition).or_default().insert(id, vector);
-        }
-        let mut different = Vec::new();
-        for (index, partition) in found.partitions.iter().enumerate() {
-            if let (Some(expected), Some(_)) = (of_partition.remove(&index), partition.target_rows) {
-                found.compared_rows += expected.len() as u64;
-                different.extend(self.compare_rows(info, partition, &expected).await?);
-            }
-        }
-        let more = different.len().saturating_sub(NAMED_DIFFERENCES);
-        found.differences.extend(different.into_iter().take(NAMED_DIFFERENCES));
-        if more > 0 {
-            found.differences.push(format!("{more} more sampled rows differ"));
-        }
-        Ok(())
-    }
-
-    /// Says which of the expected rows are missing or differ.
-    async fn compare_rows(
-        &self,
-        info: &CollectionInfo,
-        partition: &PartitionCounts,
-        expected: &HashMap<i64, Vec<u8>>,
-    ) -> Result<Vec<String>> {
-        let ids: Vec<i64> = expected.keys().copied().collect();
-        let name = &self.target_name;
-        let answer = self
-            .client
-            .query_by_ids(name, Some(&partition.name), &info.id_field, &info.vector_field, &ids)
-            .await?;
-        let mut answered: HashMap<i64, &[u8]> = HashMap::with_capacity(ids.len());
-        answered.extend(answer.ids.iter().copied().zip(answer.vectors.chunks(answer.row_bytes.max(1))));
-        let mut different = Vec::new();
-        for (id, vector) in expected {
-            let why = match answered.get(id) {
-                None => "is missing in",
-                Some(answer) if *answer != vector.as_slice() => "has another vector in",
-                Some(_) => continue,
-            };
-            different.push(format!("id {id} {why} partition `{}` of Milvus", partition.name));
-        }
-        different.sort_unstable();
-        Ok(different)
-    }
-
-    async fn repeated_among(&self, rows: &[SampledRow]) -> Result<HashSet<i64>> {
-        if rows.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let ids = rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>().join(", ");
-        let batches = self.answer("repeated_among", REPEATED_AMONG, &[("{ids}", &ids)]).await?;
-        let mut repeated = HashSet::new();
-        for batch in &batches {
-            repeated.extend(integers(batch, "repeated_among", "id")?.iter().copied());
-        }
-        Ok(repeated)
-    }
-
-    /// Runs one of the shipped queries over this collection.
-    async fn answer(
-        &self,
-        name: &'static str,
-        sql: &str,
-        values: &[(&str, &str)],
-    ) -> Result<Vec<RecordBatch>> {
-        let quoted = format!("\"{}\"", self.table.collection().name.replace('"', "\"\""));
-        let mut sql = sql.replace("{collection}", &quoted);
-        for (placeholder, value) in values {
-            sql = sql.replace(placeholder, value);
-        }
-        tracing::debug!(query = name, collection = %self.table.collection().name, "asking the source");
-        Ok(self.ctx.sql(&sql).await?.collect().await?)
-    }
-}
-
-fn single(batches: &[RecordBatch], query: &'static str, column: &'static str) -> Result<u64> {
-    for batch in batches {
-        if let Some(value) = integers(batch, query, column)?.first() {
-            return u64::try_from(*value).map_err(|_| Error::Answer { query, column });
-        }
-    }
-    Err(Error::Answer { query, column })
-}
-
-fn integers<'a>(batch: &'a RecordBatch, query: &'static str, column: &'static str) -> Result<&'a [i64]> {
-    let array = batch.column_by_name(column).and_then(|array| array.as_primitive_opt::<Int64Type>());
-    Ok(array.ok_or(Error::Answer { query, column })?.values())
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Having a collection in Milvus' memory while it is asked.
+
+use std::time::Duration;
+
+use m2m_milvus::Client;
+
+use crate::error::{Error, Result};
+use crate::patience::Patience;
+
+/// Longest time in which no further percent is loaded.
+const LOAD_STALL: Duration = Duration::from_secs(600);
+
+/// How much of a collection is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// All of it.
+    Loaded,
+    /// A part; somebody is loading it.
+    Loading,
+    /// Nothing.
+    Absent,
+}
+
+/// Asks how much of a collection is in memory.
+pub(super) async fn memory_of(client: &Client, name: &str) -> Result<Memory> {
+    let loaded = client.loaded_collections().await?;
+    Ok(match loaded.get(name) {
+        Some(percent) if *percent >= 100 => Memory::Loaded,
+        Some(_) => Memory::Loading,
+        None => Memory::Absent,
+    })
+}
+
+/// Loads a collection that is not in memory, and waits for it.
+pub(super) async fn load(client: &Client, name: &str) -> Result<()> {
+    let failed = |source| Error::NotLoaded { collection: name.into(), source: Box::new(source) };
+    client.load(name, false).await.map_err(|error| failed(error.into()))?;
+    wait(client, name).await.map_err(failed)
+}
+
+/// Waits until a collection is in memory.
+pub(super) async fn wait(client: &Client, name: &str) -> Result<()> {
+    let mut patience = Patience::new(LOAD_STALL);
+    loop {
+        let percent = client.load_percent(name).await?;
+        if percent >= 100 {
+            return Ok(());
+        }
+        let what = || format!("loading collection `{name}`");
+        patience.wait(u64::from(percent), what, || format!("{percent} %")).await?;
+    }
+}
