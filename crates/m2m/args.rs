@@ -10,6 +10,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::config::keys::{self, Key};
 use crate::error::{Error, Result};
+use crate::query::Script;
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Parser)]
@@ -341,16 +342,16 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// The name and the statements of the query, when one was given.
-    pub(crate) fn query(&self) -> Result<Option<(&str, String)>> {
+    pub(crate) fn query(&self) -> Result<Option<(&str, Script)>> {
         let (Some(query), Some(name)) = (&self.query, &self.name) else { return Ok(None) };
-        let Some(path) = query.strip_prefix('@') else { return Ok(Some((name, query.clone()))) };
+        let Some(path) = query.strip_prefix('@') else { return Ok(Some((name, Script::typed(query)))) };
         let read = std::fs::read_to_string(path);
         let text = read.map_err(|source| Error::Read { path: path.into(), source })?;
         if text.trim().is_empty() {
             let reason = format!("expected a query in `{path}`, found nothing");
             return Err(Error::Setting { setting: "--query".into(), reason });
         }
-        Ok(Some((name, text)))
+        Ok(Some((name, Script { name: Some(path.into()), text })))
     }
 }
 
@@ -538,9 +539,14 @@ mod tests {
     #[test]
     fn a_query_is_one_collection_that_has_a_name() {
         let found = selection(&["plan", "--query", " SELECT 1 ", "--as", "one"]);
-        assert_eq!(found.query().unwrap(), Some(("one", "SELECT 1".to_owned())));
+        let (name, script) = found.query().unwrap().unwrap();
+        assert_eq!((name, script.name, script.text.as_str()), ("one", None, "SELECT 1"));
         let found = selection(&["plan", "--col", "a,b", "--where", "id > 3"]);
-        assert_eq!((found.query().unwrap(), found.filter.as_deref()), (None, Some("id > 3")));
+        assert!(found.query().unwrap().is_none());
+        assert_eq!(
+            (found.collections, found.filter.as_deref()),
+            (vec!["a".into(), "b".into()], Some("id > 3"))
+        );
         for (refused, message) in [
             (&["--query", "SELECT 1"][..], "--as"),
             (&["--as", "one"], "--query"),
@@ -571,8 +577,9 @@ mod tests {
         let error = found.query().unwrap_err().to_string();
         assert!(error.contains("--query") && error.contains("a.sql"), "{error}");
         std::fs::write(&path, "CREATE VIEW a AS SELECT 1;\nSELECT 2;\n").unwrap();
-        let text = "CREATE VIEW a AS SELECT 1;\nSELECT 2;\n".to_owned();
-        assert_eq!(found.query().unwrap(), Some(("one", text)));
+        let (name, script) = found.query().unwrap().unwrap();
+        assert_eq!((name, script.name.as_deref()), ("one", path.to_str()));
+        assert_eq!(script.text, "CREATE VIEW a AS SELECT 1;\nSELECT 2;\n");
     }
 
     #[test]

@@ -48,8 +48,8 @@ impl Settings {
         let mut selection = self.names(&args.collections);
         selection.filter.clone_from(&args.filter);
         let mut queries = Queries { ctx: self.sql_session(source)?, before: Vec::new() };
-        if let Some((name, text)) = args.query()? {
-            let sql = queries.add(Script::typed(&text)).await?;
+        if let Some((name, script)) = args.query()? {
+            let sql = queries.add(script).await?;
             selection.query = Some(NamedQuery { name: name.into(), sql });
         } else {
             for (name, settings) in &mut selection.of_collections {
