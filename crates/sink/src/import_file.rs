@@ -2,6 +2,8 @@
 
 mod footer;
 mod parquet;
+#[cfg(test)]
+mod tests;
 
 use m2m_storage::Storage;
 

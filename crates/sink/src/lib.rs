@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! NumPy import files for Milvus 2.x, written by a query plan.
+//! Import files for Milvus 2.x, NumPy and Parquet, written by a query plan.
 //!
 //! A dump is a plan that ends in two nodes. [`NpyWriteExec`] runs once for each
 //! scan partition and turns its rows into files; [`NpyCommitExec`] runs once and
@@ -60,7 +60,7 @@
 //! # }
 //! ```
 //!
-//! # An import file
+//! # A NumPy import file
 //!
 //! What `numpy.save` writes, byte for byte: format version 1.0, rows in C order.
 //! Milvus 2.x finds its field by the file's name.
@@ -80,8 +80,31 @@
 //! | fixed-size list of `Float32`, the vectors | `<f4`, shape `(N, dimension)` |
 //! | fixed-size binary, the binary vectors | `\|u1`, shape `(N, dimension / 8)` |
 //!
-//! The header says how many rows follow, and it goes first. So a set that gets
-//! fewer rows than it promises, or more, is an error that aborts the upload.
+//! The header says how many rows follow, and of a planned set it goes first. So a set
+//! that gets fewer rows than it promises, or more, is an error that aborts the upload.
+//!
+//! # Rows of any query
+//!
+//! A plan that filters or joins does not say how many rows it has. [`StreamWriteExec`]
+//! writes it all the same, as NumPy arrays or as Parquet, and cuts a file set when it
+//! has enough rows; [`StreamCommitExec`] checks that every set is whole.
+//!
+//! | field | made of | NumPy | Parquet |
+//! |---|---|---|---|
+//! | Bool, Int8 … Int64, Float, Double | the same type | `\|b1`, `\|i1` … `<i8`, `<f4`, `<f8` | the same, NULL where the field takes it |
+//! | `VarChar` | text of any Arrow type | `<U` and the longest text, zeros behind shorter ones | string |
+//! | JSON | text that is JSON | likewise | string |
+//! | `FloatVector` | fixed-size list of `Float32` | `<f4`, two axes | list of float |
+//! | `BinaryVector` | fixed-size binary | `\|u1`, two axes | list of uint8 |
+//!
+//! * What Milvus 2.x refuses, or takes and stores wrongly, is an error that names the
+//!   row: NULL, NaN and infinity, texts that are too long or have a NUL, broken JSON.
+//! * A NumPy file gets its first part last, with the header; a Parquet file its footer.
+//!   Nothing is spooled: at most four parts of a file are in memory, and of Parquet the
+//!   rows of one row group, which is the first to reach 16 MiB before compression.
+//! * The same rows give the same bytes, whatever batches they come in.
+//! * Vectors in Parquet files have neither dictionary nor statistics; floats are not
+//!   compressed, all else is by zstd.
 //!
 //! # What it costs
 //!
