@@ -7,6 +7,7 @@ mod clouds;
 mod config;
 mod copy;
 mod damage;
+mod databases;
 mod deletes;
 mod dropin;
 mod faults;

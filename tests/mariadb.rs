@@ -22,7 +22,7 @@ const INSTALLS: [(&str, &str); 5] = [
 ];
 
 impl MariaDb {
-    fn dsn(&self, user: &str, database: &str, parameters: &str) -> String {
+    pub(crate) fn dsn(&self, user: &str, database: &str, parameters: &str) -> String {
         format!("{user}:{}@tcp(127.0.0.1:{})/{database}?{parameters}", self.password, self.port)
     }
 
@@ -31,7 +31,7 @@ impl MariaDb {
     }
 
     /// Has the administrator run statements, over a connection of a character set.
-    fn administer(&self, charset: &str, statements: &str) -> String {
+    pub(crate) fn administer(&self, charset: &str, statements: &str) -> String {
         let me = Command::new("id").arg("-un").output().unwrap().stdout;
         let output = Command::new("mariadb")
             .args(["--no-defaults", "--skip-column-names", "--user", str::from_utf8(&me).unwrap().trim()])

@@ -33,7 +33,8 @@ const CLAUSES: &[&str] = &[
 const SHOWN: &[&str] = &["ALL", "COLUMNS", "FUNCTIONS", "TABLES"];
 const CREATED: &[&str] = &["EXTERNAL TABLE", "OR REPLACE", "SCHEMA", "TABLE", "VIEW"];
 const DROPPED: &[&str] = &["SCHEMA", "TABLE", "VIEW"];
-const STORED: &[&str] = &["ARROW", "AVRO", "CSV", "JSON", "NDJSON", "NPY", "NPZ", "PARQUET"];
+const STORED: &[&str] =
+    &["ARROW", "AVRO", "CSV", "JSON", "MYSQL", "NDJSON", "NPY", "NPZ", "PARQUET", "SQLITE"];
 
 /// What may stand at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
