@@ -11,11 +11,29 @@ pub(crate) struct Install {
     collections: Vec<Collection>,
 }
 
-struct Collection {
-    name: String,
+/// A collection in the making.
+pub(crate) struct Collection {
+    pub(crate) name: String,
     dimension: u32,
-    segments: Vec<(String, u64)>,
+    /// The number that Milvus 1.x has for the metric.
+    pub(crate) metric: u32,
+    /// Number and parameters of the index.
+    pub(crate) index: (u32, String),
+    /// `_default` first.
+    pub(crate) partitions: Vec<Partition>,
 }
+
+/// A partition of a collection in the making.
+pub(crate) struct Partition {
+    pub(crate) tag: String,
+    pub(crate) folder: String,
+    pub(crate) segments: Vec<(String, u64)>,
+}
+
+/// The number of metric L2.
+const L2: u32 = 1;
+/// The number of index FLAT.
+const FLAT: u32 = 1;
 
 impl Install {
     /// Begins an installation of float collections in `root`.
@@ -25,22 +43,29 @@ impl Install {
 
     /// Adds a collection with metric L2.
     pub(crate) fn collection(&mut self, name: &str, dimension: u32) -> &mut Self {
-        self.collections.push(Collection { name: name.into(), dimension, segments: Vec::new() });
+        let default = Partition { tag: "_default".into(), folder: name.into(), segments: Vec::new() };
+        self.collections.push(Collection {
+            name: name.into(),
+            dimension,
+            metric: L2,
+            index: (FLAT, "{}".into()),
+            partitions: vec![default],
+        });
         self
     }
 
-    /// Writes `meta.json` in the form of milvus-migration.
+    /// Writes `meta.json` in our form.
     pub(crate) fn finish(&self) {
         fs::create_dir_all(self.root.join("tables")).unwrap();
         let collections: Vec<_> = self.collections.iter().map(Collection::json).collect();
         let rows: u64 = self.collections.iter().map(Collection::rows).sum();
-        let meta = serde_json::json!({"collections": collections, "rows": rows});
+        let meta = serde_json::json!({"version": 2, "collections": collections, "rows": rows});
         fs::write(self.root.join("meta.json"), meta.to_string()).unwrap();
     }
 
     /// Notes that the last collection has a segment of so many rows.
     pub(crate) fn note(&mut self, segment_id: &str, rows: u64) {
-        self.last().segments.push((segment_id.into(), rows));
+        self.partition_in_work().segments.push((segment_id.into(), rows));
     }
 
     /// Components of a vector of the last collection.
@@ -48,13 +73,18 @@ impl Install {
         self.last().dimension.into()
     }
 
-    fn last(&mut self) -> &mut Collection {
+    pub(crate) fn last(&mut self) -> &mut Collection {
         self.collections.last_mut().expect("a collection comes first")
+    }
+
+    fn partition_in_work(&mut self) -> &mut Partition {
+        self.last().partitions.last_mut().expect("every collection has a partition")
     }
 
     /// Makes the folder of a segment of the last collection.
     pub(crate) fn folder(&mut self, segment_id: &str) -> PathBuf {
-        let folder = self.root.join("tables").join(&self.last().name).join(segment_id);
+        let name = self.partition_in_work().folder.clone();
+        let folder = self.root.join("tables").join(name).join(segment_id);
         fs::create_dir_all(&folder).unwrap();
         folder
     }
@@ -62,22 +92,33 @@ impl Install {
 
 impl Collection {
     fn rows(&self) -> u64 {
-        self.segments.iter().map(|(_, rows)| rows).sum()
+        self.partitions.iter().flat_map(|partition| &partition.segments).map(|(_, rows)| rows).sum()
     }
 
     fn json(&self) -> serde_json::Value {
-        let segments: Vec<_> = self
-            .segments
+        let (default, others) = self.partitions.split_first().expect("every collection has a partition");
+        let others: Vec<_> = others
             .iter()
-            .map(|(segment, rows)| {
-                let size = rows * (8 + 4 * u64::from(self.dimension));
-                serde_json::json!({
-                    "collection": self.name, "segment": segment, "dim": self.dimension, "rows": rows, "fileSize": size
-                })
+            .map(|partition| {
+                let segments = self.segments(partition);
+                serde_json::json!({"tag": partition.tag, "table_id": partition.folder, "segments": segments})
             })
             .collect();
         serde_json::json!({
-            "collection": self.name, "metric": 1, "dim": self.dimension, "rows": self.rows(), "segments": segments
+            "collection": self.name, "metric": self.metric, "dim": self.dimension, "rows": self.rows(),
+            "engine": self.index.0, "index_params": self.index.1,
+            "segments": self.segments(default), "partitions": others
         })
+    }
+
+    fn segments(&self, partition: &Partition) -> Vec<serde_json::Value> {
+        let of_segment = |(segment, rows): &(String, u64)| {
+            let size = rows * (8 + 4 * u64::from(self.dimension));
+            serde_json::json!({
+                "collection": partition.folder, "segment": segment, "dim": self.dimension, "rows": rows,
+                "fileSize": size
+            })
+        };
+        partition.segments.iter().map(of_segment).collect()
     }
 }

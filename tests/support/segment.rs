@@ -5,9 +5,39 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::support::install::Install;
+use crate::support::install::{Install, Partition};
 
 impl Install {
+    /// Has the last collection compare by another metric, by its number in Milvus 1.x.
+    pub(crate) fn metric(&mut self, metric: u32) -> &mut Self {
+        self.last().metric = metric;
+        self
+    }
+
+    /// Gives the last collection an index, by its number in Milvus 1.x.
+    pub(crate) fn index(&mut self, engine: u32, params: &str) -> &mut Self {
+        self.last().index = (engine, params.into());
+        self
+    }
+
+    /// Adds a partition to the last collection; segments that follow are in it.
+    pub(crate) fn partition(&mut self, tag: &str) -> &mut Self {
+        let collection = self.last();
+        let folder = format!("{}_{}", collection.name, collection.partitions.len());
+        collection.partitions.push(Partition { tag: tag.into(), folder, segments: Vec::new() });
+        self
+    }
+
+    /// Adds a segment of binary vectors to the last collection.
+    pub(crate) fn binary_segment(&mut self, segment_id: &str, ids: &[i64], vectors: &[u8]) -> &mut Self {
+        let folder = self.folder(segment_id);
+        write_file(&folder.join(format!("{segment_id}.uid")), &bytes(ids, |id| id.to_le_bytes()));
+        write_file(&folder.join(format!("{segment_id}.rv")), vectors);
+        write_file(&folder.join("deleted_docs"), &[]);
+        self.note(segment_id, ids.len() as u64);
+        self
+    }
+
     /// Adds a segment to the last collection: ids, vectors row after row, and
     /// deleted offsets as they stand in the file.
     pub(crate) fn segment(

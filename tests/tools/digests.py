@@ -16,7 +16,7 @@ import struct
 import numpy as np
 
 MAGIC = b"\x93NUMPY"
-DTYPES = {"id": "<i8", "float32": "<f4", "binary": "|u1"}
+DTYPES = {"Int64": "<i8", "FloatVector": "<f4", "BinaryVector": "|u1"}
 
 
 class Failure(Exception):
@@ -79,11 +79,20 @@ def truth_partitions(truth):
     return {(c["collection"], p["tag"]): p for c in truth["collections"] for p in c["partitions"]}
 
 
+def fields_of(collection):
+    """The primary key and the vector of a collection, which has no other fields."""
+    match collection["fields"]:
+        case [{"primary": True} as id_field, {"dimension": _} as vector_field]:
+            return id_field, vector_field
+    raise Failure(f"{collection['name']}: expected a primary key and a vector, found {collection['fields']}")
+
+
 def read_partition(root, collection, partition):
     """Checks every file of a partition and returns its ids and vectors in the manifest's order."""
-    dtype = np.dtype(DTYPES[collection["vector"]])
-    width = collection["dimension"] // (8 if collection["vector"] == "binary" else 1)
-    fields = {collection["id_field"]: (DTYPES["id"], ()), collection["vector_field"]: (dtype.str, (width,))}
+    id_field, vector_field = fields_of(collection)
+    dtype = np.dtype(DTYPES[vector_field["type"]])
+    width = vector_field["dimension"] // (8 if vector_field["type"] == "BinaryVector" else 1)
+    fields = {id_field["name"]: (DTYPES["Int64"], ()), vector_field["name"]: (dtype.str, (width,))}
     ids, vectors = [np.empty(0, "<i8")], [np.empty((0, width), dtype)]
     for file_set in partition["sets"]:
         files = {file["field"]: file for file in file_set["files"]}
@@ -94,8 +103,8 @@ def read_partition(root, collection, partition):
             if files[field]["rows"] != file_set["rows"]:
                 raise Failure(f"{files[field]['path']}: {files[field]['rows']} rows, its set has {file_set['rows']}")
             read[field] = read_npy(root, files[field], descr, tail)
-        ids.append(read[collection["id_field"]])
-        vectors.append(read[collection["vector_field"]])
+        ids.append(read[id_field["name"]])
+        vectors.append(read[vector_field["name"]])
     ids, vectors = np.concatenate(ids), np.concatenate(vectors)
     if len(ids) != partition["rows"]:
         raise Failure(f"the sets hold {len(ids)} rows, the manifest promises {partition['rows']}")

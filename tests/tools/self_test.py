@@ -88,8 +88,10 @@ class Dump:
     def collection(self):
         files = [{**self.entry(path), **self.entries.get(path, {})} for path in self.contents]
         file_set = {"name": "c/p/1", "rows": 4, "segments": ["1"], "files": files}
-        head = {"name": "c", "target_name": "c", "metric": "L2", "vector": "float32", "dimension": 2, "rows": 4}
-        return {**head, "id_field": "id", "vector_field": "vector", "partitions": [{**self.partition, "sets": [file_set]}]}
+        id_field = {"name": "id", "type": "Int64", "primary": True}
+        vector_field = {"name": "vector", "type": "FloatVector", "dimension": 2}
+        head = {"name": "c", "target_name": "c", "metric": "L2", "rows": 4, "fields": [id_field, vector_field]}
+        return {**head, "partitions": [{**self.partition, "sets": [file_set]}]}
 
     def entry(self, path):
         content = self.contents[path]
