@@ -18,7 +18,7 @@ pub(crate) struct Prepared {
     /// Statements that make tables and views known.
     pub(crate) before: Vec<Statement>,
     /// The query.
-    pub(crate) query: String,
+    pub(crate) query: Statement,
 }
 
 /// Takes the last statement of a script for its query.
@@ -28,8 +28,7 @@ pub(crate) fn split(script: &Script, ctx: &SessionContext) -> Result<Prepared> {
     for statement in &statements {
         check(statement).map_err(fault)?;
     }
-    let last = statements.pop();
-    let Some(Statement::Statement(last)) = last.filter(is_query) else {
+    let Some(query) = statements.pop().filter(is_query) else {
         return Err(fault(Fault::new(
             "the rows of a migration come from a query, and the last statement is none".into(),
             "end with a SELECT",
@@ -41,12 +40,12 @@ pub(crate) fn split(script: &Script, ctx: &SessionContext) -> Result<Prepared> {
             "expected CREATE EXTERNAL TABLE, CREATE VIEW or SET",
         )));
     }
-    Ok(Prepared { before: statements, query: last.to_string() })
+    Ok(Prepared { before: statements, query })
 }
 
 /// Plans a query, so that its mistakes are told with their places.
-pub(crate) async fn plan(ctx: &SessionContext, script: &Script, query: &str) -> Result<()> {
-    ctx.state().create_logical_plan(query).await.map_err(|error| explain(error, script, ctx))?;
+pub(crate) async fn plan(ctx: &SessionContext, script: &Script, query: Statement) -> Result<()> {
+    ctx.state().statement_to_plan(query).await.map_err(|error| explain(error, script, ctx))?;
     Ok(())
 }
 
@@ -96,9 +95,9 @@ mod tests {
     fn the_last_statement_is_the_query_and_the_others_come_before() {
         let prepared =
             split("CREATE EXTERNAL TABLE a STORED AS PARQUET LOCATION 'a.parquet'; SELECT 1;").unwrap();
-        assert_eq!((prepared.before.len(), prepared.query.as_str()), (1, "SELECT 1"));
+        assert_eq!((prepared.before.len(), prepared.query.to_string()), (1, "SELECT 1".to_owned()));
         let with = split("WITH x AS (SELECT 1) SELECT * FROM x").unwrap();
-        assert_eq!(with.query, "WITH x AS (SELECT 1) SELECT * FROM x");
+        assert_eq!(with.query.to_string(), "WITH x AS (SELECT 1) SELECT * FROM x");
     }
 
     #[test]

@@ -136,8 +136,9 @@ impl Queries {
             prepared.before.into_iter().filter(|statement| !self.before.contains(statement)).collect();
         run_before(&self.ctx, &new).await?;
         self.before.extend(new);
-        plan(&self.ctx, &script, &prepared.query).await?;
-        Ok(prepared.query)
+        let sql = prepared.query.to_string();
+        plan(&self.ctx, &script, prepared.query).await?;
+        Ok(sql)
     }
 }
 
