@@ -53,7 +53,7 @@ pub enum Error {
 
     /// A vector has a component that Milvus 2.x refuses.
     #[error(
-        "vector of entity {id} in collection `{collection}` has {value} as component {component} (segment `{segment}`, offset {offset}): Milvus 2.x imports finite numbers only; delete or replace the entity on the old server, flush, and dump again"
+        "vector of entity {id} in collection `{collection}` has {value} as component {component} (segment `{segment}`, offset {offset}): Milvus 2.x imports finite numbers only; leave such rows out with `m2m.invalidVectors=skip`, or delete the entity on the old server, flush, and dump again"
     )]
     NotFinite {
         /// The collection.
