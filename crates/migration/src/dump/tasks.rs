@@ -119,7 +119,10 @@ impl Writing<'_> {
         let workers = useful.clamp(1, self.settings.workers.max(1));
         let ctx = &self.collection.rows.ctx;
         let mut state = ctx.state();
-        state.config_mut().options_mut().execution.target_partitions = workers;
+        let options = state.config_mut().options_mut();
+        options.execution.target_partitions = workers;
+        // Rows stay in the order of their segments, so that a file set is the same whenever it is written.
+        options.optimizer.enable_round_robin_repartition = false;
         SessionContext::new_with_state(state)
     }
 
