@@ -202,7 +202,7 @@ fn a_password_comes_from_the_environment_and_is_shown_nowhere() {
     let sql = |statements: &str| {
         let args = ["sql", "--install", install.to_str().unwrap(), statements];
         let mut command = m2m(&args);
-        command.env("SHOP_PASSWORD", &server.password).env("RUST_LOG", "debug,sqlx=trace");
+        command.env("SHOP_PASSWORD", &server.password).env("M2M_LOG", "trace");
         let run = run_command(&args, command);
         assert_no_secret(&run);
         run

@@ -192,6 +192,30 @@ async fn rows_that_stand_only_in_the_log_are_read_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn what_a_transaction_has_not_committed_is_not_read() {
+    let bench = Bench::new();
+    let statements = [
+        "PRAGMA cache_size = 1",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT NOT NULL, filler TEXT)",
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 999) INSERT INTO t SELECT n, 1, hex(zeroblob(500)) FROM n",
+    ];
+    let mut writer = bench.connect("a.db", &statements).await;
+    bench.create("a.db").await.unwrap();
+    let before = std::fs::read(bench.path("a.db")).unwrap();
+    sqlx::raw_sql("BEGIN; UPDATE t SET a = 2; DELETE FROM t WHERE id < 500")
+        .execute(&mut writer)
+        .await
+        .unwrap();
+    assert_ne!(std::fs::read(bench.path("a.db")).unwrap(), before);
+    let journal = std::fs::read(bench.path("a.db-journal")).unwrap();
+    assert_eq!(bench.sql("SELECT count(*), sum(a) FROM t").await.unwrap(), "1000 | 1000");
+    assert_eq!(std::fs::read(bench.path("a.db-journal")).unwrap(), journal);
+    sqlx::raw_sql("COMMIT").execute(&mut writer).await.unwrap();
+    assert_eq!(bench.sql("SELECT count(*), sum(a) FROM t").await.unwrap(), "500 | 1000");
+    writer.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn links_lead_to_the_database_and_its_log() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("place")).unwrap();
