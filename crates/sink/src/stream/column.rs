@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Schema};
@@ -66,7 +68,7 @@ impl Job {
             FieldKind::Text { .. } | FieldKind::Json { .. } => {
                 cast(array, &DataType::Utf8).map_err(|source| self.unprepared(source))?
             }
-            _ => array.clone(),
+            _ => Arc::clone(array),
         };
         match self.first_fault(field, &array) {
             None => Ok(array),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::header_last::PARTS_MAX;
-use crate::npy::{NpyType, file_bytes};
+use crate::npy::{HEADER_LEN, NpyType, file_bytes};
 use crate::write_options::{fault_of_part_bytes, is_local};
 use crate::{Error, Result};
 
@@ -236,11 +236,9 @@ impl StreamWriteOptions {
         let parts = u64::try_from(PARTS_MAX).unwrap_or(u64::MAX);
         let needed = file_bytes.map_or(most, |bytes| bytes.div_ceil(parts).min(most));
         let needed = usize::try_from(needed.next_multiple_of(MIB)).unwrap_or(usize::MAX);
-        if file_bytes.is_some_and(|bytes| self.takes(bytes)) {
-            self.part_bytes
-        } else {
-            needed.max(self.part_bytes)
-        }
+        // The header stands in the first part, with a byte of the rows at least.
+        let least = self.part_bytes.max(HEADER_LEN + 1);
+        if file_bytes.is_some_and(|bytes| self.takes(bytes)) { least } else { needed.max(least) }
     }
 
     /// Whether a file fits into as many parts as there may be, of the length asked for.

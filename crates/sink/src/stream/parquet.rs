@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::sync::Arc;
+
 use arrow::array::ArrayRef;
 use bytes::Bytes;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -28,7 +30,7 @@ impl ParquetEncoder {
         // The file's own schema says all; another would only be a second truth.
         let options =
             ArrowWriterOptions::new().with_properties(properties(fields)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), group.schema().clone(), options)?;
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(group.schema()), options)?;
         Ok(Self { group, writer })
     }
 
