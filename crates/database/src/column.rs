@@ -242,7 +242,7 @@ impl Cell<'_> {
     fn float(self) -> Option<f64> {
         match self {
             Self::Float(value) => Some(value),
-            #[expect(clippy::cast_precision_loss, reason = "it is small enough to be a float exactly")]
+            // It is small enough to be a float exactly.
             Self::Int(value) if value.unsigned_abs() <= EXACT => Some(value as f64),
             _ => None,
         }
