@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares a collection of Milvus 2.x (2.2 and later) with a description of it.
+"""Compares collections of Milvus 2.x (2.2 and later) with a description of them.
 
   milvus_rows.py --uri http://127.0.0.1:19530 [--user root --password Milvus] [--db D] EXPECTED.json
+  milvus_rows.py … --ask COLLECTION EXPRESSION
+  milvus_rows.py … --list | --drop
   milvus_rows.py --self-test
 
-EXPECTED.json (`-`: standard input) is an object:
+EXPECTED.json (`-`: standard input) is an object, or a list of them:
   {"collection": "c",
    "fields": [{"name": "id", "type": "INT64", "primary": true},
               {"name": "vector", "type": "FLOAT_VECTOR", "dim": 2},
@@ -13,7 +15,7 @@ EXPECTED.json (`-`: standard input) is an object:
    "index": {"index_type": "FLAT", "metric_type": "L2"},
    "loaded": true,
    "count": {"_default": 0, "p": 1},
-   "rows": [{"partition": "p", "id": 1, "vector": "AACAPwAAAEA=", "tag": "x"}]}
+   "rows": [{"partition": "p", "id": 1, "vector": "0000803f00000040", "tag": "x"}]}
 
 * `fields` is all of them in any order. What a field does not say is false or absent. `dynamic` (false) is said beside them.
 * `index` is the vector's, null for none. Its `params` are compared when they are given.
@@ -21,16 +23,19 @@ EXPECTED.json (`-`: standard input) is an object:
 * `count` is the rows of each partition that has some, or one number where nobody looks at partitions (as with a
   partition key). Without it the rows are all there are; with it they may be a choice.
 * A row names its partition unless `count` is a number or the collection has a partition key, and has every field.
-  Vectors are base64 of little-endian float32, or of bytes, and must be equal bit for bit, as must FLOAT and DOUBLE.
+  Vectors are the hexadecimal digits of little-endian float32, or of bytes, and must be equal bit for bit, as must FLOAT and DOUBLE.
   A JSON field is a value of any kind; its numbers must be of one kind too: 1 is not 1.0.
 * A query shows one of several rows with one id, so it must be one of those described. Both ends of int64, which no
   query shows, are counted only.
 
 Prints the differences, one a line. Exit: 0 equal, 1 different, 2 cannot check.
+
+`--ask` prints the ids of the rows for which an expression of Milvus is true, as a sorted JSON list. `--list` prints what
+the database holds, as a JSON object: its collections with fields, index, and stored rows by partition; null when there
+is no such database. `--drop` drops the database with all that it holds: a server has 64 at most.
 """
 
 import argparse
-import base64
 import json
 import logging
 import sys
@@ -40,7 +45,7 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.CRITICAL)
 
 import numpy as np
-from pymilvus import Collection, DataType, connections, utility
+from pymilvus import Collection, DataType, connections, db, utility
 
 LOWEST, HIGHEST = -(2**63) + 1, 2**63 - 2
 ANSWER_BYTES = 16 << 20
@@ -55,8 +60,12 @@ def main():
     if args.self_test:
         return self_test()
     try:
-        expected = read_expected(args.expected)
-        found = differences(expected, Target(args, expected["collection"]))
+        connect(args)
+        if args.list or args.drop:
+            return (show_database if args.list else drop_database)(args.db)
+        if args.ask:
+            return show(ids_of(*args.ask))
+        found = all_differences(read_expected(args.expected))
     except Exception as error:
         print(f"cannot check: {type(error).__name__}: {error}"[:600], file=sys.stderr)
         return 2
@@ -68,21 +77,72 @@ def main():
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description="compares a collection of Milvus 2.x with a description of it")
+    parser = argparse.ArgumentParser(description="compares collections of Milvus 2.x with a description of them")
     parser.add_argument("--uri", default="http://127.0.0.1:19530")
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="")
     parser.add_argument("--db", default="")
+    parser.add_argument("--ask", nargs=2, metavar=("COLLECTION", "EXPRESSION"))
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--drop", action="store_true")
     parser.add_argument("--self-test", action="store_true", help="show that every kind of difference is seen")
     parser.add_argument("expected", nargs="?", default="-")
     return parser.parse_args()
 
 
+def connect(args):
+    options = {"uri": args.uri}
+    if args.user:
+        options.update(user=args.user, password=args.password)
+    connections.connect(timeout=30, **options)
+    if args.db in db.list_database():
+        db.using_database(args.db)
+    elif args.db and not args.list:
+        raise ValueError(f"no database `{args.db}`")
+
+
+def show(value):
+    print(json.dumps(value, sort_keys=True))
+    return 0
+
+
+def ids_of(name, expression):
+    collection = Collection(name)
+    primary = collection.primary_field.name
+    return sorted(row[primary] for row in collection.query(expression, output_fields=[primary], consistency_level="Strong", timeout=60))
+
+
+def show_database(name):
+    if name not in ("", *db.list_database()):
+        return show(None)
+    targets = [Target(one) for one in utility.list_collections()]
+    return show({target.name: {**target.describe(), "partitions": target.counts()} for target in targets})
+
+
+def drop_database(name):
+    for one in utility.list_collections():
+        utility.drop_collection(one)
+    db.using_database("default")
+    db.drop_database(name)
+    return 0
+
+
 def read_expected(path):
+    """The descriptions of a file, as a list."""
     if path == "-":
-        return json.load(sys.stdin)
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        expected = json.load(sys.stdin)
+    else:
+        with open(path, encoding="utf-8") as file:
+            expected = json.load(file)
+    return expected if isinstance(expected, list) else [expected]
+
+
+def all_differences(descriptions):
+    found = []
+    for expected in descriptions:
+        name = expected["collection"]
+        found += [f"{name}: {text}" for text in differences(expected, Target(name))]
+    return found
 
 
 def differences(expected, target):
@@ -223,7 +283,7 @@ def shown(value):
 
 
 def expected_value(kind, value):
-    return base64.b64decode(value, validate=True) if kind in VECTORS else scalar(kind, value)
+    return bytes.fromhex(value) if kind in VECTORS else scalar(kind, value)
 
 
 def found_value(kind, value):
@@ -247,14 +307,8 @@ def scalar(kind, value):
 class Target:
     """What a server holds of one collection."""
 
-    def __init__(self, args, name):
+    def __init__(self, name):
         self.name = name
-        options = {"uri": args.uri}
-        if args.user:
-            options.update(user=args.user, password=args.password)
-        if args.db:
-            options["db_name"] = args.db
-        connections.connect(timeout=30, **options)
         self.can_count = not utility.get_server_version().startswith("v2.2")
         self.collection = None
 
@@ -291,6 +345,10 @@ class Target:
         if self.can_count and self.loaded:
             return int(self.query(partition, "", ["count(*)"])[0]["count(*)"])
         return (self.collection if partition is None else self.collection.partition(partition)).num_entities
+
+    def counts(self):
+        """What is stored in each partition."""
+        return {partition.name: partition.num_entities for partition in self.collection.partitions}
 
     def rows(self, partition, primary, ids, fields):
         for start in range(0, len(ids), self.page):
@@ -352,7 +410,7 @@ def described(server):
     rows = []
     for partition, held in server.held.items():
         for row in held:
-            vector = base64.b64encode(np.array(row["v"], "<f4").tobytes()).decode()
+            vector = np.array(row["v"], "<f4").tobytes().hex()
             rows.append({**row, "partition": partition, "v": vector, "f": float(row["f"])})
     expected = {"collection": "c", **server.there, "rows": rows}
     return json.loads(json.dumps(expected))
