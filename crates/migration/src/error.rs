@@ -441,14 +441,14 @@ pub enum Error {
         /// The last state seen.
         last: String,
     },
-    /// A collection is not in Milvus' memory, and cannot be loaded to be compared.
+    /// A collection is not in Milvus' memory, or only parts of it, and cannot be compared.
     #[error(
-        "collection `{collection}` is not loaded in Milvus, so its rows cannot be compared, and loading it failed: load it there, or leave it loaded after an import (`m2m.loadAfter`)"
+        "collection `{collection}` is not loaded in Milvus as a whole, so its rows cannot be compared: load it there, or release it and it is loaded for the comparison"
     )]
     NotLoaded {
         /// Its name in Milvus.
         collection: String,
-        /// Why it could not be loaded.
+        /// What could not be done.
         source: Box<Error>,
     },
     /// Milvus could not build the index.

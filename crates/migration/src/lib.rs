@@ -46,6 +46,7 @@ mod fields;
 mod left_out;
 mod load;
 mod measure;
+mod memory;
 mod milvus2x;
 mod norms;
 mod patience;

@@ -4,7 +4,6 @@
 mod collection;
 mod counts;
 mod ids;
-mod memory;
 mod rows;
 mod schema;
 mod values;
@@ -20,6 +19,10 @@ use crate::plan::DumpPlan;
 use crate::settings::DEFAULT_SAMPLE_ROWS;
 use collection::Check;
 pub(crate) use ids::{IDS_AT_ONCE, Ids};
+
+/// Partitions that a server is asked about at once: an answer takes it a moment,
+/// however few the rows.
+const QUESTIONS_AT_ONCE: usize = 8;
 
 /// How to verify.
 #[derive(Clone, Debug)]

@@ -11,11 +11,11 @@ use super::prepare::CollectionLoad;
 use super::{LoadedCollection, LoadedState};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
+use crate::memory;
 use crate::patience::Patience;
 use crate::settings::LoadSettings;
 use crate::target::{Appended, TargetState, count, count_each, find_rows};
 
-const LOAD_STALL: Duration = Duration::from_secs(600);
 /// Longest time that rows which were imported may stay unseen.
 const GROWTH_STALL: Duration = Duration::from_secs(180);
 
@@ -122,8 +122,7 @@ impl Finish<'_> {
     }
 
     async fn make_queryable(&self) -> Result<()> {
-        self.client.load(&self.load.wanted.name, false).await?;
-        self.wait_for_load().await?;
+        memory::load(self.client, &self.load.wanted.name).await?;
         self.tell_queryable();
         Ok(())
     }
@@ -150,19 +149,6 @@ impl Finish<'_> {
             self.observer.on_event(&Event::Indexing { collection, indexed, total });
             let what = || format!("the index of collection `{name}`");
             patience.wait(indexed, what, || format!("{indexed} of {total} rows indexed")).await?;
-        }
-    }
-
-    async fn wait_for_load(&self) -> Result<()> {
-        let name = &self.load.wanted.name;
-        let mut patience = Patience::new(LOAD_STALL);
-        loop {
-            let percent = self.client.load_percent(name).await?;
-            if percent >= 100 {
-                return Ok(());
-            }
-            let what = || format!("loading collection `{name}`");
-            patience.wait(u64::from(percent), what, || format!("{percent} %")).await?;
         }
     }
 

@@ -4,14 +4,14 @@
 use m2m_milvus::{Client, CollectionInfo};
 
 use super::ids::Ids;
-use super::memory::{self, Memory, memory_of};
-use super::schema::Schema;
 use super::{CollectionVerification, Counting, VerifySettings, counts, rows, schema};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
+use crate::memory::{self, Memory, memory_of};
 use crate::plan::CollectionPlan;
 
-const ON_2_2: &str = "this server counts what it stored, with rows that were deleted since";
+const ON_2_2: &str =
+    "this server says how many rows it stored, and rows that were deleted since may be among them";
 const NOT_QUERYABLE: &str =
     "it has no index in Milvus, so it cannot be loaded and asked: only the rows that are stored were counted";
 
@@ -32,15 +32,15 @@ impl Check<'_> {
             found.differences.push(format!("collection `{}` does not exist in Milvus", plan.target_name));
             return Ok(found);
         };
-        let schema = schema::compare(self.client, plan, &info, &mut found).await?;
+        let names = schema::compare(self.client, plan, &info, &mut found).await?;
         match memory_of(self.client, &plan.target_name).await? {
-            Memory::Loaded => self.compare_rows(&ids, &schema, &mut found).await?,
+            Memory::Loaded => self.compare_rows(&ids, names.as_deref(), &mut found).await?,
             Memory::Loading => {
                 memory::wait(self.client, &plan.target_name).await?;
-                self.compare_rows(&ids, &schema, &mut found).await?;
+                self.compare_rows(&ids, names.as_deref(), &mut found).await?;
             }
             Memory::Absent if self.can_be_loaded(&info).await? => {
-                self.compare_in_memory(&ids, &schema, &mut found).await?;
+                self.compare_in_memory(&ids, names.as_deref(), &mut found).await?;
             }
             Memory::Absent => {
                 found.notes.push(NOT_QUERYABLE.into());
@@ -79,19 +79,19 @@ impl Check<'_> {
         Ok(vectors.all(|field| is_indexed(&field.name)))
     }
 
-    /// Compares a collection that is in memory only as long as that takes.
+    /// Compares a collection that is in memory no longer than that takes.
     async fn compare_in_memory(
         &self,
         ids: &Ids<'_>,
-        schema: &Schema,
+        names: Option<&[String]>,
         found: &mut CollectionVerification,
     ) -> Result<()> {
         let name = &self.plan.target_name;
         let text = "is not in Milvus' memory: it is loaded to be compared, and released afterwards";
         self.observer.on_event(&Event::Note { subject: self.plan.name.clone(), text: text.into() });
         let compared = match memory::load(self.client, name).await {
-            Ok(()) => self.compare_rows(ids, schema, found).await,
-            Err(error) => Err(error),
+            Ok(()) => self.compare_rows(ids, names, found).await,
+            Err(error) => Err(self.not_loaded(error)),
         };
         // A half-loaded collection takes memory as well.
         let released = self.client.release(name).await;
@@ -102,7 +102,7 @@ impl Check<'_> {
     async fn compare_rows(
         &self,
         ids: &Ids<'_>,
-        schema: &Schema,
+        names: Option<&[String]>,
         found: &mut CollectionVerification,
     ) -> Result<()> {
         let counting = match self.client.version().at_least(2, 3) {
@@ -113,15 +113,25 @@ impl Check<'_> {
             }
         };
         self.count(counting, found).await?;
-        let Some(names) = &schema.field_names else {
+        let Some(names) = names else {
             found.notes.push("no row was compared, because the fields differ".into());
             return Ok(());
         };
-        rows::compare(self.client, self.plan, ids, (names, self.settings.sample_rows), found).await
+        rows::compare(self.client, self.plan, ids, names, self.settings.sample_rows, found).await
     }
 
     async fn count(&self, counting: Counting, found: &mut CollectionVerification) -> Result<()> {
         found.counted_by = Some(counting);
-        counts::compare(self.client, counting, found).await
+        counts::compare(self.client, counting, found).await.map_err(|error| match &error {
+            // Somebody loaded single partitions.
+            Error::Milvus(m2m_milvus::Error::Refused { reason, .. }) if reason.contains("not loaded") => {
+                self.not_loaded(error)
+            }
+            _ => error,
+        })
+    }
+
+    fn not_loaded(&self, source: Error) -> Error {
+        Error::NotLoaded { collection: self.plan.target_name.clone(), source: Box::new(source) }
     }
 }

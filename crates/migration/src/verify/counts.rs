@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use futures::future::try_join;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_datasource::SegmentStats;
 use m2m_milvus::Client;
 
-use super::{CollectionVerification, Counting, PartitionCounts, RowsBefore};
+use super::{CollectionVerification, Counting, PartitionCounts, QUESTIONS_AT_ONCE, RowsBefore};
 use crate::error::Result;
 use crate::plan::CollectionPlan;
-use crate::target::{count, count_each};
+use crate::target::count;
 
 /// What the source says of each partition.
 pub(super) async fn of_source(
@@ -63,10 +65,17 @@ pub(super) async fn compare(
     let wanted = found.partitions.iter().map(|partition| partition.name.as_str());
     let common = wanted.filter(|partition| known.contains(*partition));
     let is_query = counting == Counting::Query;
-    let of_partitions = count_each(client, &name, common, is_query).await?;
-    let rows = count(client, &name, None, is_query).await?;
+    let of_partitions = stream::iter(common)
+        .map(|partition| of_partition(client, &name, partition, is_query))
+        .buffer_unordered(QUESTIONS_AT_ONCE)
+        .try_collect::<BTreeMap<String, u64>>();
+    let (rows, of_partitions) = try_join(count(client, &name, None, is_query), of_partitions).await?;
     differences(rows, &of_partitions, found);
     Ok(())
+}
+
+async fn of_partition(client: &Client, name: &str, partition: &str, is_query: bool) -> Result<(String, u64)> {
+    Ok((partition.to_owned(), count(client, name, Some(partition), is_query).await?))
 }
 
 fn differences(rows: u64, of_partitions: &BTreeMap<String, u64>, found: &mut CollectionVerification) {

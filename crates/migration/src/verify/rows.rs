@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use datafusion::arrow::array::RecordBatch;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_milvus::{Client, FieldType, Rows};
 
-use super::CollectionVerification;
 use super::ids::Ids;
 use super::values::Value;
+use super::{CollectionVerification, QUESTIONS_AT_ONCE};
 use crate::error::{Error, Result};
 use crate::fields::PlannedField;
 use crate::plan::CollectionPlan;
@@ -17,16 +18,16 @@ use crate::sample::{self, sample};
 /// Differing rows that are named one by one.
 const NAMED_DIFFERENCES: usize = 5;
 
-/// Compares about so many rows with what Milvus answers; `asked` are the
-/// collection's names of the planned fields, and how many rows.
+/// Compares about so many rows with what Milvus answers; `names` are the
+/// collection's own of the planned fields.
 pub(super) async fn compare(
     client: &Client,
     plan: &CollectionPlan,
     ids: &Ids<'_>,
-    asked: (&[String], usize),
+    names: &[String],
+    sample_rows: usize,
     found: &mut CollectionVerification,
 ) -> Result<()> {
-    let (names, sample_rows) = asked;
     let sample = sample(plan, ids, sample_rows).await?;
     if let Some(seen) = sample.seen_rows.filter(|seen| *seen != found.rows()) {
         let counted = found.rows();
@@ -35,15 +36,20 @@ pub(super) async fn compare(
         ));
     }
     found.fields = names.to_vec();
-    let table = Table::new(&plan.fields, names)?;
-    let mut different = Vec::new();
-    for (counts, rows) in found.partitions.iter().zip(&sample.of_partitions) {
-        let (Some(rows), Some(_)) = (rows, counts.target_rows) else { continue };
-        let ids = sample::ids(rows)?;
+    let comparison = Comparison { client, name: &plan.target_name, table: Table::new(&plan.fields, names)? };
+    let partitions = found.partitions.iter().zip(&sample.of_partitions);
+    let asked = partitions.filter_map(|(counts, rows)| {
         let place = (!counts.name.is_empty()).then_some(counts.name.as_str());
-        let answer = client.query_by_ids(&plan.target_name, place, table.id, &table.asked(), ids).await?;
-        found.compared_rows += ids.len() as u64;
-        different.extend(table.differences(rows, &answer, place)?);
+        Some((place, rows.as_ref().filter(|_| counts.target_rows.is_some())?))
+    });
+    let compared = stream::iter(asked)
+        .map(|(place, rows)| comparison.of_partition(place, rows))
+        .buffered(QUESTIONS_AT_ONCE)
+        .try_collect::<Vec<_>>();
+    let mut different = Vec::new();
+    for (rows, differences) in compared.await? {
+        found.compared_rows += rows;
+        different.extend(differences);
     }
     let more = different.len().saturating_sub(NAMED_DIFFERENCES);
     found.differences.extend(different.into_iter().take(NAMED_DIFFERENCES));
@@ -51,6 +57,23 @@ pub(super) async fn compare(
         found.differences.push(format!("{more} more sampled rows differ"));
     }
     Ok(())
+}
+
+/// What the rows of all partitions are compared with.
+struct Comparison<'a> {
+    client: &'a Client,
+    name: &'a str,
+    table: Table<'a>,
+}
+
+impl Comparison<'_> {
+    /// Returns how many rows were compared, and how they differ.
+    async fn of_partition(&self, place: Option<&str>, rows: &RecordBatch) -> Result<(u64, Vec<String>)> {
+        let ids = sample::ids(rows)?;
+        let (id, fields) = (self.table.id, self.table.asked());
+        let answer = self.client.query_by_ids(self.name, place, id, &fields, ids).await?;
+        Ok((ids.len() as u64, self.table.differences(rows, &answer, place)?))
+    }
 }
 
 /// The fields of both sides.

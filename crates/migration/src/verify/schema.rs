@@ -9,20 +9,14 @@ use crate::plan::CollectionPlan;
 use crate::settings::IndexChoice;
 use crate::target::map;
 
-/// What of a collection's schema the comparison of rows needs.
-#[derive(Debug)]
-pub(super) struct Schema {
-    /// The collection's own names of the planned fields, in their order; none when it lacks some.
-    pub(super) field_names: Option<Vec<String>>,
-}
-
-/// Compares fields and metric.
+/// Compares fields and metric. Returns the collection's own names of the planned
+/// fields, in their order, unless it lacks some.
 pub(super) async fn compare(
     client: &Client,
     plan: &CollectionPlan,
     info: &CollectionInfo,
     found: &mut CollectionVerification,
-) -> Result<Schema> {
+) -> Result<Option<Vec<String>>> {
     let wanted = plan.wanted();
     let field_names = match m2m_milvus::compare(&wanted.fields, info) {
         Ok(names) => Some(names),
@@ -42,7 +36,7 @@ pub(super) async fn compare(
         found.metric.clone_from(&index.metric);
         found.index = Some(index.index_type);
     }
-    Ok(Schema { field_names })
+    Ok(field_names)
 }
 
 fn metric_difference(expected: &str, index: &IndexInfo) -> Option<String> {
@@ -59,7 +53,7 @@ mod tests {
         IndexInfo {
             index_type: "FLAT".into(),
             metric: metric.map(ToOwned::to_owned),
-            params: Default::default(),
+            params: std::collections::BTreeMap::new(),
         }
     }
 

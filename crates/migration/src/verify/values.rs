@@ -118,12 +118,19 @@ impl fmt::Display for Value<'_> {
     }
 }
 
+/// The beginning of a text, on one line.
 fn shortened(text: &str) -> String {
-    let text = text.escape_debug().to_string();
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
+    let mut shown = String::new();
+    for letter in text.chars().take(SHOWN_CHARS) {
+        match letter {
+            letter if letter.is_control() => shown.extend(letter.escape_debug()),
+            letter => shown.push(letter),
+        }
     }
+    if text.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -160,10 +160,10 @@ fn values_of_other_types_differ_and_rows_that_are_not_there_have_none() {
 #[test]
 fn values_are_shown_short_and_apart() {
     let shown = |value: Value<'_>| value.to_string();
-    assert_eq!(shown(Value::Text("a\nb")), r"`a\nb`");
+    assert_eq!(shown(Value::Text("a\n\"b\"\0")), r#"`a\n"b"\0`"#);
     assert_eq!(shown(Value::Text(&"ä".repeat(99))), format!("`{}…`", "ä".repeat(60)));
     assert_eq!(shown(Value::Double(-0.0)), "-0.0");
     assert_eq!(shown(Value::Float(f32::from_bits(0x7fc0_0001))), "NaN (0x7fc00001)");
     assert_eq!((shown(Value::Null), shown(Value::Int(-5))), ("NULL".into(), "-5".into()));
-    assert_eq!(shown(Value::Json(br#"{"a":1}"#)), r#"`{\"a\":1}`"#);
+    assert_eq!(shown(Value::Json(br#"{"a":1}"#)), r#"`{"a":1}`"#);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Having a collection in Milvus' memory while it is asked.
+//! Having a collection in Milvus' memory, where alone it can be asked and searched.
 
 use std::time::Duration;
 
 use m2m_milvus::Client;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::patience::Patience;
 
 /// Longest time in which no further percent is loaded.
@@ -13,7 +13,7 @@ const LOAD_STALL: Duration = Duration::from_secs(600);
 
 /// How much of a collection is in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
+pub(crate) enum Memory {
     /// All of it.
     Loaded,
     /// A part; somebody is loading it.
@@ -23,7 +23,7 @@ pub(super) enum Memory {
 }
 
 /// Asks how much of a collection is in memory.
-pub(super) async fn memory_of(client: &Client, name: &str) -> Result<Memory> {
+pub(crate) async fn memory_of(client: &Client, name: &str) -> Result<Memory> {
     let loaded = client.loaded_collections().await?;
     Ok(match loaded.get(name) {
         Some(percent) if *percent >= 100 => Memory::Loaded,
@@ -32,15 +32,14 @@ pub(super) async fn memory_of(client: &Client, name: &str) -> Result<Memory> {
     })
 }
 
-/// Loads a collection that is not in memory, and waits for it.
-pub(super) async fn load(client: &Client, name: &str) -> Result<()> {
-    let failed = |source| Error::NotLoaded { collection: name.into(), source: Box::new(source) };
-    client.load(name, false).await.map_err(|error| failed(error.into()))?;
-    wait(client, name).await.map_err(failed)
+/// Loads a collection, and waits for it.
+pub(crate) async fn load(client: &Client, name: &str) -> Result<()> {
+    client.load(name, false).await?;
+    wait(client, name).await
 }
 
 /// Waits until a collection is in memory.
-pub(super) async fn wait(client: &Client, name: &str) -> Result<()> {
+pub(crate) async fn wait(client: &Client, name: &str) -> Result<()> {
     let mut patience = Patience::new(LOAD_STALL);
     loop {
         let percent = client.load_percent(name).await?;
