@@ -97,11 +97,19 @@ fn remarks(collection: &CollectionVerification) -> String {
             "note: {name}: the row counts of the 1.x metadata are stale; the files are right\n"
         ));
     }
+    let left_out = collection.invalid_rows + collection.repeated_rows;
+    if left_out > 0 {
+        text.push_str(&format!("note: {name}: {} left out on purpose\n", count(left_out, "row")));
+    }
     if collection.rows_before > 0 {
         text.push_str(&format!(
             "note: {name}: {} were in Milvus before\n",
             count(collection.rows_before, "row")
         ));
+    }
+    // That ids and vectors are compared goes without saying.
+    if collection.compared_rows > 0 && collection.fields.len() > 2 {
+        text.push_str(&format!("note: {name}: compared are {}\n", collection.fields.join(", ")));
     }
     for note in &collection.notes {
         text.push_str(&format!("note: {name}: {note}\n"));
