@@ -181,6 +181,14 @@ pub enum Error {
         /// The name of the query's rows.
         name: String,
     },
+    /// Rows of a query have no id.
+    #[error("{rows} rows of `{name}` have a NULL as `id`: leave them out with `WHERE id IS NOT NULL`")]
+    NullIds {
+        /// The name of the query's rows.
+        name: String,
+        /// How many.
+        rows: u64,
+    },
     /// Rows of a query have no partition.
     #[error(
         "{rows} rows of `{name}` have a NULL as `partition_tag`: `coalesce(partition_tag, '_default')` gives them one"

@@ -55,6 +55,9 @@ impl PlannedField {
     /// Takes over how long its texts are, and whether some are missing.
     pub(crate) fn measure(&mut self, name: &str, measured: Measured, is_parquet: bool) -> Result<()> {
         if measured.nulls > 0 {
+            if self.field.is_primary {
+                return Err(Error::NullIds { name: name.into(), rows: measured.nulls });
+            }
             if !is_parquet {
                 let column = self.column.clone();
                 return Err(Error::NullValues { name: name.into(), column, nulls: measured.nulls });
@@ -318,3 +321,6 @@ fn unfit(name: &str, column: &ArrowField, remedy: &'static str) -> Error {
     let found = column.data_type().to_string();
     Error::ColumnType { name: name.into(), column: column.name().clone(), found, remedy }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,17 +162,16 @@ impl CollectionPlan {
 
     /// Measures what the types of fields depend on, where they do.
     async fn measure_fields(&mut self) -> Result<Option<Measurement>> {
-        let asked: Vec<usize> = (2..self.fields.len()).collect();
-        if asked.is_empty() && self.query.is_none() {
+        if self.fields.len() == 2 && self.query.is_none() {
             return Ok(None);
         }
-        let columns: Vec<&PlannedField> = self.fields.iter().skip(2).collect();
+        let is_vector = |field: &PlannedField| field.field.field_type.vector().is_some();
+        let columns: Vec<&PlannedField> = self.fields.iter().filter(|field| !is_vector(field)).collect();
         let measured = measure(&self.rows.frame, self.routes(), &columns).await?;
         let is_parquet = self.choices.format == ImportFormat::Parquet;
-        for (at, values) in asked.into_iter().zip(&measured.columns) {
-            if let Some(field) = self.fields.get_mut(at) {
-                field.measure(&self.name, *values, is_parquet)?;
-            }
+        let columns = self.fields.iter_mut().filter(|field| !is_vector(field));
+        for (field, values) in columns.zip(&measured.columns) {
+            field.measure(&self.name, *values, is_parquet)?;
         }
         Ok(Some(measured))
     }
