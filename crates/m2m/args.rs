@@ -336,7 +336,7 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "SQL", value_parser = something, requires = "name", conflicts_with_all = ["collections", "filter"])]
     query: Option<String>,
     /// The name of that collection
-    #[arg(long = "as", value_name = "NAME", value_parser = something, requires = "query")]
+    #[arg(long = "as", value_name = "NAME", value_parser = something, requires = "query", conflicts_with_all = ["collections", "filter"])]
     name: Option<String>,
 }
 
@@ -550,6 +550,8 @@ mod tests {
         for (refused, message) in [
             (&["--query", "SELECT 1"][..], "--as"),
             (&["--as", "one"], "--query"),
+            (&["--as", "one", "--col", "a"], "--col"),
+            (&["--as", "one", "--where", "a"], "--where"),
             (&["--query", "SELECT 1", "--as", "one", "--col", "a"], "--col"),
             (&["--query", "SELECT 1", "--as", "one", "--where", "a"], "--where"),
             (&["--where", " "], "found nothing"),

@@ -63,6 +63,9 @@ pub(crate) enum Error {
     /// A statement cannot be run as it stands.
     #[error("{0}")]
     Statement(Box<Fault>),
+    /// A query of a migration cannot be run as it stands.
+    #[error("{0}")]
+    Rows(Box<Fault>),
     /// Rows cannot be written to a file.
     #[error("cannot write rows to `{place}`")]
     WriteRows { place: String, source: io::Error },
@@ -132,11 +135,25 @@ impl Error {
                 | m2m_storage::Error::NoRoles { .. },
             )
             | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
+            | Self::Rows(_)
             | Self::Migration(
                 m2m_migration::Error::NotInDump { .. }
                 | m2m_migration::Error::DumpedName { .. }
                 | m2m_migration::Error::InSource { .. }
                 | m2m_migration::Error::RenameOfMany { .. }
+                | m2m_migration::Error::Filter { .. }
+                | m2m_migration::Error::NamedQuery { .. }
+                | m2m_migration::Error::FilterOfQuery { .. }
+                | m2m_migration::Error::QueryBase { .. }
+                | m2m_migration::Error::StoredRows { .. }
+                | m2m_migration::Error::NotRepeatable { .. }
+                | m2m_migration::Error::NoColumn { .. }
+                | m2m_migration::Error::ColumnTwice { .. }
+                | m2m_migration::Error::FieldTwice { .. }
+                | m2m_migration::Error::ColumnType { .. }
+                | m2m_migration::Error::NoTags { .. }
+                | m2m_migration::Error::SettingsCase { .. }
+                | m2m_migration::Error::SameTarget { .. }
                 | m2m_migration::Error::Unexpected { .. },
             )
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {

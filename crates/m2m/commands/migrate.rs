@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     let manifest = dump(&source, &sessions, &plan, &target, &options, &reporter).await?;
     let report = load(&client, &target, &manifest, &loading, &reporter).await?;
     let sample_rows = args.verify.sample;
-    let verifying = VerifySettings { sample_rows, before: before(&report), ..VerifySettings::default() };
+    let verifying = VerifySettings { sample_rows, before: before(&report) };
     let verification = verify(&mut plan, &client, &verifying, &reporter as &dyn Observer).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;

@@ -16,7 +16,7 @@ use m2m_sink::ImportFormat;
 use super::Settings;
 use crate::args;
 use crate::config::{CollectionConfig, FieldConfig, keys};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Script, plan, run_before, split};
 
 /// The sessions in which the rows of a migration are queried.
@@ -130,6 +130,14 @@ struct Queries {
 impl Queries {
     /// Adds a query and returns its text alone.
     async fn add(&mut self, script: Script) -> Result<String> {
+        self.try_add(script).await.map_err(|error| match error {
+            // It was given with the command, which has done nothing yet.
+            Error::Statement(fault) => Error::Rows(fault),
+            other => other,
+        })
+    }
+
+    async fn try_add(&mut self, script: Script) -> Result<String> {
         let prepared = split(&script, &self.ctx)?;
         // Two queries may name one table by the same words.
         let new: Vec<_> =
