@@ -63,6 +63,44 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn a_plan_is_shown_and_nothing_is_written() {
+    let install = fixtures::install("install-1.1.1");
+    let plan = |command: &str, more: &[&str]| {
+        run(&[&[command, "--install", install.to_str().unwrap(), "--allow-unflushed"], more].concat())
+    };
+    snapshot!("plan", plan("plan", &["--col", "ip_parts,bin_tanimoto,indexed_ip_hnsw"]).ends_with(0));
+    let half = ["--col", "ip_parts", "--where", "id % 2 = 0 AND partition_tag <> 'a-b'"];
+    let choices = ["--set", "m2m.partitions=key", "--set", "m2m.index=auto", "--to-format", "parquet"];
+    let all = [&half[..], &choices].concat();
+    snapshot!("plan_of_a_part", plan("plan", &all).ends_with(0));
+    snapshot!("plan_json", plan("plan", &[&half[..], &["--format", "json"]].concat()).ends_with(0));
+    let query =
+        "SELECT id, vector, id % 7 AS remainder, 'né' AS word, partition_tag FROM ip_parts WHERE id % 3 = 0";
+    snapshot!("plan_of_a_query", plan("plan", &["--query", query, "--as", "rich"]).ends_with(0));
+    let explained = plan("plan", &["--query", query, "--as", "rich", "--explain"]).ends_with(0);
+    assert!(explained.stdout.contains("DataSourceExec") && explained.stdout.contains("predicate=id"));
+    // The folder is not made, and a dump says the same.
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let dry = plan("dump", &[&all[..], &["--dry-run", "--out", out.to_str().unwrap()]].concat()).ends_with(0);
+    assert_eq!(dry.stdout, plan("plan", &all).stdout);
+    assert!(!out.exists());
+}
+
+#[test]
+fn rows_that_are_wrongly_asked_for_end_with_2() {
+    let install = fixtures::install("install-1.1.1");
+    let plan = |more: &[&str]| run(&[&["plan", "--install", install.to_str().unwrap()], more].concat());
+    snapshot!("plan_unknown_column", plan(&["--col", "ip_parts", "--where", "idd = 1"]).ends_with(2));
+    snapshot!(
+        "plan_unknown_table",
+        plan(&["--query", "SELECT id, vector FROM ip_part", "--as", "x"]).ends_with(2)
+    );
+    plan(&["--col", "ip_parts", "--where", "id = 1) OR (true"]).ends_with(2).says(&["one condition"]);
+    plan(&["--col", "ip_parts", "--where", "id"]).ends_with(2).says(&["`id`"]);
+}
+
+#[test]
 fn rows_are_printed_in_each_format() {
     let query = "SELECT id, vector, partition_tag FROM parts_only ORDER BY id, partition_tag LIMIT 3";
     snapshot!("sql_table", sql(&[query]).ends_with(0));

@@ -168,31 +168,33 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
     let install = install(&folder.path().join("old"));
     let file = folder.path().join("a.parquet");
     attributes(&file);
-    let refused = |query: &str, more: &[&str], says: &[&str]| {
+    let ends_with = |code: i32, query: &str, more: &[&str], says: &[&str]| {
         let out = folder.path().join("out");
         let query = with_attributes(&file, query);
         let query = ["--query", query.as_str(), "--as", "rich"];
-        dump(&install, &out, &[&query[..], more].concat()).ends_with(1).says(says);
+        dump(&install, &out, &[&query[..], more].concat()).ends_with(code).says(says);
         assert!(!out.join("manifest.json").exists());
     };
+    let refused = |query: &str, more: &[&str], says: &[&str]| ends_with(1, query, more, says);
+    let wrong = |query: &str, more: &[&str], says: &[&str]| ends_with(2, query, more, says);
     let from = "FROM c JOIN a ON c.id = a.id";
     refused(&format!("SELECT c.id, vector, hole {from}"), &[], &["`hole`", "1 NULLs", "coalesce", "parquet"]);
-    refused(&format!("SELECT c.id, vector, now() AS t {from}"), &[], &["`t`", "dates", "CAST"]);
-    refused(
+    wrong(&format!("SELECT c.id, vector, now() AS t {from}"), &[], &["`t`", "dates", "CAST"]);
+    wrong(
         &format!("SELECT c.id, vector, random() AS r {from}"),
         &[],
         &["not the same each time", "random()"],
     );
-    refused(&format!("SELECT c.id, vector {from} LIMIT 3"), &[], &["LIMIT without ORDER BY"]);
-    refused(&format!("SELECT vector {from}"), &[], &["no column `id`"]);
-    refused(&format!("SELECT c.id {from}"), &[], &["no column `vector`"]);
-    refused("SELECT id, title AS vector FROM a", &[], &["reads none", "m2m.collections.rich.from"]);
-    refused("SELECT id, vector FROM stored.c", &[], &["deleted rows"]);
+    wrong(&format!("SELECT c.id, vector {from} LIMIT 3"), &[], &["LIMIT without ORDER BY"]);
+    wrong(&format!("SELECT vector {from}"), &[], &["no column `id`"]);
+    wrong(&format!("SELECT c.id {from}"), &[], &["no column `vector`"]);
+    wrong("SELECT id, title AS vector FROM a", &[], &["reads none", "m2m.collections.rich.from"]);
+    wrong("SELECT id, vector FROM stored.c", &[], &["deleted rows"]);
     refused(&format!("SELECT c.id, vector, title AS \"new title\" {from}"), &[], &["new title"]);
     let short = "m2m.collections.rich.fields.title.maxLength=5";
     refused(&format!("SELECT c.id, vector, title {from}"), &["--set", short], &["14 bytes", "at most 5"]);
     let none = "m2m.collections.rich.fields.titel.maxLength=5";
-    refused(&format!("SELECT c.id, vector, title {from}"), &["--set", none], &["`titel`", "`title`"]);
+    wrong(&format!("SELECT c.id, vector, title {from}"), &["--set", none], &["`titel`", "`title`"]);
     let left = "FROM c LEFT JOIN a ON c.id = a.id";
     refused(
         &format!(
