@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Collections that are in Milvus already, and what is left behind of indexes
-//! and memory: on a real Milvus 2.3.5, shown by pymilvus.
+//! and memory: on real servers, shown by pymilvus.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,11 +13,12 @@ use crate::support::fixtures;
 use crate::support::install::Install;
 use crate::support::services::{self, Target, unique};
 
-/// A database of its own, an installation, and a place in the bucket.
+/// A database of its own, an installation, and a place for import files.
 struct Place {
     target: Target,
     database: String,
     folder: TempDir,
+    out: String,
     collections: &'static str,
 }
 
@@ -28,8 +29,16 @@ fn vectors(ids: &[i64], version: f32) -> Vec<f32> {
 
 impl Place {
     fn new(name: &str, collections: &'static str) -> Self {
+        let (target, database) = (services::open(), unique(name));
+        let out = format!("s3://{}/{database}", target.bucket);
+        Self { target, database, folder: tempfile::tempdir().unwrap(), out, collections }
+    }
+
+    /// A place on this machine, for a server that imports from it.
+    fn on_disk(target: Target, name: &str, collections: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { target: services::open(), database: unique(name), folder, collections }
+        let out = folder.path().join("out").to_str().unwrap().to_owned();
+        Self { target, database: unique(name), folder, out, collections }
     }
 
     fn install(&self) -> &str {
@@ -44,8 +53,9 @@ impl Place {
     }
 
     fn run(&self, args: &[&str], more: &[&str]) -> Run {
-        let out = format!("s3://{}/{}", self.target.bucket, self.database);
-        let args = [args, &["--out", &out, "--milvus-database", &self.database], more].concat();
+        let seen = format!("m2m.serverPath={}", self.out);
+        let ours = ["--out", &self.out, "--set", &seen, "--milvus-database", &self.database];
+        let args = [args, &ours, more].concat();
         let run = run_command(&args, self.target.m2m(&args));
         services::assert_no_secret(&run);
         run
@@ -139,7 +149,10 @@ fn rows_are_appended_once_and_can_be_searched_at_once() {
     place.write(0..100, 1.0);
     place.dump_and_load(&APPEND).ends_with(0);
     place.write(100..150, 2.0);
-    place.dump_and_load(&APPEND).ends_with(0).says(&["already, with 100 rows", "c is queryable"]);
+    place
+        .dump_and_load(&APPEND)
+        .ends_with(0)
+        .says(&["already with 100 rows, 50 are added", "c is queryable"]);
     let shown = place.show("c", &[99, 100, 149, 150]);
     assert_eq!((&shown["rows"], &shown["loaded"]), (&json!(150), &json!(true)));
     assert_eq!(shown["found"]["99"]["vector"], json!([99.0, 1.0]));
@@ -236,27 +249,34 @@ fn what_is_replaced_has_the_new_rows_alone_even_with_another_schema() {
 
 #[test]
 fn nothing_is_dropped_before_the_files_are_known_to_be_sound() {
-    let mut place = Place::new("exists_sound", "c");
-    place.target = services::with_local_storage();
-    let out = place.folder.path().join("out");
-    let (out, install) = (out.to_str().unwrap(), place.install());
-    let seen = format!("m2m.serverPath={out}");
-    let run = |args: &[&str]| {
-        let args = [args, &["--out", out, "--set", &seen, "--milvus-database", &place.database]].concat();
-        run_command(&args, place.target.m2m(&args))
-    };
+    let place = Place::on_disk(services::with_local_storage(), "exists_sound", "c");
     place.write(0..100, 1.0);
-    run(&["dump", "--install", install]).ends_with(0);
-    run(&["load"]).ends_with(0);
-    let file = Path::new(out).join("c/_default/7/vector.npy");
+    place.dump_and_load(&[]).ends_with(0);
+    let file = Path::new(&place.out).join("c/_default/7/vector.npy");
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() - 8]).unwrap();
-    run(&["load", "--if-exists", "replace"]).ends_with(1).says(&["vector.npy", "expected 928 bytes"]);
+    let replace = ["--if-exists", "replace"];
+    place.load(&replace).ends_with(1).says(&["vector.npy", "expected 928 bytes"]);
     let shown = place.show("c", &[]);
     assert_eq!((&shown["rows"], &shown["loaded"]), (&json!(100), &json!(true)));
     std::fs::write(&file, &bytes).unwrap();
-    run(&["load", "--if-exists", "replace"]).ends_with(0);
+    place.load(&replace).ends_with(0);
     assert_eq!(place.show("c", &[])["rows"], json!(100));
+}
+
+#[test]
+fn a_server_that_cannot_count_appends_once_too() {
+    let place = Place::on_disk(services::of_2_2(), "exists_old", "c");
+    place.write(0..100, 1.0);
+    place.dump_and_load(&[]).ends_with(0);
+    place.write(100..150, 2.0);
+    place.dump_and_load(&APPEND).ends_with(0).says(&["already with 100 rows", "c is queryable"]);
+    let shown = place.show("c", &[99, 100, 149]);
+    assert_eq!((&shown["rows"], &shown["loaded"]), (&json!(150), &json!(true)));
+    assert_eq!(shown["found"]["149"]["vector"], json!([149.0, 2.0]));
+    assert_eq!(shown["found"].as_object().unwrap().len(), 3);
+    place.load(&APPEND).ends_with(1).says(&["already has 50 of 50 ids"]);
+    assert_eq!(place.show("c", &[])["rows"], json!(150));
 }
 
 #[test]

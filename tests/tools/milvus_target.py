@@ -109,7 +109,8 @@ def show(name, ids):
         "rows": count(collection, collection, loaded),
     }
     if ids:
-        found = collection.query(f"{primary} in [{ids}]", output_fields=["*"], consistency_level="Strong")
+        names = [one.name for one in collection.schema.fields]
+        found = collection.query(f"{primary} in [{ids}]", output_fields=names, consistency_level="Strong")
         shown["found"] = {str(row[primary]): plain(row) for row in found}
     return shown
 
@@ -125,7 +126,8 @@ def partitions(collection):
 
 
 def count(collection, part, loaded):
-    if not loaded:
+    # 2.2 has no count(*).
+    if not loaded or utility.get_server_version().startswith("v2.2"):
         return part.num_entities
     names = None if part is collection else [part.name]
     answer = collection.query("", output_fields=["count(*)"], partition_names=names, consistency_level="Strong")

@@ -32,12 +32,13 @@
 //! * A row that a dump cannot write (NaN or infinity, which Milvus 2.x
 //!   refuses) ends the dump; it is never left out.
 //! * Import jobs are never started twice by one call: Milvus 2.x does not
-//!   notice repeated rows.
+//!   notice repeated rows. Rows are appended to a collection in memory only
+//!   when it has none of the ids that it is asked for.
 //!
 //! # What it does not do
 //!
 //! It does not take up a load that was stopped half-way: the collections that
-//! it left behind have to be dropped first, and [`load()`] says so.
+//! it left behind have to be replaced, or appended with what they lack.
 
 mod dump;
 mod error;

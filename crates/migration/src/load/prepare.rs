@@ -77,8 +77,8 @@ fn notes(load: &CollectionLoad<'_>) -> Vec<String> {
             std::iter::once(replaced).chain(load.mapping.notes.iter().cloned()).collect()
         }
         TargetState::Append(appended) => {
-            let mut notes =
-                vec![format!("is in Milvus already, with {} rows: the others are appended", appended.rows)];
+            let (there, more) = (appended.rows, load.entry.rows);
+            let mut notes = vec![format!("is in Milvus already with {there} rows, {more} are added")];
             notes.extend(load.mapping.metric.note.clone());
             if appended.index.is_none() {
                 notes.push(
