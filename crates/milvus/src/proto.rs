@@ -8,6 +8,7 @@ pub(crate) mod common {
 }
 
 #[expect(unreachable_pub, reason = "the generator makes everything public")]
+#[expect(clippy::enum_variant_names, reason = "the names are the interface")]
 pub(crate) mod schema {
     tonic::include_proto!("milvus.proto.schema");
 }
