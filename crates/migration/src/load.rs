@@ -103,10 +103,7 @@ pub async fn load(
     for load in &loads {
         finish::start_index(client, load).await?;
     }
-    let mut report = LoadReport::default();
-    for load in &loads {
-        report.collections.push(finish::finish(client, load, settings, observer).await?);
-    }
+    let collections = finish::all(client, &loads, settings, observer).await?;
     observer.on_event(&Event::Finished { phase: Phase::Load });
-    Ok(report)
+    Ok(LoadReport { collections })
 }

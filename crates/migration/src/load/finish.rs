@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_milvus::{Client, IndexInfo, IndexSpec};
 use m2m_sink::manifest::PartitionEntry;
 
@@ -18,6 +19,8 @@ use crate::target::{Appended, TargetState, count, count_each, find_rows};
 
 /// Longest time that rows which were imported may stay unseen.
 const GROWTH_STALL: Duration = Duration::from_secs(180);
+/// Collections that are waited for at once: a server needs seconds to load one, however small it is.
+const FINISHED_AT_ONCE: usize = 8;
 
 /// Has the index of a new collection built, without waiting for it.
 pub(super) async fn start_index(client: &Client, load: &CollectionLoad<'_>) -> Result<()> {
@@ -29,8 +32,23 @@ pub(super) async fn start_index(client: &Client, load: &CollectionLoad<'_>) -> R
     Ok(client.create_index(&load.wanted.name, &field.name, index).await?)
 }
 
+/// Waits for the indexes of all collections, loads them, and says what became
+/// of each, in their order.
+pub(super) async fn all(
+    client: &Client,
+    loads: &[CollectionLoad<'_>],
+    settings: &LoadSettings,
+    observer: &dyn Observer,
+) -> Result<Vec<LoadedCollection>> {
+    stream::iter(loads)
+        .map(|load| finish(client, load, settings, observer))
+        .buffered(FINISHED_AT_ONCE)
+        .try_collect()
+        .await
+}
+
 /// Waits for a collection's index, loads it, and says what became of it.
-pub(super) async fn finish(
+async fn finish(
     client: &Client,
     load: &CollectionLoad<'_>,
     settings: &LoadSettings,
