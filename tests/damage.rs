@@ -213,6 +213,12 @@ fn a_segment_file_of_0_11_is_refused_as_such() {
 fn rows_that_stand_only_in_the_write_ahead_log_stop_a_dump() {
     let install = fixtures::install("install-1.1.1-unflushed");
     dump_fails(&install, &["float_l2", "5 inserted", "1 deleted", "--allow-unflushed"]);
+    // The rows of another collection can depend on them.
+    let out = tempfile::tempdir().unwrap();
+    let (install, out) = (install.to_str().unwrap(), out.path().to_str().unwrap());
+    let dump = ["dump", "--install", install, "--out", out, "--col", "ip_parts"];
+    let among = ["--where", "id IN (SELECT id FROM float_l2)"];
+    run(&[&dump[..], &among].concat()).ends_with(1).says(&["float_l2", "5 inserted"]);
 }
 
 #[test]

@@ -179,7 +179,16 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
     let wrong = |query: &str, more: &[&str], says: &[&str]| ends_with(2, query, more, says);
     let from = "FROM c JOIN a ON c.id = a.id";
     refused(&format!("SELECT c.id, vector, hole {from}"), &[], &["`hole`", "1 NULLs", "coalesce", "parquet"]);
-    wrong(&format!("SELECT c.id, vector, now() AS t {from}"), &[], &["`t`", "dates", "CAST"]);
+    wrong(
+        &format!("SELECT c.id, vector, CAST('2019-01-01' AS DATE) AS t {from}"),
+        &[],
+        &["`t`", "dates", "CAST"],
+    );
+    wrong(
+        &format!("SELECT c.id, vector, CAST(now() AS VARCHAR) AS t {from}"),
+        &[],
+        &["not the same each time", "now()"],
+    );
     wrong(
         &format!("SELECT c.id, vector, random() AS r {from}"),
         &[],
@@ -190,6 +199,8 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
     wrong(&format!("SELECT c.id {from}"), &[], &["no column `vector`"]);
     wrong("SELECT id, title AS vector FROM a", &[], &["reads none", "m2m.collections.rich.from"]);
     wrong("SELECT id, vector FROM stored.c", &[], &["deleted rows"]);
+    let schema = "SET datafusion.catalog.default_schema = 'stored'";
+    wrong(&format!("{schema}; SELECT id, vector FROM c"), &[], &["deleted rows"]);
     refused(&format!("SELECT c.id, vector, title AS \"new title\" {from}"), &[], &["new title"]);
     let short = "m2m.collections.rich.fields.title.maxLength=5";
     refused(&format!("SELECT c.id, vector, title {from}"), &["--set", short], &["14 bytes", "at most 5"]);

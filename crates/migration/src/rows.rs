@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::source_as_provider;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{TableProvider, source_as_provider};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
-use m2m_datasource::{CATALOG, COLLECTIONS, CollectionTable, STORED, Source};
+use m2m_datasource::{CATALOG, COLLECTIONS, CollectionTable, DELETED, Source};
 
 use crate::error::{Error, Result};
 use crate::plan::CollectionPlan;
@@ -42,6 +42,8 @@ pub(crate) struct Rows {
     pub(crate) frame: DataFrame,
     /// The collection that they come from: its metric and index are theirs.
     pub(crate) base: Arc<CollectionTable>,
+    /// The names of all collections that are read for them.
+    pub(crate) read: BTreeSet<String>,
 }
 
 impl Rows {
@@ -65,15 +67,18 @@ async fn of_collection(
     let name = &base.collection().name;
     let mut sql = format!("SELECT * FROM {CATALOG}.{COLLECTIONS}.{}", quoted(name));
     if let Some(filter) = filter {
-        let fault = |source| Error::Filter { collection: name.clone(), filter: filter.into(), source };
         // What is rendered again cannot reach out of its place.
         sql.push_str(&format!(" WHERE {}", of_filter(name, Some(filter))?));
-        let frame = ctx.sql(&sql).await.map_err(|error| fault(Box::new(error)))?;
-        check_repeatable(name, frame.logical_plan())?;
-        return Ok(Rows { ctx: ctx.clone(), frame, base });
     }
-    let frame = ctx.sql(&sql).await?;
-    Ok(Rows { ctx: ctx.clone(), frame, base })
+    let frame = ctx.sql(&sql).await.map_err(|error| match filter {
+        Some(filter) => {
+            Error::Filter { collection: name.clone(), filter: filter.into(), source: Box::new(error) }
+        }
+        None => error.into(),
+    })?;
+    check_repeatable(name, frame.logical_plan())?;
+    let read = scanned(frame.logical_plan())?.collections;
+    Ok(Rows { ctx: ctx.clone(), frame, base, read })
 }
 
 /// The condition of a plan's collection, or one that is always true.
@@ -119,8 +124,11 @@ async fn of_query(ctx: &SessionContext, source: &Source, selected: &Selected, sq
         return Err(fault(DataFusionError::Plan("expected a query that yields rows".into())));
     }
     check_repeatable(name, plan)?;
-    let scanned = collections(name, plan)?;
-    let base = match (&selected.settings.from, scanned.iter().collect::<Vec<_>>().as_slice()) {
+    let Scanned { collections: read, stored } = scanned(plan)?;
+    if let Some(table) = stored {
+        return Err(Error::StoredRows { name: name.clone(), table });
+    }
+    let base = match (&selected.settings.from, read.iter().collect::<Vec<_>>().as_slice()) {
         (Some(from), _) => source.collection(from)?,
         (None, [one]) => source.collection(one)?,
         (None, several) => {
@@ -129,29 +137,33 @@ async fn of_query(ctx: &SessionContext, source: &Source, selected: &Selected, sq
             return Err(Error::QueryBase { name: name.clone(), found });
         }
     };
-    Ok(Rows { ctx: ctx.clone(), frame, base })
+    Ok(Rows { ctx: ctx.clone(), frame, base, read })
 }
 
-/// The collections that a plan reads.
-fn collections(name: &str, plan: &LogicalPlan) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    let mut stored = None;
+/// What a plan reads.
+#[derive(Debug, Default)]
+struct Scanned {
+    collections: BTreeSet<String>,
+    /// A table that shows deleted rows too.
+    stored: Option<String>,
+}
+
+fn scanned(plan: &LogicalPlan) -> Result<Scanned> {
+    let mut scanned = Scanned::default();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Ok(provider) = source_as_provider(&scan.source)
             && let Some(table) = provider.downcast_ref::<CollectionTable>()
         {
-            if scan.table_name.schema() == Some(STORED) {
-                stored = Some(scan.table_name.to_string());
+            // Not by its name: a session may call it as it likes.
+            if table.schema().column_with_name(DELETED).is_some() {
+                scanned.stored = Some(scan.table_name.to_string());
             }
-            found.insert(table.collection().name.clone());
+            scanned.collections.insert(table.collection().name.clone());
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    match stored {
-        Some(table) => Err(Error::StoredRows { name: name.into(), table }),
-        None => Ok(found),
-    }
+    Ok(scanned)
 }
 
 /// Makes sure that rows are the same whenever they are asked for: they are
@@ -164,8 +176,8 @@ fn check_repeatable(name: &str, plan: &LogicalPlan) -> Result<()> {
         {
             reason = Some("LIMIT without ORDER BY takes any rows".to_owned());
         }
-        if let Some(volatile) = node.expressions().iter().find(|expression| expression.is_volatile()) {
-            reason = Some(format!("`{}` is another value each time", unaliased(volatile)));
+        if let Some(changing) = node.expressions().iter().find(|expression| is_changing(expression)) {
+            reason = Some(format!("`{}` is another value each time", unaliased(changing)));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -173,6 +185,18 @@ fn check_repeatable(name: &str, plan: &LogicalPlan) -> Result<()> {
         Some(reason) => Err(Error::NotRepeatable { name: name.into(), reason }),
         None => Ok(()),
     }
+}
+
+/// Whether a function in it gives something else in each query, such as the time.
+fn is_changing(expression: &Expr) -> bool {
+    let mut is_changing = false;
+    let seen = expression.apply(|part| {
+        if let Expr::ScalarFunction(call) = part {
+            is_changing |= call.func.signature().volatility != Volatility::Immutable;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    seen.is_err() || is_changing
 }
 
 fn is_sorted(plan: &LogicalPlan) -> bool {

@@ -14,7 +14,7 @@ pub(super) fn refuse_unflushed(source: &Source, plans: &[CollectionPlan]) -> Res
     let mut collections = Vec::new();
     let (mut rows, mut deletes) = (0, 0);
     for unflushed in &source.inventory().unflushed {
-        if plans.iter().any(|plan| plan.collection().name == unflushed.collection) {
+        if plans.iter().any(|plan| plan.rows.read.contains(&unflushed.collection)) {
             rows += unflushed.inserted_rows;
             deletes += unflushed.deleted_rows;
             collections.push(format!("`{}`", unflushed.collection));
