@@ -12,6 +12,8 @@ use crate::settings::{CollectionSettings, FieldSettings, Partitions};
 
 /// The longest text that a `VarChar` can hold, in bytes.
 const MAX_TEXT_BYTES: u32 = 65_535;
+/// The longest JSON value, in bytes.
+const MAX_JSON_BYTES: u32 = 65_536;
 /// The shortest length that is given to a `VarChar` whose texts were measured.
 const MIN_TEXT_BYTES: u32 = 16;
 
@@ -65,8 +67,12 @@ impl PlannedField {
             self.field.nullable = true;
         }
         self.max_chars = usize::try_from(measured.chars).unwrap_or(usize::MAX).max(1);
-        let FieldType::VarChar { max_length } = &mut self.field.field_type else { return Ok(()) };
-        let most = if self.is_length_given { *max_length } else { MAX_TEXT_BYTES };
+        let most = match self.field.field_type {
+            FieldType::VarChar { max_length } if self.is_length_given => max_length,
+            FieldType::VarChar { .. } => MAX_TEXT_BYTES,
+            FieldType::Json => MAX_JSON_BYTES,
+            _ => return Ok(()),
+        };
         if measured.bytes > u64::from(most) {
             return Err(Error::LongText {
                 name: name.into(),
@@ -75,7 +81,9 @@ impl PlannedField {
                 expected: most,
             });
         }
-        if !self.is_length_given {
+        if let FieldType::VarChar { max_length } = &mut self.field.field_type
+            && !self.is_length_given
+        {
             let bytes = u32::try_from(measured.bytes).unwrap_or(most);
             *max_length = bytes.next_power_of_two().clamp(MIN_TEXT_BYTES, MAX_TEXT_BYTES);
         }

@@ -96,6 +96,17 @@ fn a_text_gets_room_for_what_was_measured_unless_its_length_is_given() {
 }
 
 #[test]
+fn json_that_milvus_cannot_store_is_told_before_it_is_written() {
+    let json = FieldSettings { field_type: Some("json".into()), ..FieldSettings::default() };
+    let measured = |bytes| Measured { nulls: 0, bytes, chars: 9 };
+    let mut planned = field(("x", DataType::Utf8), json).unwrap();
+    planned.measure("c", measured(65_536), false).unwrap();
+    assert_eq!((planned.field.field_type, planned.max_chars), (FieldType::Json, 9));
+    let error = planned.measure("c", measured(65_537), true).unwrap_err().to_string();
+    assert_eq!(error, "column `x` of `c` has a text of 65537 bytes, expected at most 65536");
+}
+
+#[test]
 fn missing_values_need_parquet() {
     let measured = Measured { nulls: 3, bytes: 1, chars: 1 };
     let mut planned = field(("x", DataType::Int32), FieldSettings::default()).unwrap();
