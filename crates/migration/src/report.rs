@@ -8,7 +8,7 @@ use m2m_milvus::{Client, IndexSpec, ServerVersion};
 use m2m_sink::manifest::{CollectionEntry, Manifest};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::norms::NormReport;
 use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan, Work};
 use crate::settings::{DumpSettings, IfExists, IndexChoice, LoadSettings};
@@ -261,6 +261,9 @@ impl CollectionReport {
         self.notes.extend(mapping.notes.iter().cloned());
         self.problems.extend(mapping.limits.iter().cloned());
         let Server::Connected(client) = server else { return Ok(()) };
+        if !client.has_database().await? {
+            return Ok(());
+        }
         match inspect(client, wanted, &mapping, if_exists).await {
             Ok(TargetState::Absent) => {}
             Ok(TargetState::Skip) => self.action = SKIP,
@@ -272,7 +275,10 @@ impl CollectionReport {
                     field.name = name;
                 }
             }
-            Err(error) => self.problems.push(error.to_string()),
+            Err(error @ (Error::CollectionExists { .. } | Error::TargetDiffers { .. })) => {
+                self.problems.push(error.to_string());
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }

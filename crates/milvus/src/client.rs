@@ -131,6 +131,23 @@ impl Client {
         &self.version
     }
 
+    /// Whether the server has the database of this connection; the default one
+    /// is always there.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses or does not answer.
+    pub async fn has_database(&self) -> Result<bool> {
+        let Some(Database { name, .. }) = &self.session.database else { return Ok(true) };
+        let call = Call::read("ListDatabases", "the server".to_owned());
+        let known = self
+            .call(&call, pb::ListDatabasesRequest {}, |mut service: Service, request| async move {
+                service.list_databases(request).await
+            })
+            .await?;
+        Ok(known.db_names.contains(name))
+    }
+
     /// Creates the database of this connection when the server has none of
     /// its name, and says whether it did.
     ///
@@ -139,13 +156,7 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn ensure_database(&self) -> Result<bool> {
         let Some(Database { name, .. }) = &self.session.database else { return Ok(false) };
-        let call = Call::read("ListDatabases", "the server".to_owned());
-        let known = self
-            .call(&call, pb::ListDatabasesRequest {}, |mut service: Service, request| async move {
-                service.list_databases(request).await
-            })
-            .await?;
-        if known.db_names.contains(name) {
+        if self.has_database().await? {
             return Ok(false);
         }
         let call = Call::write("CreateDatabase", format!("database `{name}`"));
