@@ -313,6 +313,28 @@ fn a_condition_comes_before_the_choice_among_repeated_ids() {
 }
 
 #[test]
+fn rows_that_a_query_repeats_are_not_taken_for_repeated_ids_of_its_collection() {
+    let folder = tempfile::tempdir().unwrap();
+    let install = install(&folder.path().join("old"));
+    let query =
+        "SELECT c.id, c.vector, c.partition_tag FROM c JOIN (VALUES (4), (4), (6)) AS a (id) ON c.id = a.id";
+    let query = ["--query", query, "--as", "rich"];
+    let of = |choice: &str| {
+        let out = folder.path().join(choice);
+        let set = format!("m2m.duplicates={choice}");
+        (dump(&install, &out, &[&query[..], &["--set", &set]].concat()), out)
+    };
+    for choice in ["first", "last", "fail"] {
+        let (run, out) = of(choice);
+        run.ends_with(1).says(&["2 rows of `rich` share 1 ids", "`m2m.duplicates: keep`"]);
+        assert!(!out.exists(), "{choice}");
+    }
+    let (run, out) = of("keep");
+    run.ends_with(0);
+    assert_eq!(ids(&rows_of(&out), "_default"), [4, 4, 6]);
+}
+
+#[test]
 fn cosine_takes_the_place_of_inner_products_only_where_that_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut old = Install::new(folder.path().join("old").as_path());

@@ -211,6 +211,18 @@ pub enum Error {
         /// Rows that have them.
         rows: u64,
     },
+    /// Rows of a query share ids, and none may.
+    #[error(
+        "{rows} rows of `{name}` share {ids} ids, because its query repeats them: have it yield one row for each id, or take all rows with `m2m.duplicates: keep`"
+    )]
+    QueryRepeatsIds {
+        /// The name of the query's rows.
+        name: String,
+        /// Ids that stand in more than one row.
+        ids: u64,
+        /// Rows that have them.
+        rows: u64,
+    },
     /// `IP` is to become `COSINE` where that changes nothing, and it would.
     #[error(
         "the metric of `{name}` cannot become COSINE: {report}; set `m2m.ipToCosine` to `always` to do it all the same"

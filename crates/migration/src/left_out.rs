@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use datafusion::prelude::SessionContext;
-use m2m_datasource::{CollectionTable, ExcludedRows, Keep, Source, invalid_rows, repeated_rows};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::ident;
+use datafusion::prelude::{SessionContext, lit};
+use m2m_datasource::{CollectionTable, ExcludedRows, ID, Keep, Source, invalid_rows, repeated_rows};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::rows::{Rows, Sessions, of_filter};
+use crate::rows::{Rows, Sessions, integers, of_filter};
 use crate::select::Selected;
 use crate::settings::{Duplicates, InvalidVectors};
 
@@ -65,6 +67,26 @@ pub(crate) async fn open(
         (rows, _) = without(&rows, &cleaned, sessions, selected, &excluded).await?;
     }
     Ok((rows, left_out))
+}
+
+/// Makes sure that no rows of a query share an id: repeated ids of its collection
+/// are left out before a join can repeat others.
+pub(crate) async fn refuse_repeated(name: &str, rows: &Rows) -> Result<()> {
+    const QUERY: &str = "repeated ids";
+    let frame = rows.frame.clone().aggregate(vec![ident(ID)], vec![count(lit(1_i64)).alias("rows")])?;
+    let shared = frame.filter(ident("rows").gt(lit(1_i64)))?;
+    let sums = vec![count(lit(1_i64)).alias("ids"), sum(ident("rows")).alias("rows")];
+    for batch in shared.aggregate(Vec::new(), sums)?.collect().await? {
+        let number = |column| {
+            let value = integers(&batch, QUERY, column)?.first().copied().unwrap_or_default();
+            u64::try_from(value).map_err(|_| Error::Answer { query: QUERY, column })
+        };
+        let ids = number("ids")?;
+        if ids > 0 {
+            return Err(Error::QueryRepeatsIds { name: name.into(), ids, rows: number("rows")? });
+        }
+    }
+    Ok(())
 }
 
 /// The same rows, without some of their collection.

@@ -19,7 +19,7 @@ use crate::measure::{Measurement, measure};
 use crate::norms::{NormReport, norms};
 use crate::rows::{Rows, Sessions};
 use crate::select::{Selected, select};
-use crate::settings::{Choices, Cosine, DumpSettings, Partitions, Selection};
+use crate::settings::{Choices, Cosine, DumpSettings, Duplicates, Partitions, Selection};
 use crate::target::Wanted;
 pub use partition::PartitionPlan;
 pub(crate) use partition::{Work, pieces};
@@ -138,6 +138,9 @@ impl CollectionPlan {
         rows.base.check_vectors().await?;
         let derived = derive(name, rows.frame.schema().as_arrow(), &selected.settings)?;
         notes::check_vector_kind(name, &derived, rows.base.collection())?;
+        if selected.settings.query.is_some() && choices.duplicates != Duplicates::Keep {
+            left_out::refuse_repeated(name, &rows).await?;
+        }
         let mut plan = Self {
             name: name.clone(),
             target_name: selected.target_name,
