@@ -101,7 +101,7 @@
 //!   row: NULL, NaN and infinity, texts that are too long or have a NUL, broken JSON.
 //! * A NumPy file gets its first part last, with the header; a Parquet file its footer.
 //!   Nothing is spooled: at most four parts of a file are in memory, and of Parquet the
-//!   rows of one row group, which is the first to reach 16 MiB before compression.
+//!   rows of one row group, which is the first to reach 8 MiB before compression.
 //! * The same rows give the same bytes, whatever batches they come in.
 //! * Vectors in Parquet files have neither dictionary nor statistics; floats are not
 //!   compressed, all else is by zstd.

@@ -12,7 +12,7 @@ use super::options::{FieldKind, ImportField};
 use crate::column::floats_of;
 
 /// A row group is full with the row that reaches this.
-pub(super) const GROUP_BYTES: u64 = 16 << 20;
+pub(super) const GROUP_BYTES: u64 = 8 << 20;
 
 /// Rows that become a row group of a Parquet file.
 ///

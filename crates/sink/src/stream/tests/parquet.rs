@@ -111,12 +111,12 @@ async fn row_groups_are_of_bytes() {
     assert!(rows.column(0).as_primitive::<Int64Type>().values().iter().copied().eq(1000..11_000));
     let groups: Vec<_> =
         metadata.row_groups().iter().map(|group| (group.num_rows(), group.total_byte_size())).collect();
-    // The first number of rows that makes 16 MiB, with an id each.
-    let full = (16_i64 << 20).unsigned_abs().div_ceil(8 + 8192);
-    assert_eq!(groups.len(), 5);
-    for (group_rows, bytes) in &groups[..4] {
+    // The first number of rows that makes 8 MiB, with an id each.
+    let full = (8_i64 << 20).unsigned_abs().div_ceil(8 + 8192);
+    assert_eq!(groups.len(), 10);
+    for (group_rows, bytes) in &groups[..9] {
         assert_eq!(group_rows.unsigned_abs(), full);
-        assert!((16 << 20..20 << 20).contains(bytes), "{bytes}");
+        assert!((8 << 20..10 << 20).contains(bytes), "{bytes}");
     }
     // Of the kinds that every Milvus 2.x reads; LZ4_RAW is none of them.
     assert!(matches!(metadata.row_group(0).column(0).compression(), Compression::ZSTD(_)));
@@ -136,7 +136,7 @@ async fn row_groups_of_long_texts_and_of_bits_are_of_bytes_too() {
     let kind = FieldKind::Text { max_chars: 60_000, max_bytes: 60_000 };
     let (_, metadata) = read(target.column(PARQUET, kind, column).await.unwrap());
     let groups: Vec<_> = metadata.row_groups().iter().map(|group| group.num_rows()).collect();
-    assert_eq!(groups, [280, 280, 40]);
+    assert_eq!(groups, [140, 140, 140, 140, 40]);
 
     let bits = vec![0x5a_u8; 1024];
     let column: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter((0..5000).map(|_| &bits)).unwrap());
@@ -144,8 +144,8 @@ async fn row_groups_of_long_texts_and_of_bits_are_of_bytes_too() {
         read(Target::new().column(PARQUET, FieldKind::BinaryVector(8192), column).await.unwrap());
     let groups: Vec<_> =
         metadata.row_groups().iter().map(|group| (group.num_rows(), group.total_byte_size())).collect();
-    assert_eq!(groups.len(), 2, "{groups:?}");
-    assert!(groups.iter().all(|(_, bytes)| *bytes < 20 << 20), "{groups:?}");
+    assert_eq!(groups.len(), 3, "{groups:?}");
+    assert!(groups.iter().all(|(_, bytes)| *bytes < 10 << 20), "{groups:?}");
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn row_groups_do_not_depend_on_batches() {
     let cut = npy::files_of(PARQUET, 1_200_000, &[1, 7777, 500_001, 900_000], 2_000_000, 70_000).await;
     assert!(whole == cut);
     let (rows, metadata) = read(whole.into_values().next().unwrap());
-    assert_eq!(metadata.num_row_groups(), 3);
+    assert_eq!(metadata.num_row_groups(), 5);
     assert!(rows.column(0).as_primitive::<Int64Type>().values().iter().copied().eq(1000..1_201_000));
     let texts = rows.column_by_name("note").unwrap().as_string::<i32>();
     assert!(texts.iter().flatten().enumerate().all(|(row, text)| text.len() == row % 7 * 2));
