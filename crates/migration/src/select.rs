@@ -92,6 +92,9 @@ fn named(source: &Source, selection: &Selection) -> Result<Vec<Selected>> {
 
 fn check(selected: &[Selected], selection: &Selection) -> Result<()> {
     for one in selected {
+        // The name of a query names a folder too.
+        mapping::check_collection_name(&one.name)
+            .or_else(|error| one.table.as_ref().map(drop).ok_or(error))?;
         check_name(&one.target_name)?;
         if let Some(table) = &one.table {
             let collection = table.collection();
