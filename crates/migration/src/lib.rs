@@ -5,20 +5,35 @@
 //! Each step takes plain settings and tells an [`Observer`] how far it is;
 //! nothing here prints, reads a configuration file or decides an exit code.
 //!
+//! Rows are those of queries, which a [`Sessions`] opens sessions for: what a
+//! query names besides the installation is known there.
+//!
 //! ```no_run
+//! use std::error::Error;
+//!
+//! use datafusion::prelude::SessionContext;
 //! use m2m_catalog::Install;
 //! use m2m_datasource::{SessionOptions, Source, session};
-//! use m2m_migration::{DumpPlan, DumpSettings, Selection, Silent, dump};
+//! use m2m_migration::{DumpPlan, DumpSettings, Selection, Sessions, Silent, dump};
 //! use m2m_storage::Storage;
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! struct OfSource;
+//!
+//! #[async_trait::async_trait]
+//! impl Sessions for OfSource {
+//!     async fn open(&self, source: &Source) -> Result<SessionContext, Box<dyn Error + Send + Sync>> {
+//!         let ctx = session(SessionOptions::default())?;
+//!         source.register(&ctx)?;
+//!         Ok(ctx)
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn Error>> {
 //! let source = Source::open(&Install::locate("/var/lib/milvus".as_ref())?).await?;
-//! let ctx = session(SessionOptions::default())?;
-//! source.register(&ctx)?;
-//! let settings = DumpSettings::default();
-//! let plan = DumpPlan::new(&source, &Selection::default(), &settings).await?;
+//! let (selection, settings) = (Selection::default(), DumpSettings::default());
+//! let plan = DumpPlan::new(&source, &OfSource, &selection, &settings, &Silent).await?;
 //! let target = Storage::local("dump".as_ref())?;
-//! let manifest = dump(&ctx, &source, &plan, &target, &settings, &Silent).await?;
+//! let manifest = dump(&source, &OfSource, &plan, &target, &settings, &Silent).await?;
 //! println!("{} collections", manifest.collections.len());
 //! # Ok(())
 //! # }
@@ -30,7 +45,9 @@
 //!   refuses a folder without one.
 //! * The source is only read.
 //! * A row that a dump cannot write (NaN or infinity, which Milvus 2.x
-//!   refuses) ends the dump; it is never left out.
+//!   refuses) ends the dump. It is left out only when the settings say so, and
+//!   then stands in a file of its own.
+//! * A query whose rows could be others the next time it is asked is refused.
 //! * Import jobs are never started twice by one call: Milvus 2.x does not
 //!   notice repeated rows. Rows are appended to a collection in memory only
 //!   when it has none of the ids that it is asked for.
