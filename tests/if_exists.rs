@@ -198,9 +198,15 @@ fn what_is_not_in_memory_grows_too_and_is_loaded_when_that_is_wanted() {
 
     place.write(100..150, 2.0);
     let run = place.dump_and_load(&[&APPEND[..], &released].concat()).ends_with(0);
-    run.says(&["not loaded in Milvus", "cannot be asked"]);
+    run.says(&["not in Milvus' memory: it is loaded to be asked for the rows, and released again"]);
     let shown = place.show("c", &[]);
     assert_eq!((&shown["rows"], &shown["loaded"]), (&json!(150), &json!(false)));
+    // The same again is found out, whether it is to stay in memory or not.
+    for more in [&released[..], &[]] {
+        place.load(&[&APPEND[..], more].concat()).ends_with(1).says(&["already has 50 of 50 ids"]);
+        let shown = place.show("c", &[]);
+        assert_eq!((&shown["rows"], &shown["loaded"]), (&json!(150), &json!(false)));
+    }
 
     place.write(150..170, 3.0);
     place.dump_and_load(&APPEND).ends_with(0).says(&["c is queryable"]);
@@ -381,4 +387,7 @@ fn indexes_are_kept_chosen_or_left_out() {
     run.says(&["no index is built"]);
     assert_eq!((&none["index"], &none["loaded"]), (&Value::Null, &json!(false)));
     assert_eq!(none["rows"], json!(48));
+    // Nobody can tell whether rows are in it already.
+    place.load(&APPEND).ends_with(1).says(&["has 48 rows and no index", "--if-exists replace"]);
+    assert_eq!(place.show("indexed_ip_hnsw", &[])["rows"], json!(48));
 }

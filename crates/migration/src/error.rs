@@ -361,6 +361,16 @@ pub enum Error {
         /// Some of these.
         ids: String,
     },
+    /// It cannot be told whether the target collection has rows that are to be appended.
+    #[error(
+        "collection `{collection}` in Milvus has {rows} rows and no index, so that it cannot be asked whether those of the dump are among them; Milvus does not notice repeated rows: build an index on its vectors, or have the collection replaced with `--if-exists replace`"
+    )]
+    CannotAsk {
+        /// Its name.
+        collection: String,
+        /// How many rows it has.
+        rows: u64,
+    },
     /// A collection, or a partition of it, grew by another number of rows than were appended.
     #[error(
         "{what} in Milvus has {found} rows, expected {expected}: it had {before} before the import, which succeeded; rows may have been inserted or deleted meanwhile"

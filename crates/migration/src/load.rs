@@ -8,6 +8,7 @@
 //! finish    indexes are built and waited for, rows are counted, collections loaded
 //! ```
 
+mod append;
 mod files;
 mod finish;
 mod ids;

@@ -10,7 +10,8 @@ use m2m_sink::check_import_file;
 use m2m_sink::manifest::{FileEntry, SetEntry};
 use m2m_storage::Storage;
 
-use super::prepare::{CollectionLoad, check_field_names};
+use super::append::check_field_names;
+use super::prepare::CollectionLoad;
 use crate::error::{Error, Result};
 use crate::target::TargetState;
 

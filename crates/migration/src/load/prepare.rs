@@ -5,13 +5,11 @@ use m2m_milvus::Client;
 use m2m_sink::manifest::{CollectionEntry, Manifest};
 use m2m_storage::Storage;
 
-use super::{files, ids};
-use crate::error::{Error, Result};
+use super::{append, files};
+use crate::error::Result;
 use crate::event::{Event, Observer};
 use crate::settings::LoadSettings;
-use crate::target::{
-    Appended, Mapping, TargetState, Wanted, count, count_each, inspect, map, refuse_repeated,
-};
+use crate::target::{Mapping, TargetState, Wanted, inspect, map};
 
 /// One collection, with what it becomes on this server.
 pub(super) struct CollectionLoad<'a> {
@@ -55,15 +53,8 @@ pub(super) async fn prepare<'a>(
     for load in loads.iter().filter(|load| load.state != TargetState::Skip) {
         files::check(target, load, client.version()).await?;
     }
-    for CollectionLoad { entry, wanted, state, ids, .. } in &mut loads {
-        match state {
-            TargetState::Append(appended) if appended.is_loaded => {
-                *ids = ids::sample(target, entry, wanted).await?;
-                refuse_repeated(client, wanted, appended, ids).await?;
-            }
-            TargetState::Append(appended) => recount(client, wanted, appended).await?,
-            _ => {}
-        }
+    for load in &mut loads {
+        append::prepare(client, target, load, settings, observer).await?;
     }
     Ok(loads)
 }
@@ -85,39 +76,7 @@ fn notes(load: &CollectionLoad<'_>) -> Vec<String> {
                     "it has no index in Milvus: its metric cannot be compared, and none is built".into(),
                 );
             }
-            if !appended.is_loaded {
-                notes.push(
-                    "it is not loaded in Milvus: whether it has the rows already cannot be asked".into(),
-                );
-            }
             notes
         }
     }
-}
-
-/// Counts the stored rows once everything is stored: rows that the server still
-/// holds in memory would come to light later, and look like appended ones.
-async fn recount(client: &Client, wanted: &Wanted, appended: &mut Appended) -> Result<()> {
-    client.flush(&wanted.name).await?;
-    let known: Vec<String> = appended.partition_rows.keys().cloned().collect();
-    let known = known.iter().map(String::as_str);
-    appended.rows = count(client, &wanted.name, None, false).await?;
-    appended.partition_rows = count_each(client, &wanted.name, known, false).await?;
-    Ok(())
-}
-
-/// Makes sure that files are named after the fields that they are for: the
-/// server knows them by their names alone.
-pub(super) fn check_field_names(wanted: &Wanted, appended: &Appended) -> Result<()> {
-    let mut differences = Vec::new();
-    for (field, name) in
-        wanted.fields.iter().zip(&appended.field_names).filter(|(field, name)| field.name != **name)
-    {
-        let setting = if field.is_primary { "m2m.idField" } else { "m2m.vectorField" };
-        differences.push(format!("`{}` is `{name}` there (`{setting}: {name}`)", field.name));
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Error::FieldNames { collection: wanted.name.clone(), differences: differences.join(", ") })
 }

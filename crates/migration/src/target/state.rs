@@ -7,6 +7,7 @@ use m2m_milvus::{Client, CollectionInfo, IndexInfo, compare, mapping};
 
 use super::{Mapping, Wanted, count, count_each};
 use crate::error::{Error, Result};
+use crate::memory::{Memory, memory_of};
 use crate::settings::IfExists;
 
 /// What becomes of what is there.
@@ -79,13 +80,12 @@ async fn appended(
         .into_iter()
         .chain(partition_difference(wanted, &existing, limit));
     let field_names = match names {
-        Ok(names) => no_differences(wanted, others.collect()).map(|()| names)?,
+        Ok(names) => no_differences(wanted, &Vec::from_iter(others)).map(|()| names)?,
         Err(differences) => {
             return Err(different(wanted, &differences.into_iter().chain(others).collect::<Vec<_>>()));
         }
     };
-    let is_loaded =
-        client.loaded_collections().await?.get(&wanted.name).is_some_and(|percent| *percent >= 100);
+    let is_loaded = memory_of(client, &wanted.name).await? == Memory::Loaded;
     let common = wanted.partitions.iter().filter(|name| existing.contains(name)).map(String::as_str);
     let rows = count(client, &wanted.name, None, is_loaded).await?;
     let partition_rows = count_each(client, &wanted.name, common, is_loaded).await?;
@@ -104,8 +104,8 @@ fn vector_name<'a>(
     }
 }
 
-fn no_differences(wanted: &Wanted, differences: Vec<String>) -> Result<()> {
-    if differences.is_empty() { Ok(()) } else { Err(different(wanted, &differences)) }
+fn no_differences(wanted: &Wanted, differences: &[String]) -> Result<()> {
+    if differences.is_empty() { Ok(()) } else { Err(different(wanted, differences)) }
 }
 
 fn different(wanted: &Wanted, differences: &[String]) -> Error {
