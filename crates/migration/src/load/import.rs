@@ -102,7 +102,7 @@ async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSett
 fn remedy(state: &TargetState) -> &'static str {
     match state {
         TargetState::Append(_) => "append only the missing ones next time, or delete the others in Milvus",
-        _ => "drop the collection in Milvus before loading again",
+        _ => "have the collection replaced next time (`--if-exists replace`)",
     }
 }
 
