@@ -17,7 +17,7 @@ use crate::fields::{Derived, PlannedField, derive};
 use crate::left_out::{self, LeftOut};
 use crate::measure::{Measurement, measure};
 use crate::norms::{NormReport, norms};
-use crate::rows::{Rows, Sessions};
+use crate::rows::{Rows, Sessions, UNQUERYABLE};
 use crate::select::{Selected, select};
 use crate::settings::{Choices, Cosine, DumpSettings, Duplicates, Partitions, Selection};
 use crate::target::Wanted;
@@ -213,7 +213,7 @@ impl CollectionPlan {
 
     /// Notes how many rows have an id that Milvus 2.x counts but does not find.
     async fn note_unqueryable(&mut self) -> Result<()> {
-        let ends = ident(ID).in_list(vec![lit(i64::MIN), lit(i64::MAX)], false);
+        let ends = ident(ID).in_list(UNQUERYABLE.map(lit).to_vec(), false);
         let rows = measure(&self.rows.frame.clone().filter(ends)?, false, &[]).await?;
         let rows: u64 = rows.rows.values().sum();
         if rows > 0 {

@@ -20,6 +20,9 @@ use crate::error::{Error, Result};
 use crate::plan::CollectionPlan;
 use crate::select::Selected;
 
+/// Ids that Milvus 2.x counts and searches, but does not find by a query.
+pub(crate) const UNQUERYABLE: [i64; 2] = [i64::MIN, i64::MAX];
+
 /// Opens sessions for the queries of a migration.
 #[async_trait]
 pub trait Sessions: Send + Sync {

@@ -7,11 +7,10 @@ use m2m_milvus::Client;
 
 use super::{Appended, Wanted};
 use crate::error::{Error, Result};
+use crate::rows::UNQUERYABLE;
 
 /// Ids that are named one by one.
 const NAMED: usize = 5;
-/// Ids that Milvus 2.x counts but does not find.
-const UNSEEN: [i64; 2] = [i64::MIN, i64::MAX];
 
 /// Makes sure that a collection has no row with any of these ids. Milvus 2.x
 /// never notices a repeated row: what is appended twice is there twice. Only
@@ -40,7 +39,7 @@ pub(crate) async fn find_rows(
     appended: &Appended,
     ids: &[i64],
 ) -> Result<(usize, BTreeSet<i64>)> {
-    let ids: BTreeSet<i64> = ids.iter().copied().filter(|id| !UNSEEN.contains(id)).collect();
+    let ids: BTreeSet<i64> = ids.iter().copied().filter(|id| !UNQUERYABLE.contains(id)).collect();
     let field = wanted.id_field().and_then(|(at, _)| appended.field_names.get(at));
     let Some(field) = field.filter(|_| !ids.is_empty()) else { return Ok((0, BTreeSet::new())) };
     let ids = Vec::from_iter(ids);

@@ -10,7 +10,7 @@ use datafusion::prelude::{DataFrame, SessionContext, lit};
 use m2m_datasource::{ID, PARTITION_TAG};
 
 use crate::error::{Error, Result};
-use crate::rows::integers;
+use crate::rows::{UNQUERYABLE, integers};
 
 const REPEATED_IDS: &str = include_str!("../../../../sql/verify/repeated_ids.sql");
 const REPEATED_AMONG: &str = include_str!("../../../../sql/verify/repeated_among.sql");
@@ -19,8 +19,6 @@ const UNQUERYABLE_IDS: &str = include_str!("../../../../sql/verify/unqueryable_i
 const VIEW: &str = "m2m_ids_to_verify";
 /// The most ids that one query names.
 pub(crate) const IDS_AT_ONCE: usize = 16_384;
-/// Ids that Milvus 2.x counts but does not find.
-const UNQUERYABLE: [i64; 2] = [i64::MIN, i64::MAX];
 
 /// The ids of some rows, and the place of each: a partition, or all rows where
 /// tags do not decide. A view of a session as long as this lives.
