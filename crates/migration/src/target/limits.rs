@@ -120,6 +120,12 @@ fn of_keys(field: &Field, limits: &Limits) -> Vec<String> {
             let found = field.field_type;
             reasons.push(format!("partition key `{name}` is of type {found}, expected Int64 or VarChar"));
         }
+        if field.nullable && limits.has_nullable {
+            let remedy = "give every row a tag with `COALESCE` in a query";
+            reasons.push(format!(
+                "partition key `{name}` has missing values, which the server does not take: {remedy}"
+            ));
+        }
     }
     if field.nullable && !limits.has_nullable {
         let remedy = "fill the gaps with `COALESCE` in a query";

@@ -95,6 +95,9 @@ fn a_partition_key_is_one_number_or_text_in_place_of_partitions() {
     let of = |field_type| Wanted { partitions: Vec::new(), ..with_field(key(field_type)) };
     refused(&of(FieldType::VarChar { max_length: 64 }), &[], "");
     refused(&of(FieldType::Int64), &[], "");
+    let mut missing = of(FieldType::Int64);
+    missing.fields[2].nullable = true;
+    refused(&missing, &VERSIONS, "`tag` has missing values");
     refused(&of(FieldType::Bool), &VERSIONS, "`tag` is of type Bool, expected Int64 or VarChar");
     refused(&with_field(key(FieldType::Int64)), &VERSIONS, "2 partitions and 1 partition keys");
     let mut two = of(FieldType::Int64);
