@@ -177,7 +177,7 @@ fn id_field(name: &str, schema: &Schema, settings: &CollectionSettings) -> Resul
     if !column.data_type().is_integer() {
         return Err(unfit(name, column, "expected whole numbers: Milvus' ids are Int64"));
     }
-    let given = settings.fields.get(ID).and_then(|field| field.name.as_ref());
+    let given = name_given(name, column, settings)?;
     let field = given.unwrap_or(&settings.choices.id_field);
     let mut planned = planned(ID, field, FieldType::Int64, DataType::Int64);
     planned.field.is_primary = true;
@@ -202,9 +202,22 @@ fn vector_field(name: &str, schema: &Schema, settings: &CollectionSettings) -> R
             "expected vectors of 32-bit floats or of bits, all of one length: `arrow_cast(vector, 'FixedSizeList(128, Float32)')`",
         )
     })?;
-    let given = settings.fields.get(VECTOR).and_then(|field| field.name.as_ref());
+    let given = name_given(name, column, settings)?;
     let field = given.unwrap_or(&settings.choices.vector_field);
     Ok(planned(VECTOR, field, field_type, column.data_type().clone()))
+}
+
+/// The name that settings give to the field of ids or vectors, which have types of their own.
+fn name_given<'a>(
+    name: &str,
+    column: &ArrowField,
+    settings: &'a CollectionSettings,
+) -> Result<Option<&'a String>> {
+    let Some(given) = settings.fields.get(column.name()) else { return Ok(None) };
+    if given.field_type.is_some() || given.max_length.is_some() {
+        return Err(unfit(name, column, "its field has a type of its own: leave `type` and `maxLength` out"));
+    }
+    Ok(given.name.as_ref())
 }
 
 fn planned(column: &str, field: &str, field_type: FieldType, data_type: DataType) -> PlannedField {
@@ -223,11 +236,19 @@ fn scalar(name: &str, column: &ArrowField, given: Option<&FieldSettings>) -> Res
     };
     let field = given.and_then(|given| given.name.as_deref()).unwrap_or(column.name());
     let mut planned = planned(column.name(), field, field_type, data_type);
-    if let (FieldType::VarChar { max_length }, Some(given)) =
-        (&mut planned.field.field_type, given.and_then(|given| given.max_length))
-    {
-        *max_length = given;
-        planned.is_length_given = true;
+    match (&mut planned.field.field_type, given.and_then(|given| given.max_length)) {
+        (_, None) => {}
+        (FieldType::VarChar { max_length }, Some(given)) => {
+            *max_length = given;
+            planned.is_length_given = true;
+        }
+        (_, Some(_)) => {
+            return Err(unfit(
+                name,
+                column,
+                "`maxLength` is for texts: leave it out, or make the type `varchar`",
+            ));
+        }
     }
     Ok(planned)
 }

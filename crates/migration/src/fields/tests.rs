@@ -149,6 +149,20 @@ fn names_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn settings_that_would_mean_nothing_are_refused() {
+    let length = FieldSettings { max_length: Some(8), ..FieldSettings::default() };
+    let json = FieldSettings { field_type: Some("json".into()), ..FieldSettings::default() };
+    let error = field(("x", DataType::Int32), length.clone()).unwrap_err().to_string();
+    assert!(error.contains("column `x` of `c` is Int32: `maxLength` is for texts"), "{error}");
+    for (column, given) in [(ID, &length), (ID, &json), (VECTOR, &length), (VECTOR, &json)] {
+        let error = derive("c", &schema(&[]), &settings(&[(column, given.clone())])).unwrap_err().to_string();
+        assert!(error.contains(&format!("column `{column}`")) && error.contains("leave `type`"), "{error}");
+    }
+    let named = FieldSettings { name: Some("pk".into()), ..FieldSettings::default() };
+    assert_eq!(derive("c", &schema(&[]), &settings(&[(ID, named)])).unwrap().fields[0].field.name, "pk");
+}
+
+#[test]
 fn ids_are_whole_numbers_and_vectors_have_one_length() {
     let of = |id: DataType, vector: DataType| {
         let schema =
