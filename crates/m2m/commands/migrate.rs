@@ -31,7 +31,6 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
 
     let options = settings.dump(&args.dump);
     let mut plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
-    client.ensure_database().await?;
     let skipped = meet(&mut plan, &client, loading.if_exists).await?;
     for name in &skipped {
         note(&format!("note: {name} is in Milvus already and is left alone"))?;
@@ -39,6 +38,7 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     if plan.collections.is_empty() {
         return Ok(Exit::Done);
     }
+    client.ensure_database().await?;
     let manifest = dump(&source, &sessions, &plan, &target, &options, &reporter).await?;
     let report = load(&client, &target, &manifest, &loading, &reporter).await?;
     let sample_rows = args.verify.sample;
