@@ -7,5 +7,6 @@ pub(crate) mod fixtures;
 pub(crate) mod install;
 #[path = "../../benches/support/large.rs"]
 pub(crate) mod large;
+pub(crate) mod place;
 mod segment;
 pub(crate) mod services;
