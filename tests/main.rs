@@ -10,6 +10,7 @@ mod damage;
 mod databases;
 mod deletes;
 mod dropin;
+mod enriched;
 mod faults;
 mod files;
 mod guide;
