@@ -154,6 +154,7 @@ impl Error {
                 | m2m_migration::Error::NoTags { .. }
                 | m2m_migration::Error::SettingsCase { .. }
                 | m2m_migration::Error::SameTarget { .. }
+                | m2m_migration::Error::VectorKind { .. }
                 | m2m_migration::Error::Unexpected { .. },
             )
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {

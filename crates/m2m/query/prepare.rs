@@ -43,6 +43,13 @@ pub(crate) fn split(script: &Script, ctx: &SessionContext) -> Result<Prepared> {
     Ok(Prepared { before: statements, query })
 }
 
+/// Refuses a condition that can be read in two ways. Whether it is one at all is
+/// found when it is planned.
+pub(crate) fn check_condition(condition: &str) -> Result<()> {
+    let parsed = DFParser::parse_sql(&format!("SELECT 1 WHERE {condition}")).unwrap_or_default();
+    parsed.iter().try_for_each(check).map_err(|fault| Error::Rows(Box::new(fault)))
+}
+
 /// Plans a query, so that its mistakes are told with their places.
 pub(crate) async fn plan(ctx: &SessionContext, script: &Script, query: Statement) -> Result<()> {
     ctx.state().statement_to_plan(query).await.map_err(|error| explain(error, script, ctx))?;
@@ -98,6 +105,14 @@ mod tests {
         assert_eq!((prepared.before.len(), prepared.query.to_string()), (1, "SELECT 1".to_owned()));
         let with = split("WITH x AS (SELECT 1) SELECT * FROM x").unwrap();
         assert_eq!(with.query.to_string(), "WITH x AS (SELECT 1) SELECT * FROM x");
+    }
+
+    #[test]
+    fn a_condition_that_can_be_read_in_two_ways_is_refused() {
+        assert!(check_condition("partition_tag IS DISTINCT FROM NULL AND id < 9").is_err());
+        check_condition("(partition_tag IS DISTINCT FROM NULL) AND id < 9").unwrap();
+        // No condition at all is found out later, with what is wrong with it.
+        check_condition("id <").unwrap();
     }
 
     #[test]

@@ -17,13 +17,15 @@ use super::Settings;
 use crate::args;
 use crate::config::{CollectionConfig, FieldConfig, keys};
 use crate::error::{Error, Result};
-use crate::query::{Script, plan, run_before, split};
+use crate::query::{Script, check_condition, plan, run_before, split};
 
 /// The sessions in which the rows of a migration are queried.
 pub(crate) struct MigrationSessions<'a> {
     settings: &'a Settings,
     /// Statements that make known what queries name.
     before: Vec<Statement>,
+    /// The session whose memory all share.
+    shared: SessionContext,
 }
 
 #[async_trait]
@@ -32,7 +34,7 @@ impl Sessions for MigrationSessions<'_> {
         &self,
         source: &Source,
     ) -> std::result::Result<SessionContext, Box<dyn std::error::Error + Send + Sync>> {
-        let ctx = self.settings.sql_session(source)?;
+        let ctx = self.settings.sql_session_beside(&self.shared, source)?;
         run_before(&ctx, &self.before).await?;
         Ok(ctx)
     }
@@ -47,6 +49,8 @@ impl Settings {
     ) -> Result<(Selection, MigrationSessions<'a>)> {
         let mut selection = self.names(&args.collections);
         selection.filter.clone_from(&args.filter);
+        let said = selection.of_collections.values().filter_map(|settings| settings.filter.as_ref());
+        said.chain(&selection.filter).try_for_each(|filter| check_condition(filter))?;
         let mut queries = Queries { ctx: self.sql_session(source)?, before: Vec::new() };
         if let Some((name, script)) = args.query()? {
             let sql = queries.add(script).await?;
@@ -60,7 +64,8 @@ impl Settings {
                 }
             }
         }
-        Ok((selection, MigrationSessions { settings: self, before: queries.before }))
+        let Queries { ctx: shared, before } = queries;
+        Ok((selection, MigrationSessions { settings: self, before, shared }))
     }
 
     /// Which collections, and what is expected of them.
