@@ -195,6 +195,13 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
         &["not the same each time", "random()"],
     );
     wrong(&format!("SELECT c.id, vector {from} LIMIT 3"), &[], &["LIMIT without ORDER BY"]);
+    for (expression, says) in [
+        ("row_number() OVER () AS n", "an order that is not said"),
+        ("first_value(a.title) OVER (PARTITION BY a.stock) AS n", "an order that is not said"),
+    ] {
+        wrong(&format!("SELECT c.id, vector, {expression} {from}"), &[], &["not the same each time", says]);
+    }
+    wrong(&format!("SELECT DISTINCT ON (a.stock) c.id, vector {from}"), &[], &["DISTINCT ON"]);
     wrong(&format!("SELECT vector {from}"), &[], &["no column `id`"]);
     wrong(&format!("SELECT c.id {from}"), &[], &["no column `vector`"]);
     wrong("SELECT id, title AS vector FROM a", &[], &["reads none", "m2m.collections.rich.from"]);

@@ -9,7 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{TableProvider, source_as_provider};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -179,8 +179,15 @@ fn check_repeatable(name: &str, plan: &LogicalPlan) -> Result<()> {
         {
             reason = Some("LIMIT without ORDER BY takes any rows".to_owned());
         }
-        if let Some(changing) = node.expressions().iter().find(|expression| is_changing(expression)) {
-            reason = Some(format!("`{}` is another value each time", unaliased(changing)));
+        if matches!(node, LogicalPlan::Distinct(Distinct::On(on)) if on.sort_expr.is_none()) {
+            reason = Some("DISTINCT ON without ORDER BY takes any rows".to_owned());
+        }
+        for expression in node.expressions() {
+            if is_changing(&expression) {
+                reason = Some(format!("`{}` is another value each time", unaliased(&expression)));
+            } else if takes_any(&expression) {
+                reason = Some(format!("`{}` depends on an order that is not said", unaliased(&expression)));
+            }
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -200,6 +207,41 @@ fn is_changing(expression: &Expr) -> bool {
         Ok(TreeNodeRecursion::Continue)
     });
     seen.is_err() || is_changing
+}
+
+/// Functions whose values depend on the order of rows.
+const ORDERED: [&str; 14] = [
+    "array_agg",
+    "cume_dist",
+    "dense_rank",
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "nth_value",
+    "ntile",
+    "percent_rank",
+    "rank",
+    "row_number",
+    "string_agg",
+    "any_value",
+];
+
+/// Whether a function in it depends on the order of rows, and none is said.
+fn takes_any(expression: &Expr) -> bool {
+    let mut takes_any = false;
+    let seen = expression.apply(|part| {
+        let unordered = match part {
+            Expr::AggregateFunction(call) if call.params.order_by.is_empty() => {
+                Some(call.func.name().to_owned())
+            }
+            Expr::WindowFunction(call) if call.params.order_by.is_empty() => Some(call.fun.name().to_owned()),
+            _ => None,
+        };
+        takes_any |= unordered.is_some_and(|name| ORDERED.contains(&name.as_str()));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    seen.is_err() || takes_any
 }
 
 fn is_sorted(plan: &LogicalPlan) -> bool {
