@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use m2m_migration::{
-    DumpPlan, IfExists, LoadReport, LoadedState, Observer, ReportOptions, RowsBefore, TargetState,
-    VerifySettings, dump, inspect, load, map, verify,
+    DumpPlan, DumpSettings, IfExists, LoadReport, LoadedState, Observer, ReportOptions, RowsBefore,
+    TargetState, VerifySettings, dump, inspect, load, map, verify,
 };
 use m2m_milvus::Client;
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
 
     let options = settings.dump(&args.dump);
     let mut plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
-    let skipped = meet(&mut plan, &client, loading.if_exists).await?;
+    let skipped = meet(&mut plan, &client, &options, loading.if_exists).await?;
     for name in &skipped {
         note(&format!("note: {name} is in Milvus already and is left alone"))?;
     }
@@ -54,12 +54,22 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
 
 /// Looks what is in Milvus before anything is written, and has the plan fit it.
 /// Returns the collections that are left alone.
-async fn meet(plan: &mut DumpPlan, client: &Client, if_exists: IfExists) -> Result<Vec<String>> {
+async fn meet(
+    plan: &mut DumpPlan,
+    client: &Client,
+    dumping: &DumpSettings,
+    if_exists: IfExists,
+) -> Result<Vec<String>> {
+    // A database that is not there yet has no collections.
+    let is_there = client.has_database().await?;
     let mut skipped = Vec::new();
     for collection in &mut plan.collections {
-        let wanted = collection.wanted();
+        let wanted = collection.wanted(dumping);
         let mapping = map(&wanted, client.version(), collection.choices.index);
         mapping.check(&wanted, client.version())?;
+        if !is_there {
+            continue;
+        }
         match inspect(client, &wanted, &mapping, if_exists).await? {
             TargetState::Absent | TargetState::Replace => {}
             TargetState::Skip => skipped.push(collection.name.clone()),

@@ -32,6 +32,7 @@ pub(crate) async fn show(
     let patient = DumpSettings { allow_unflushed: true, ..wanted.clone() };
     let mut plan = DumpPlan::new(&source, &sessions, &selection, &patient, &settings.reporter()).await?;
     plan.count().await?;
+    plan.note_ids().await?;
     let loading = settings.load_anywhere();
     let client = if settings.has_milvus() { Some(settings.milvus().await?) } else { None };
     let server = client.as_ref().map_or(Server::Assumed, Server::Connected);

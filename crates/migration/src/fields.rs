@@ -28,6 +28,8 @@ pub struct PlannedField {
     pub(crate) data_type: DataType,
     /// Characters of the longest text, where there are texts.
     pub(crate) max_chars: usize,
+    /// Bytes of a text in an import file, about.
+    text_bytes: u64,
     /// Whether a user fixed the length of its texts.
     is_length_given: bool,
 }
@@ -35,9 +37,13 @@ pub struct PlannedField {
 /// The longest text of a column, and how many values it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measured {
+    pub(crate) values: u64,
     pub(crate) nulls: u64,
+    /// Of the longest text.
     pub(crate) bytes: u64,
     pub(crate) chars: u64,
+    /// Of all texts.
+    pub(crate) all_bytes: u64,
 }
 
 /// What becomes of the columns of some rows.
@@ -67,6 +73,11 @@ impl PlannedField {
             self.field.nullable = true;
         }
         self.max_chars = usize::try_from(measured.chars).unwrap_or(usize::MAX).max(1);
+        // NumPy has 4 bytes for each character that the longest text has.
+        self.text_bytes = match is_parquet {
+            true => 4 + measured.all_bytes.div_ceil(measured.values.max(1)),
+            false => measured.chars.max(1).saturating_mul(4),
+        };
         let most = match self.field.field_type {
             FieldType::VarChar { max_length } if self.is_length_given => max_length,
             FieldType::VarChar { .. } => MAX_TEXT_BYTES,
@@ -117,8 +128,7 @@ impl PlannedField {
             FieldType::Int16 => 2,
             FieldType::Int32 | FieldType::Float => 4,
             FieldType::Int64 | FieldType::Double => 8,
-            // NumPy has 4 bytes for a character.
-            FieldType::VarChar { .. } | FieldType::Json => 4 * self.max_chars as u64,
+            FieldType::VarChar { .. } | FieldType::Json => self.text_bytes,
             FieldType::FloatVector(dimension) => 4 * u64::from(dimension),
             FieldType::BinaryVector(dimension) => u64::from(dimension / 8),
         }
@@ -223,7 +233,14 @@ fn name_given<'a>(
 fn planned(column: &str, field: &str, field_type: FieldType, data_type: DataType) -> PlannedField {
     let field =
         Field { name: field.into(), field_type, is_primary: false, is_partition_key: false, nullable: false };
-    PlannedField { column: column.into(), field, data_type, max_chars: 1, is_length_given: false }
+    PlannedField {
+        column: column.into(),
+        field,
+        data_type,
+        max_chars: 1,
+        text_bytes: 4,
+        is_length_given: false,
+    }
 }
 
 fn scalar(name: &str, column: &ArrowField, given: Option<&FieldSettings>) -> Result<PlannedField> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::functions::expr_fn::{character_length, octet_length};
-use datafusion::functions_aggregate::expr_fn::{count, max};
+use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::logical_expr::{Expr, cast, ident};
 use datafusion::prelude::{DataFrame, lit};
 use m2m_datasource::PARTITION_TAG;
@@ -46,6 +46,7 @@ pub(crate) async fn measure(
             let number = |of: Expr| max(cast(of, DataType::Int64));
             asked.push(number(octet_length(text())).alias(name("bytes", at)));
             asked.push(number(character_length(text())).alias(name("chars", at)));
+            asked.push(sum(cast(octet_length(text()), DataType::Int64)).alias(name("all_bytes", at)));
         }
     }
     let batches = frame.clone().aggregate(groups, asked)?.collect().await?;
@@ -70,10 +71,14 @@ fn add(
     let tag = if has_tags { text(batch, row)? } else { None };
     measurement.rows.insert(tag, rows);
     for (at, (column, measured)) in columns.iter().zip(&mut measurement.columns).enumerate() {
-        measured.nulls += rows.saturating_sub(number(batch, &name("values", at), row)?);
+        let values = number(batch, &name("values", at), row)?;
+        measured.values = measured.values.saturating_add(values);
+        measured.nulls = measured.nulls.saturating_add(rows.saturating_sub(values));
         if column.is_text() {
             measured.bytes = measured.bytes.max(number(batch, &name("bytes", at), row)?);
             measured.chars = measured.chars.max(number(batch, &name("chars", at), row)?);
+            let all_bytes = number(batch, &name("all_bytes", at), row)?;
+            measured.all_bytes = measured.all_bytes.saturating_add(all_bytes);
         }
     }
     Ok(())

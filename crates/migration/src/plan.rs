@@ -116,6 +116,18 @@ impl DumpPlan {
         Ok(())
     }
 
+    /// Notes rows with ids that Milvus 2.x counts but does not find; all ids are read.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be read.
+    pub async fn note_ids(&mut self) -> Result<()> {
+        for collection in &mut self.collections {
+            collection.note_unqueryable().await?;
+        }
+        Ok(())
+    }
+
     /// Rows of all collections; those that are not known yet as many as they can be.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -198,7 +210,6 @@ impl CollectionPlan {
     }
 
     async fn count(&mut self) -> Result<()> {
-        self.note_unqueryable().await?;
         if self.partitions.iter().all(|partition| partition.rows.is_some()) {
             return Ok(());
         }
@@ -248,8 +259,11 @@ impl CollectionPlan {
 
     /// What it should be in Milvus 2.x.
     #[must_use]
-    pub fn wanted(&self) -> Wanted {
+    pub fn wanted(&self, settings: &DumpSettings) -> Wanted {
         let collection = self.collection();
+        let rows_of_a_set = self.rows_of_the_longest_set(settings);
+        let set_bytes = rows_of_a_set.saturating_mul(self.row_bytes());
+        let of_a_file = self.fields.iter().map(PlannedField::row_bytes).max().unwrap_or(0);
         let names = self.partitions.iter().map(|partition| partition.name.clone());
         Wanted {
             name: self.target_name.clone(),
@@ -262,7 +276,23 @@ impl CollectionPlan {
             partitions: names.filter(|name| !name.is_empty()).collect(),
             rows: self.partitions.iter().map(|partition| partition.rows).sum(),
             is_parquet: self.choices.format == ImportFormat::Parquet,
+            file_bytes: match self.choices.format {
+                ImportFormat::Npy => rows_of_a_set.saturating_mul(of_a_file),
+                ImportFormat::Parquet => set_bytes,
+            },
+            set_bytes,
         }
+    }
+
+    fn rows_of_the_longest_set(&self, settings: &DumpSettings) -> u64 {
+        let of_partition = |partition: &PartitionPlan| match &partition.work {
+            Work::Nothing => 0,
+            Work::Planned { groups, .. } => {
+                groups.iter().flatten().map(|planned| planned.set.rows).max().unwrap_or(0)
+            }
+            Work::Streamed => self.rows_of_a_set(settings).min(partition.rows_at_most()),
+        };
+        self.partitions.iter().map(of_partition).max().unwrap_or(0)
     }
 
     /// Rows of an import file set, when it is cut by rows.

@@ -180,7 +180,7 @@ impl PlanReport {
             let mut report = of_collection(collection, dumping);
             report.explain(collection, options).await;
             let index = collection.choices.index;
-            report.meet(&collection.wanted(), server, index, loading.if_exists).await?;
+            report.meet(&collection.wanted(dumping), server, index, loading.if_exists).await?;
             collections.push(report);
         }
         Ok(Self::of(server, collections, plan.notes.clone()))

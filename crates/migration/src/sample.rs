@@ -10,15 +10,13 @@ use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::Int64Type;
 use m2m_datasource::ID;
-use m2m_milvus::FieldType;
 
 use crate::error::{Error, Result};
-use crate::fields::PlannedField;
 use crate::plan::CollectionPlan;
 use crate::verify::Ids;
 use chosen::Relation;
 
-/// The most bytes of vectors that a sample holds.
+/// About how many bytes a sample holds.
 const SAMPLE_BYTES: u64 = 64 << 20;
 
 /// Rows of a plan.
@@ -34,7 +32,7 @@ pub(crate) struct Sample {
 /// Reads about `rows` rows of a plan whose rows were counted, spread evenly over
 /// all of them, without those that Milvus cannot be asked for one by one.
 pub(crate) async fn sample(plan: &CollectionPlan, ids: &Ids<'_>, rows: usize) -> Result<Sample> {
-    let wanted = (rows as u64).min(SAMPLE_BYTES / vector_bytes(&plan.fields).max(1)).min(plan.rows());
+    let wanted = (rows as u64).min(SAMPLE_BYTES / plan.row_bytes().max(1)).min(plan.rows());
     if wanted == 0 {
         return Ok(Sample::default());
     }
@@ -67,15 +65,6 @@ fn joined(of_partitions: &[Vec<RecordBatch>]) -> Result<Vec<Option<RecordBatch>>
         Ok(Some(rows).filter(|rows| rows.num_rows() > 0))
     });
     joined.collect()
-}
-
-fn vector_bytes(fields: &[PlannedField]) -> u64 {
-    let vectors = fields.iter().filter_map(|planned| match planned.field.field_type {
-        FieldType::FloatVector(dimension) => Some(4 * u64::from(dimension)),
-        FieldType::BinaryVector(dimension) => Some(u64::from(dimension / 8)),
-        _ => None,
-    });
-    vectors.sum()
 }
 
 /// The ids of a batch.

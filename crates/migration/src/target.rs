@@ -44,6 +44,11 @@ pub struct Wanted {
     pub rows: Option<u64>,
     /// Whether its import files are Parquet.
     pub is_parquet: bool,
+    /// Bytes of the longest import file that is planned; 0 for files that are
+    /// there, which are looked at one by one.
+    pub file_bytes: u64,
+    /// Bytes of the longest set of such files.
+    pub set_bytes: u64,
 }
 
 impl Wanted {
@@ -67,6 +72,8 @@ impl Wanted {
             partitions: names.filter(|name| !name.is_empty()).collect(),
             rows: Some(entry.rows),
             is_parquet: sets().flat_map(|set| &set.files).any(|file| file.field.is_empty()),
+            file_bytes: 0,
+            set_bytes: 0,
         })
     }
 

@@ -76,7 +76,7 @@ fn a_type_in_the_settings_counts_more_than_that_of_the_column() {
 
 #[test]
 fn a_text_gets_room_for_what_was_measured_unless_its_length_is_given() {
-    let measured = |bytes| Measured { nulls: 0, bytes, chars: bytes };
+    let measured = |bytes| Measured { values: 1, bytes, chars: bytes, ..Measured::default() };
     let text = |length| {
         let given = FieldSettings { max_length: length, ..FieldSettings::default() };
         field(("x", DataType::Utf8), given).unwrap()
@@ -98,7 +98,7 @@ fn a_text_gets_room_for_what_was_measured_unless_its_length_is_given() {
 #[test]
 fn json_that_milvus_cannot_store_is_told_before_it_is_written() {
     let json = FieldSettings { field_type: Some("json".into()), ..FieldSettings::default() };
-    let measured = |bytes| Measured { nulls: 0, bytes, chars: 9 };
+    let measured = |bytes| Measured { values: 1, bytes, chars: 9, ..Measured::default() };
     let mut planned = field(("x", DataType::Utf8), json).unwrap();
     planned.measure("c", measured(65_536), false).unwrap();
     assert_eq!((planned.field.field_type, planned.max_chars), (FieldType::Json, 9));
@@ -107,8 +107,18 @@ fn json_that_milvus_cannot_store_is_told_before_it_is_written() {
 }
 
 #[test]
+fn a_row_is_as_long_as_its_format_makes_it() {
+    let measured = Measured { values: 10, bytes: 60_000, chars: 30_000, all_bytes: 61_000, nulls: 0 };
+    let mut planned = field(("x", DataType::Utf8), FieldSettings::default()).unwrap();
+    planned.measure("c", measured, false).unwrap();
+    assert_eq!(planned.row_bytes(), 120_000);
+    planned.measure("c", measured, true).unwrap();
+    assert_eq!(planned.row_bytes(), 6_104);
+}
+
+#[test]
 fn missing_values_need_parquet() {
-    let measured = Measured { nulls: 3, bytes: 1, chars: 1 };
+    let measured = Measured { nulls: 3, bytes: 1, chars: 1, ..Measured::default() };
     let mut planned = field(("x", DataType::Int32), FieldSettings::default()).unwrap();
     let error = planned.measure("c", measured, false).unwrap_err().to_string();
     assert!(error.contains("3 NULLs") && error.contains("coalesce"), "{error}");

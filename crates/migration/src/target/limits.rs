@@ -15,6 +15,7 @@ pub(super) fn exceeded(wanted: &Wanted, version: &ServerVersion) -> Vec<String> 
     let mut reasons = names(wanted);
     reasons.extend(keys(wanted));
     reasons.extend(numbers(wanted, &limits));
+    reasons.extend(size(wanted, &limits));
     reasons.extend(wanted.fields.iter().filter_map(|field| of_type(field, &limits)));
     reasons.extend(wanted.fields.iter().flat_map(|field| of_keys(field, &limits)));
     if wanted.is_parquet && !limits.has_parquet {
@@ -60,6 +61,20 @@ fn keys(wanted: &Wanted) -> Vec<String> {
         ));
     }
     reasons
+}
+
+/// Files that are planned longer than the server takes.
+fn size(wanted: &Wanted, limits: &Limits) -> Option<String> {
+    let (what, bytes) = match limits.is_file_limit_of_set && !wanted.is_parquet {
+        true => ("a set of import files", wanted.set_bytes),
+        false => ("an import file", wanted.file_bytes),
+    };
+    (bytes > limits.file_bytes).then(|| {
+        format!(
+            "{what} would have about {bytes} bytes, it imports at most {}: choose a smaller `--file-size`",
+            limits.file_bytes
+        )
+    })
 }
 
 fn numbers(wanted: &Wanted, limits: &Limits) -> Vec<String> {

@@ -18,6 +18,8 @@ pub(super) fn wanted() -> Wanted {
         partitions: vec!["_default".into(), "new".into()],
         rows: Some(1000),
         is_parquet: false,
+        file_bytes: 0,
+        set_bytes: 0,
     }
 }
 

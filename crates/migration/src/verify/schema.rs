@@ -6,7 +6,7 @@ use m2m_milvus::{Client, CollectionInfo, IndexInfo};
 use super::CollectionVerification;
 use crate::error::Result;
 use crate::plan::CollectionPlan;
-use crate::settings::IndexChoice;
+use crate::settings::{DumpSettings, IndexChoice};
 use crate::target::map;
 
 /// Compares fields and metric. Returns the collection's own names of the planned
@@ -17,7 +17,8 @@ pub(super) async fn compare(
     info: &CollectionInfo,
     found: &mut CollectionVerification,
 ) -> Result<Option<Vec<String>>> {
-    let wanted = plan.wanted();
+    // How long its files were is no matter now.
+    let wanted = plan.wanted(&DumpSettings::default());
     let field_names = match m2m_milvus::compare(&wanted.fields, info) {
         Ok(names) => Some(names),
         Err(differences) => {

@@ -151,3 +151,16 @@ fn every_reason_is_named() {
     }
     assert!(!reasons.contains("dimension"), "{reasons}");
 }
+
+#[test]
+fn files_that_would_be_too_long_are_told_before_they_are_written() {
+    const GIB: u64 = 1 << 30;
+    let sized = |file: u64, set: u64| Wanted { file_bytes: file, set_bytes: set, ..wanted() };
+    refused(&sized(16 * GIB, 16 * GIB), &[], "");
+    refused(
+        &sized(15 * GIB, 16 * GIB + 1),
+        &["v2.4.1", "v3.0.0"],
+        "a set of import files would have about 17179869185",
+    );
+    refused(&sized(16 * GIB + 1, 17 * GIB), &VERSIONS, "--file-size");
+}
