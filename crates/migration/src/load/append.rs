@@ -123,6 +123,8 @@ mod tests {
             partitions: Vec::new(),
             rows: None,
             is_parquet: false,
+            file_bytes: 0,
+            set_bytes: 0,
         };
         let appended = Appended {
             field_names: names.map(String::from).into(),
@@ -130,6 +132,7 @@ mod tests {
             partition_rows: BTreeMap::new(),
             is_loaded: true,
             index: None,
+            index_rows: 0,
         };
         check_field_names(&wanted, &appended)
     }

@@ -110,7 +110,7 @@ impl Finish<'_> {
         else {
             return Ok(false);
         };
-        self.wait_for_index(&field.name).await?;
+        self.wait_for_index(&field.name, 0).await?;
         if self.settings.load_after {
             self.make_queryable().await?;
         }
@@ -122,7 +122,7 @@ impl Finish<'_> {
     async fn appended(&self, appended: &Appended) -> Result<bool> {
         let vector = self.load.wanted.vector_field().and_then(|(at, ..)| appended.field_names.get(at));
         if let (Some(_), Some(field)) = (&appended.index, vector) {
-            self.wait_for_index(field).await?;
+            self.wait_for_index(field, appended.index_rows).await?;
         }
         if appended.is_loaded {
             self.client.load(&self.load.wanted.name, true).await?;
@@ -149,15 +149,17 @@ impl Finish<'_> {
         self.observer.on_event(&Event::Queryable { collection: self.load.wanted.name.clone() });
     }
 
-    /// Waits until the index covers every row. The index's own state is no help:
-    /// it says finished while imported rows are still pending.
-    async fn wait_for_index(&self, field: &str) -> Result<()> {
+    /// Waits until the index covers every row: those that it knew before, and what
+    /// was imported. The index's own state is no help: it says finished while
+    /// imported rows are still pending.
+    async fn wait_for_index(&self, field: &str, before: u64) -> Result<()> {
         let name = &self.load.wanted.name;
+        let expected = before.saturating_add(self.load.entry.rows);
         let mut patience = Patience::new(self.settings.index_stall);
         loop {
             let progress = self.client.index_progress(name, field).await?;
             let (collection, indexed, total) = (name.clone(), progress.indexed_rows, progress.total_rows);
-            if progress.done() && total >= self.load.entry.rows {
+            if progress.done() && total >= expected {
                 self.observer.on_event(&Event::Indexing { collection, indexed, total });
                 return Ok(());
             }

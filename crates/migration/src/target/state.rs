@@ -37,6 +37,8 @@ pub struct Appended {
     pub is_loaded: bool,
     /// The index of its vectors, if there is one.
     pub index: Option<IndexInfo>,
+    /// Rows that the index knows of; what is imported comes on top of them.
+    pub index_rows: u64,
 }
 
 /// Looks what is in Milvus under the collection's name. Nothing is changed.
@@ -89,7 +91,12 @@ async fn appended(
     let common = wanted.partitions.iter().filter(|name| existing.contains(name)).map(String::as_str);
     let rows = count(client, &wanted.name, None, is_loaded).await?;
     let partition_rows = count_each(client, &wanted.name, common, is_loaded).await?;
-    Ok(Appended { field_names, rows, partition_rows, is_loaded, index })
+    let vector = wanted.vector_field().and_then(|(at, ..)| field_names.get(at));
+    let index_rows = match (&index, vector) {
+        (Some(_), Some(vector)) => client.index_progress(&wanted.name, vector).await?.total_rows,
+        _ => 0,
+    };
+    Ok(Appended { field_names, rows, partition_rows, is_loaded, index, index_rows })
 }
 
 /// The collection's own name of the vector field, as far as it can be told.
