@@ -52,10 +52,17 @@ show m2m sql "SELECT partition_tag, count(*) AS rows FROM ip_parts GROUP BY part
 show m2m sql -f sql/inspect/deletes.sql
 show m2m sql "SELECT id, vector FROM indexed_l2 ORDER BY id LIMIT 3"
 
-say "Migrating it"
+say "Planning: what would arrive, and as what"
 export M2M_S3_ACCESS_KEY=minioadmin M2M_S3_SECRET_KEY=minioadmin
-TARGET=(--out s3://m2m-demo/from-1x --s3-endpoint "127.0.0.1:$S3_PORT" --milvus "127.0.0.1:$MILVUS_PORT")
-show m2m migrate "${TARGET[@]}"
+TARGET=(--s3-endpoint "127.0.0.1:$S3_PORT" --milvus "127.0.0.1:$MILVUS_PORT")
+show m2m plan --col ip_parts,bin_tanimoto --milvus "127.0.0.1:$MILVUS_PORT"
+
+say "Migrating it"
+show m2m migrate --out s3://m2m-demo/from-1x "${TARGET[@]}"
+
+say "Migrating a part of it, under another name and with one more field"
+show m2m migrate --out s3://m2m-demo/even "${TARGET[@]}" --as ip_even \
+  --query "SELECT id, vector, partition_tag, id / 2 AS half FROM ip_parts WHERE id % 2 = 0"
 
 say "Verifying again, every row of the sample bit for bit"
 show m2m verify --milvus "127.0.0.1:$MILVUS_PORT" --sample 5000
