@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::SessionState;
@@ -64,8 +64,9 @@ pub async fn invalid_rows(
     found.await.map_err(|source| failed(table, source))
 }
 
-/// Plans a shipped query over one table: wherever it or the filter names the
-/// table's collection, that table is read.
+/// Plans a shipped query over one table. Queries inside the filter read what the
+/// session knows by the collection's name: what is left out does not change what
+/// a condition means.
 async fn of_table(
     state: SessionState,
     table: &Arc<CollectionTable>,
@@ -78,14 +79,24 @@ async fn of_table(
     let (before, after) = sql.split_once("{where}").unwrap_or((sql, ""));
     let [before, after] = [before, after].map(|sql| sql.replace("{collection}", &quoted));
     let sql = [before.as_str(), filter.unwrap_or("true"), after.as_str()].concat();
-    let plan = state.create_logical_plan(&sql).await?;
+    let plan = reading(state.create_logical_plan(&sql).await?, table)?;
+    Ok(DataFrame::new(state, plan))
+}
+
+/// Returns a plan that reads a table where it read another of the same collection.
+/// Queries inside its expressions stay as they are.
+///
+/// # Errors
+///
+/// When the plan cannot be changed.
+pub fn reading(plan: LogicalPlan, table: &Arc<CollectionTable>) -> DFResult<LogicalPlan> {
     let is_of_collection = |plan: &LogicalPlan| match plan {
         LogicalPlan::TableScan(scan) => source_as_provider(&scan.source).is_ok_and(|known| {
             known.downcast_ref::<CollectionTable>().is_some_and(|known| known.is_same_kind(table))
         }),
         _ => false,
     };
-    let plan = plan.transform_down_with_subqueries(|plan| {
+    let plan = plan.transform_down(|plan| {
         let is_of_collection = is_of_collection(&plan);
         Ok(match plan {
             LogicalPlan::TableScan(mut scan) if is_of_collection => {
@@ -95,7 +106,7 @@ async fn of_table(
             other => Transformed::no(other),
         })
     })?;
-    Ok(DataFrame::new(state, plan.data))
+    Ok(plan.data)
 }
 
 fn failed(table: &CollectionTable, source: DataFusionError) -> Error {

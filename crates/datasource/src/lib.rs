@@ -95,16 +95,14 @@ mod table;
 #[cfg(test)]
 mod testing;
 
-pub use audit::{Keep, RepeatedIds, invalid_rows, repeated_rows};
+pub use audit::{Keep, RepeatedIds, invalid_rows, reading, repeated_rows};
 pub use error::{Error, Result};
 pub use excluded::ExcludedRows;
 pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
 pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
-pub use session::{
-    CATALOG, COLLECTIONS, INSPECT, META, STORED, SessionOptions, session, session_beside, session_with,
-};
+pub use session::{CATALOG, COLLECTIONS, INSPECT, META, STORED, SessionOptions, session, session_with};
 pub use source::Source;
 pub use stats::SegmentStats;
 pub use table::CollectionTable;

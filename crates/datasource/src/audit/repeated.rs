@@ -60,6 +60,8 @@ pub async fn repeated_rows(
 ) -> Result<(ExcludedRows, RepeatedIds)> {
     let segments = table.segments().await?;
     let mut state = ctx.state();
+    // Several sorts at once can leave no memory to merge what they sorted.
+    state.config_mut().options_mut().execution.target_partitions = 1;
     let mut walk = Walk::new(&segments, keep);
     let sorted = async {
         let numbers = segment_numbers(&segments).map_err(|segment| Error::ExcludedSegment {

@@ -12,7 +12,7 @@ use crate::testing::{Numbers, TestInstall, chain, numbers, session_over, write};
 const SEGMENTS: [(&str, u32, u64); 6] =
     [("_default", 5, 60), ("_default", 2, 40), ("z", 3, 70), ("a", 4, 30), ("a", 9, 0), ("a", 1, 1)];
 
-const ROWS: i64 = 200_000;
+const ROWS: i64 = 400_000;
 
 /// An installation with other ids than its vectors say.
 fn with_ids(ids: &[Vec<i64>], deleted: &[Vec<i32>]) -> TestInstall {
@@ -141,12 +141,12 @@ async fn rows_are_sorted_with_little_memory() {
     write(&install.file(2, "2.uid"), &ids(ROWS / 2));
     let source = install.open().await;
     let table = source.collection("c").unwrap();
-    // All ids and places are 6 MB.
-    let ctx = session(SessionOptions { workers: 2, memory_bytes: 4 << 20 }).unwrap();
+    // All ids and places are 13 MB.
+    let ctx = session(SessionOptions { workers: 2, memory_bytes: 6 << 20 }).unwrap();
     source.register(&ctx).unwrap();
     let (rows, repeated) = repeated_rows(&ctx, &table, None, Keep::First).await.unwrap();
-    assert_eq!(repeated, RepeatedIds { ids: 100_000, rows: 200_000, across_partitions: 100_000 });
-    assert_eq!(rows.len(), 100_000);
+    assert_eq!(repeated, RepeatedIds { ids: 200_000, rows: 400_000, across_partitions: 200_000 });
+    assert_eq!(rows.len(), 200_000);
     let left = source.with_tables(vec![Arc::new(table.excluding(&rows).await.unwrap())]);
     let ctx = session_over(&left);
     assert_eq!(numbers(&ctx, "SELECT count(*) FROM c WHERE partition_tag = 'p'").await, [ROWS / 2]);
