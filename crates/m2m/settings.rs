@@ -13,7 +13,7 @@ mod target;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use m2m_datasource::{SessionOptions, Source, session_beside, session_with};
+use m2m_datasource::{SessionOptions, Source, session_with};
 use m2m_migration::{DumpSettings, LoadSettings, register_milvus2x};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
 use m2m_sink::{OpenStorage, OutputStorages};
@@ -94,26 +94,14 @@ impl Settings {
         let outputs = OutputStorages::new(Arc::clone(&stores) as Arc<dyn OpenStorage>);
         let ctx = session_with(self.session_options(), stores)?;
         ctx.state_ref().write().config_mut().set_extension(Arc::new(outputs));
-        self.furnish(&ctx, source)?;
-        Ok(ctx)
-    }
-
-    /// A session beside another, over the same installation with other rows left out.
-    fn sql_session_beside(&self, other: &SessionContext, source: &Source) -> Result<SessionContext> {
-        let ctx = session_beside(other);
-        self.furnish(&ctx, source)?;
-        Ok(ctx)
-    }
-
-    fn furnish(&self, ctx: &SessionContext, source: &Source) -> Result<()> {
-        m2m_numpy::register(ctx);
-        m2m_database::register(ctx);
-        m2m_sink::register_formats(ctx)?;
-        source.register(ctx)?;
+        m2m_numpy::register(&ctx);
+        m2m_database::register(&ctx);
+        m2m_sink::register_formats(&ctx)?;
+        source.register(&ctx)?;
         if self.config.has(&keys::MILVUS) {
-            register_milvus2x(ctx, self.connect_options()?)?;
+            register_milvus2x(&ctx, self.connect_options()?)?;
         }
-        Ok(())
+        Ok(ctx)
     }
 
     /// Where `-o` says that rows go.

@@ -18,10 +18,10 @@ pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
     let target = settings.target(Access::Write).await?;
     let options = settings.dump(&args.options);
-    let (selection, sessions) = settings.rows(&source, &args.selection).await?;
+    let (selection, ctx) = settings.rows(&source, &args.selection).await?;
     let reporter = settings.reporter();
-    let plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
-    let manifest = dump(&source, &sessions, &plan, &target, &options, &reporter).await?;
+    let plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;
+    let manifest = dump(&source, &plan, &target, &options, &reporter).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;
     }

@@ -27,10 +27,10 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     let loading = settings.load(&target)?;
     let client = settings.milvus().await?;
     let reporter = settings.reporter();
-    let (selection, sessions) = settings.rows(&source, &args.selection).await?;
+    let (selection, ctx) = settings.rows(&source, &args.selection).await?;
 
     let options = settings.dump(&args.dump);
-    let mut plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
+    let mut plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;
     let skipped = meet(&mut plan, &client, &options, loading.if_exists).await?;
     for name in &skipped {
         note(&format!("note: {name} is in Milvus already and is left alone"))?;
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     client.ensure_database().await?;
-    let manifest = dump(&source, &sessions, &plan, &target, &options, &reporter).await?;
+    let manifest = dump(&source, &plan, &target, &options, &reporter).await?;
     let report = load(&client, &target, &manifest, &loading, &reporter).await?;
     let sample_rows = args.verify.sample;
     let verifying = VerifySettings { sample_rows, before: before(&report) };

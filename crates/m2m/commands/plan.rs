@@ -26,11 +26,11 @@ pub(crate) async fn show(
     options: ReportOptions,
 ) -> Result<Exit> {
     let source = settings.source().await?;
-    let (selection, sessions) = settings.rows(&source, selection).await?;
+    let (selection, ctx) = settings.rows(&source, selection).await?;
     let wanted = settings.dump(dumping);
     // Rows that are nowhere but in the log are a problem of the plan, and no end of it.
     let patient = DumpSettings { allow_unflushed: true, ..wanted.clone() };
-    let mut plan = DumpPlan::new(&source, &sessions, &selection, &patient, &settings.reporter()).await?;
+    let mut plan = DumpPlan::new(&source, &ctx, &selection, &patient, &settings.reporter()).await?;
     plan.count().await?;
     plan.note_ids().await?;
     let loading = settings.load_anywhere();

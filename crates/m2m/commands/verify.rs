@@ -14,11 +14,11 @@ use crate::settings::Settings;
 pub(crate) async fn run(args: Verify, settings: &Settings) -> Result<Exit> {
     let source = settings.source().await?;
     let client = settings.milvus().await?;
-    let (selection, sessions) = settings.rows(&source, &args.selection).await?;
+    let (selection, ctx) = settings.rows(&source, &args.selection).await?;
     let reporter = settings.reporter();
     // What stands only in the log was left behind or not, and is no matter of this.
     let options = DumpSettings { allow_unflushed: true, ..DumpSettings::default() };
-    let mut plan = DumpPlan::new(&source, &sessions, &selection, &options, &reporter).await?;
+    let mut plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;
     let options = VerifySettings { sample_rows: args.options.sample, ..VerifySettings::default() };
     let verification = verify(&mut plan, &client, &options, &reporter).await?;
     if args.json {

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use m2m_datasource::Source;
 use m2m_migration::{
     Choices, CollectionSettings, Cosine, Duplicates, FieldSettings, IfExists, IndexChoice, InvalidVectors,
-    NamedQuery, Partitions, Selection, Sessions,
+    NamedQuery, Partitions, Selection,
 };
 use m2m_sink::ImportFormat;
 
@@ -19,34 +18,13 @@ use crate::config::{CollectionConfig, FieldConfig, keys};
 use crate::error::{Error, Result};
 use crate::query::{Script, check_condition, plan, run_before, split};
 
-/// The sessions in which the rows of a migration are queried.
-pub(crate) struct MigrationSessions<'a> {
-    settings: &'a Settings,
-    /// Statements that make known what queries name.
-    before: Vec<Statement>,
-    /// The session whose memory all share.
-    shared: SessionContext,
-}
-
-#[async_trait]
-impl Sessions for MigrationSessions<'_> {
-    async fn open(
+impl Settings {
+    /// Which rows, with a session that knows everything that they are made of.
+    pub(crate) async fn rows(
         &self,
         source: &Source,
-    ) -> std::result::Result<SessionContext, Box<dyn std::error::Error + Send + Sync>> {
-        let ctx = self.settings.sql_session_beside(&self.shared, source)?;
-        run_before(&ctx, &self.before).await?;
-        Ok(ctx)
-    }
-}
-
-impl Settings {
-    /// Which rows, with the sessions that know everything that they are made of.
-    pub(crate) async fn rows<'a>(
-        &'a self,
-        source: &Source,
         args: &args::Selection,
-    ) -> Result<(Selection, MigrationSessions<'a>)> {
+    ) -> Result<(Selection, SessionContext)> {
         let mut selection = self.names(&args.collections);
         selection.filter.clone_from(&args.filter);
         let said = selection.of_collections.values().filter_map(|settings| settings.filter.as_ref());
@@ -64,8 +42,7 @@ impl Settings {
                 }
             }
         }
-        let Queries { ctx: shared, before } = queries;
-        Ok((selection, MigrationSessions { settings: self, before, shared }))
+        Ok((selection, queries.ctx))
     }
 
     /// Which collections, and what is expected of them.

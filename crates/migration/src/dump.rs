@@ -23,7 +23,6 @@ use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::plan::DumpPlan;
 use crate::quarantine;
-use crate::rows::Sessions;
 use crate::settings::DumpSettings;
 pub use room::refuse_dump;
 use tasks::{Task, tasks};
@@ -42,7 +41,6 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// when a query does not give the rows that it gave when it was planned.
 pub async fn dump(
     source: &Source,
-    sessions: &dyn Sessions,
     plan: &DumpPlan,
     target: &Storage,
     settings: &DumpSettings,
@@ -55,7 +53,7 @@ pub async fn dump(
     let written = write_files(plan, target, settings, observer).await?;
     let mut quarantines = Vec::with_capacity(plan.collections.len());
     for collection in &plan.collections {
-        quarantines.push(quarantine::write(collection, source, sessions, target).await?);
+        quarantines.push(quarantine::write(collection, target).await?);
     }
     let manifest = entries::manifest(source, plan, written, quarantines)?;
     let meta = meta_json::write(source.inventory())?;

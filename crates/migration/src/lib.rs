@@ -5,35 +5,23 @@
 //! Each step takes plain settings and tells an [`Observer`] how far it is;
 //! nothing here prints, reads a configuration file or decides an exit code.
 //!
-//! Rows are those of queries, which a [`Sessions`] opens sessions for: what a
-//! query names besides the installation is known there.
+//! Rows are those of queries of a session, which also knows what a query names
+//! besides the installation.
 //!
 //! ```no_run
-//! use std::error::Error;
-//!
-//! use datafusion::prelude::SessionContext;
 //! use m2m_catalog::Install;
 //! use m2m_datasource::{SessionOptions, Source, session};
-//! use m2m_migration::{DumpPlan, DumpSettings, Selection, Sessions, Silent, dump};
+//! use m2m_migration::{DumpPlan, DumpSettings, Selection, Silent, dump};
 //! use m2m_storage::Storage;
 //!
-//! struct OfSource;
-//!
-//! #[async_trait::async_trait]
-//! impl Sessions for OfSource {
-//!     async fn open(&self, source: &Source) -> Result<SessionContext, Box<dyn Error + Send + Sync>> {
-//!         let ctx = session(SessionOptions::default())?;
-//!         source.register(&ctx)?;
-//!         Ok(ctx)
-//!     }
-//! }
-//!
-//! # async fn example() -> Result<(), Box<dyn Error>> {
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let source = Source::open(&Install::locate("/var/lib/milvus".as_ref())?).await?;
+//! let ctx = session(SessionOptions::default())?;
+//! source.register(&ctx)?;
 //! let (selection, settings) = (Selection::default(), DumpSettings::default());
-//! let plan = DumpPlan::new(&source, &OfSource, &selection, &settings, &Silent).await?;
+//! let plan = DumpPlan::new(&source, &ctx, &selection, &settings, &Silent).await?;
 //! let target = Storage::local("dump".as_ref())?;
-//! let manifest = dump(&source, &OfSource, &plan, &target, &settings, &Silent).await?;
+//! let manifest = dump(&source, &plan, &target, &settings, &Silent).await?;
 //! println!("{} collections", manifest.collections.len());
 //! # Ok(())
 //! # }
@@ -90,7 +78,6 @@ pub use plan::{CollectionPlan, DumpPlan, PartitionPlan};
 pub use report::{
     CollectionReport, FieldReport, IndexReport, PartitionReport, PlanReport, ReportOptions, Server,
 };
-pub use rows::Sessions;
 pub use settings::{
     Choices, CollectionSettings, Cosine, DEFAULT_FILE_BYTES, DEFAULT_JOBS, DEFAULT_SAMPLE_ROWS, DumpSettings,
     Duplicates, FieldSettings, IfExists, IndexChoice, InvalidVectors, LoadSettings, NamedQuery, Partitions,

@@ -5,7 +5,7 @@ mod notes;
 mod partition;
 
 use datafusion::logical_expr::ident;
-use datafusion::prelude::lit;
+use datafusion::prelude::{SessionContext, lit};
 use m2m_catalog::Collection;
 use m2m_datasource::{CollectionTable, ID, Source};
 use m2m_milvus::mapping;
@@ -17,7 +17,7 @@ use crate::fields::{Derived, PlannedField, derive};
 use crate::left_out::{self, LeftOut};
 use crate::measure::{Measurement, measure};
 use crate::norms::{NormReport, norms};
-use crate::rows::{Rows, Sessions, UNQUERYABLE};
+use crate::rows::{Rows, UNQUERYABLE};
 use crate::select::{Selected, select};
 use crate::settings::{Choices, Cosine, DumpSettings, Duplicates, Partitions, Selection};
 use crate::target::Wanted;
@@ -74,17 +74,16 @@ impl DumpPlan {
     /// only in the write-ahead log.
     pub async fn new(
         source: &Source,
-        sessions: &dyn Sessions,
+        ctx: &SessionContext,
         selection: &Selection,
         settings: &DumpSettings,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let selected = select(source, selection)?;
-        let ctx = sessions.open(source).await.map_err(Error::Query)?;
         let mut collections = Vec::with_capacity(selected.len());
         for one in selected {
             // Boxed: the states of a plan in the making are large.
-            let rows = Box::pin(left_out::open(&ctx, source, sessions, &one, observer)).await?;
+            let rows = Box::pin(left_out::open(ctx, source, &one, observer)).await?;
             collections.push(Box::pin(CollectionPlan::new(one, rows, settings)).await?);
         }
         let plan = Self { collections, notes: notes::of_install(source) };

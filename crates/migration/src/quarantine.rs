@@ -2,40 +2,34 @@
 //! The file of rows that were left out because Milvus 2.x refuses their vectors.
 
 use datafusion::object_store::path::Path;
-use datafusion::prelude::SessionContext;
-use m2m_datasource::Source;
+use m2m_datasource::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR};
 use m2m_storage::Storage;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::CollectionPlan;
-use crate::rows::{Sessions, condition_of, quoted};
 
 const QUARANTINE: &str = include_str!("../../../sql/migrate/quarantine.sql");
+/// The view that the query asks.
+const VIEW: &str = "m2m_rows_in_quarantine";
 
 /// Writes the invalid rows of a collection, where there are some, and returns
 /// the file's place in the dump.
-pub(crate) async fn write(
-    plan: &CollectionPlan,
-    source: &Source,
-    sessions: &dyn Sessions,
-    target: &Storage,
-) -> Result<Option<String>> {
-    let Some(original) = &plan.left_out.original else { return Ok(None) };
-    let name = quoted(&original.collection().name);
-    let condition = condition_of(plan)?;
-    let ctx = sessions.open(source).await.map_err(Error::Query)?;
-    let rows = QUARANTINE.replace("{collection}", &name).replace("{where}", &condition);
+pub(crate) async fn write(plan: &CollectionPlan, target: &Storage) -> Result<Option<String>> {
+    let Some(rows) = &plan.left_out.quarantined else { return Ok(None) };
+    // A query need not say where its rows are stored.
+    let columns = [PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, ID, VECTOR];
+    let columns = columns.into_iter().filter(|column| rows.schema().has_column_with_unqualified_name(column));
+    let rows = rows.clone().select_columns(&columns.collect::<Vec<_>>())?;
     let file = format!("{}/quarantine.parquet", plan.name);
-    copy(&ctx, &rows, target, &file).await?;
-    Ok(Some(file))
-}
-
-async fn copy(ctx: &SessionContext, rows: &str, target: &Storage, file: &str) -> Result<()> {
+    let url = url_of(target, &target.child(&file)).replace('\'', "''");
+    let query = QUARANTINE.replace("{rows}", VIEW);
+    let ctx = &plan.rows.ctx;
     crate::dump::open_target(ctx, target);
-    let url = url_of(target, &target.child(file));
-    let sql = format!("COPY ({rows}) TO '{}' STORED AS PARQUET", url.replace('\'', "''"));
-    ctx.sql(&sql).await?.collect().await?;
-    Ok(())
+    ctx.deregister_table(VIEW)?;
+    ctx.register_table(VIEW, rows.into_view())?;
+    ctx.sql(&format!("COPY ({query}) TO '{url}' STORED AS PARQUET")).await?.collect().await?;
+    ctx.deregister_table(VIEW)?;
+    Ok(Some(file))
 }
 
 /// The URL of a file. Each part of the path stands for itself: `#`, `?` and `%`

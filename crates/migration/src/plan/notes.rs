@@ -74,7 +74,7 @@ pub(super) fn of(plan: &CollectionPlan, segments: &[SegmentStats]) -> Vec<String
         .filter(|partition| partition.tag != partition.name)
         .map(|partition| format!("partition `{}` becomes `{}`", partition.tag, partition.name))
         .collect();
-    if plan.left_out.original.is_none() && plan.left_out.repeated == 0 {
+    if plan.left_out.invalid == 0 && plan.left_out.repeated == 0 {
         notes.extend(segments.iter().filter_map(row_count));
     }
     notes.extend(plan.collection().segments().filter(|(_, segment)| !segment.has_raw_row).map(
