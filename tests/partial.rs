@@ -194,13 +194,19 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
         &[],
         &["not the same each time", "random()"],
     );
-    wrong(&format!("SELECT c.id, vector {from} LIMIT 3"), &[], &["LIMIT without ORDER BY"]);
-    for (expression, says) in [
-        ("row_number() OVER () AS n", "an order that is not said"),
-        ("first_value(a.title) OVER (PARTITION BY a.stock) AS n", "an order that is not said"),
+    wrong(&format!("SELECT c.id, vector {from} LIMIT 3"), &[], &["LIMIT takes any of"]);
+    for expression in [
+        "row_number() OVER () AS n",
+        "row_number() OVER (ORDER BY a.stock) AS n",
+        "first_value(a.title) OVER (PARTITION BY a.stock) AS n",
+        "lag(c.id) OVER (ORDER BY a.stock) AS n",
+        "sum(c.id) OVER (ORDER BY a.stock ROWS 1 PRECEDING) AS n",
+        "rank() OVER () AS n",
     ] {
-        wrong(&format!("SELECT c.id, vector, {expression} {from}"), &[], &["not the same each time", says]);
+        let query = format!("SELECT c.id, vector, {expression} {from}");
+        wrong(&query, &[], &["not the same each time", "any of several rows"]);
     }
+    wrong(&format!("SELECT c.id, vector {from} ORDER BY a.stock LIMIT 3"), &[], &["LIMIT takes any of"]);
     wrong(&format!("SELECT DISTINCT ON (a.stock) c.id, vector {from}"), &[], &["DISTINCT ON"]);
     wrong(&format!("SELECT vector {from}"), &[], &["no column `id`"]);
     wrong(&format!("SELECT c.id {from}"), &[], &["no column `vector`"]);
@@ -221,6 +227,77 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
         &[],
         &["NULL as `partition_tag`"],
     );
+}
+
+#[test]
+fn rows_may_be_chosen_by_an_order_that_tells_them_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let install = damaged(&folder.path().join("old"));
+    let out = folder.path().join("out");
+    let query = "SELECT id, vector, partition_tag FROM (SELECT *, row_number() OVER \
+                 (PARTITION BY id ORDER BY segment_id, segment_offset) AS n, \
+                 rank() OVER (ORDER BY id) AS place FROM c) AS numbered \
+                 WHERE n = 1 AND place < 9 AND is_finite(vector)";
+    dump(&install, &out, &["--query", query, "--as", "once", "--set", "m2m.duplicates=fail"]).ends_with(0);
+    let rows = rows_of(&out);
+    assert_eq!(ids(&rows, "_default"), [1, 2]);
+    let out = folder.path().join("few");
+    let query = "SELECT id, vector FROM c WHERE id = 1 ORDER BY segment_id, segment_offset LIMIT 1";
+    dump(&install, &out, &["--query", query, "--as", "few"]).ends_with(0);
+    assert_eq!(ids(&rows_of(&out), "_default"), [1]);
+}
+
+#[test]
+fn what_is_left_out_never_changes_what_a_condition_or_a_join_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old");
+    let vectors = [f32::NAN, 0.0, 2.0, 0.0, 7.0, 0.0, 8.0, 0.0];
+    Install::new(&old).collection("x", 2).segment("7", &[1, 2, 7, 8], &vectors, &[]).finish();
+    let install = old.to_str().unwrap();
+    let skip = ["--set", "m2m.invalidVectors=skip"];
+    let chosen = |name: &str, more: &[&str], expected: &[i64], invalid: u64| {
+        let out = folder.path().join(name);
+        dump(install, &out, &[&skip[..], more].concat()).ends_with(0);
+        assert_eq!(ids(&rows_of(&out), "_default"), expected, "{more:?}");
+        assert_eq!(manifest(&out)["collections"][0]["left_out"]["invalid"], invalid, "{more:?}");
+    };
+    chosen("a", &["--where", "id IN (SELECT id + 1 FROM x) OR id = 1"], &[2, 8], 1);
+    chosen("b", &["--where", "id NOT IN (SELECT id + 1 FROM x)"], &[7], 1);
+    let join = "SELECT a.id, a.vector FROM x AS a JOIN x AS b ON b.id = a.id - 1";
+    chosen("c", &["--query", join, "--as", "z"], &[2, 8], 0);
+    chosen("d", &["--query", "SELECT id, vector FROM x", "--as", "z"], &[2, 7, 8], 1);
+    let once = ["--set", "m2m.duplicates=first"];
+    chosen("e", &[&once[..], &["--where", "id IN (SELECT id + 1 FROM x)"]].concat(), &[2, 8], 0);
+}
+
+#[test]
+fn a_number_that_is_none_is_not_taken_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let install = install(&folder.path().join("old"));
+    let file = folder.path().join("nan.parquet");
+    let script = "import sys, pyarrow as pa, pyarrow.parquet as pq\n\
+                  pq.write_table(pa.table({'id': [2, 4, 6], 's': [1.0, float('nan'), 1.0]}), sys.argv[1])";
+    let output = Command::new(services::python()).args(["-c", script]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let query = with_attributes(&file, "SELECT c.id, vector, s FROM c JOIN a ON c.id = a.id");
+    let out = folder.path().join("out");
+    dump(&install, &out, &["--query", &query, "--as", "x"]).ends_with(1).says(&["NaN", "entity 4"]);
+    // A type that was chosen changes no value either.
+    let halves = "SELECT id, vector, id * 1.5 AS h FROM c";
+    let whole = "m2m.collections.x.fields.h.type=int64";
+    let run = dump(&install, &out, &["--query", halves, "--as", "x", "--set", whole]);
+    run.ends_with(1).says(&["49 values of column `h`", "Int64"]);
+    dump(
+        &install,
+        &out,
+        &["--query", "SELECT id, vector, id * 2.0 AS h FROM c", "--as", "x", "--set", whole],
+    )
+    .ends_with(0);
+    // A tag need not be text.
+    let out = folder.path().join("tags");
+    let tagged = "SELECT id, vector, id < 50 AS partition_tag FROM c";
+    dump(&install, &out, &["--query", tagged, "--as", "x", "--to-format", "parquet"]).ends_with(0);
+    assert_eq!(rows_of(&out)["true"].as_array().unwrap().len(), 49);
 }
 
 #[test]

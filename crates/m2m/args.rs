@@ -330,7 +330,7 @@ pub(crate) struct Selection {
     #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
     pub(crate) collections: Vec<String>,
     /// Only rows for which this SQL condition is true
-    #[arg(long = "where", value_name = "EXPR", value_parser = something)]
+    #[arg(long = "where", value_name = "EXPR", value_parser = something, allow_hyphen_values = true)]
     pub(crate) filter: Option<String>,
     /// The rows of this query, as one collection; `@FILE` reads it from a file. Statements before the last, such as CREATE EXTERNAL TABLE, are run first
     #[arg(long, value_name = "SQL", value_parser = something, requires = "name", conflicts_with_all = ["collections", "filter"])]

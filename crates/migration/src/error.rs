@@ -175,6 +175,20 @@ pub enum Error {
         /// The length of the field.
         expected: u32,
     },
+    /// A chosen type would change values.
+    #[error(
+        "{rows} values of column `{column}` of `{name}` would not be the same as {field_type}: choose another type, or change them in the query"
+    )]
+    ChangedValues {
+        /// The collection, or the name of the query's rows.
+        name: String,
+        /// The column.
+        column: String,
+        /// How many.
+        rows: u64,
+        /// The type that was chosen.
+        field_type: String,
+    },
     /// Tags are to be a partition key, and there are none.
     #[error("`{name}` has no column `partition_tag`, which is to be the partition key: add it to the query")]
     NoTags {

@@ -30,6 +30,8 @@ pub struct PlannedField {
     pub(crate) max_chars: usize,
     /// Bytes of a text in an import file, about.
     text_bytes: u64,
+    /// Whether a user chose its type.
+    pub(crate) is_type_given: bool,
     /// Whether a user fixed the length of its texts.
     is_length_given: bool,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Measured {
     pub(crate) chars: u64,
     /// Of all texts.
     pub(crate) all_bytes: u64,
+    /// Values that the chosen type would change.
+    pub(crate) changed: u64,
 }
 
 /// What becomes of the columns of some rows.
@@ -71,6 +75,14 @@ impl PlannedField {
                 return Err(Error::NullValues { name: name.into(), column, nulls: measured.nulls });
             }
             self.field.nullable = true;
+        }
+        if measured.changed > 0 {
+            return Err(Error::ChangedValues {
+                name: name.into(),
+                column: self.column.clone(),
+                rows: measured.changed,
+                field_type: self.field.field_type.to_string(),
+            });
         }
         self.max_chars = usize::try_from(measured.chars).unwrap_or(usize::MAX).max(1);
         // NumPy has 4 bytes for each character that the longest text has.
@@ -239,6 +251,7 @@ fn planned(column: &str, field: &str, field_type: FieldType, data_type: DataType
         data_type,
         max_chars: 1,
         text_bytes: 4,
+        is_type_given: false,
         is_length_given: false,
     }
 }
@@ -253,6 +266,7 @@ fn scalar(name: &str, column: &ArrowField, given: Option<&FieldSettings>) -> Res
     };
     let field = given.and_then(|given| given.name.as_deref()).unwrap_or(column.name());
     let mut planned = planned(column.name(), field, field_type, data_type);
+    planned.is_type_given = wanted.is_some();
     match (&mut planned.field.field_type, given.and_then(|given| given.max_length)) {
         (_, None) => {}
         (FieldType::VarChar { max_length }, Some(given)) => {

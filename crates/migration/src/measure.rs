@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::functions::expr_fn::{character_length, octet_length};
 use datafusion::functions_aggregate::expr_fn::{count, max, sum};
-use datafusion::logical_expr::{Expr, cast, ident};
+use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, ident, when};
 use datafusion::prelude::{DataFrame, lit};
 use m2m_datasource::PARTITION_TAG;
 
@@ -49,6 +49,11 @@ pub(crate) async fn measure(
             asked.push(sum(cast(octet_length(text()), DataType::Int64)).alias(name("all_bytes", at)));
         }
     }
+    for (at, column) in columns.iter().enumerate() {
+        if let Some(changed) = changed(frame, column)? {
+            asked.push(count(changed).alias(name("changed", at)));
+        }
+    }
     let batches = frame.clone().aggregate(groups, asked)?.collect().await?;
     let mut measurement =
         Measurement { columns: vec![Measured::default(); columns.len()], ..Measurement::default() };
@@ -74,6 +79,10 @@ fn add(
         let values = number(batch, &name("values", at), row)?;
         measured.values = measured.values.saturating_add(values);
         measured.nulls = measured.nulls.saturating_add(rows.saturating_sub(values));
+        if batch.column_by_name(&name("changed", at)).is_some() {
+            let changed = number(batch, &name("changed", at), row)?;
+            measured.changed = measured.changed.saturating_add(changed);
+        }
         if column.is_text() {
             measured.bytes = measured.bytes.max(number(batch, &name("bytes", at), row)?);
             measured.chars = measured.chars.max(number(batch, &name("chars", at), row)?);
@@ -82,6 +91,21 @@ fn add(
         }
     }
     Ok(())
+}
+
+/// An expression that has a value where the type that a user chose changes one,
+/// other than by what a shorter float rounds.
+fn changed(frame: &DataFrame, column: &PlannedField) -> Result<Option<Expr>> {
+    let found = frame.schema().as_arrow().field_with_name(&column.column)?.data_type().clone();
+    let chosen = column.data_type.clone();
+    let rounds = found == DataType::Float64 && chosen == DataType::Float32;
+    if !column.is_type_given || column.is_text() || rounds || found == chosen {
+        return Ok(None);
+    }
+    let value = || ident(&column.column);
+    let back = cast(cast(value(), chosen), found);
+    let differs = binary_expr(back, Operator::IsDistinctFrom, value());
+    Ok(Some(when(differs, lit(1_i64)).end()?))
 }
 
 fn name(what: &str, at: usize) -> String {

@@ -4,37 +4,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{TableProvider, source_as_provider};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, SortExpr, Volatility, WindowFrameUnits};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
-use m2m_datasource::{CATALOG, COLLECTIONS, CollectionTable, DELETED, Source};
+use m2m_datasource::{
+    CATALOG, COLLECTIONS, CollectionTable, DELETED, ID, SEGMENT_ID, SEGMENT_OFFSET, Source,
+};
 
 use crate::error::{Error, Result};
-use crate::plan::CollectionPlan;
 use crate::select::Selected;
 
 /// Ids that Milvus 2.x counts and searches, but does not find by a query.
 pub(crate) const UNQUERYABLE: [i64; 2] = [i64::MIN, i64::MAX];
-
-/// Opens sessions for the queries of a migration.
-#[async_trait]
-pub trait Sessions: Send + Sync {
-    /// Returns a session over an installation, with everything that a user's
-    /// queries name besides.
-    ///
-    /// # Errors
-    ///
-    /// When the session cannot be made, or something that it should know is not there.
-    async fn open(&self, source: &Source)
-    -> Result<SessionContext, Box<dyn std::error::Error + Send + Sync>>;
-}
 
 /// Rows under a name, before it is decided which columns are migrated.
 #[derive(Clone)]
@@ -82,11 +69,6 @@ async fn of_collection(
     check_repeatable(name, frame.logical_plan())?;
     let read = scanned(frame.logical_plan())?.collections;
     Ok(Rows { ctx: ctx.clone(), frame, base, read })
-}
-
-/// The condition of a plan's collection, or one that is always true.
-pub(crate) fn condition_of(plan: &CollectionPlan) -> Result<String> {
-    of_filter(&plan.name, plan.filter.as_deref())
 }
 
 /// A filter as a condition, or one that is always true.
@@ -174,20 +156,9 @@ fn scanned(plan: &LogicalPlan) -> Result<Scanned> {
 fn check_repeatable(name: &str, plan: &LogicalPlan) -> Result<()> {
     let mut reason = None;
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Limit(limit) = node
-            && !is_sorted(&limit.input)
-        {
-            reason = Some("LIMIT without ORDER BY takes any rows".to_owned());
-        }
-        if matches!(node, LogicalPlan::Distinct(Distinct::On(on)) if on.sort_expr.is_none()) {
-            reason = Some("DISTINCT ON without ORDER BY takes any rows".to_owned());
-        }
+        reason = reason.take().or_else(|| changing_node(node));
         for expression in node.expressions() {
-            if is_changing(&expression) {
-                reason = Some(format!("`{}` is another value each time", unaliased(&expression)));
-            } else if takes_any(&expression) {
-                reason = Some(format!("`{}` depends on an order that is not said", unaliased(&expression)));
-            }
+            reason = reason.take().or_else(|| changing(&expression));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -197,60 +168,82 @@ fn check_repeatable(name: &str, plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-/// Whether a function in it gives something else in each query, such as the time.
-fn is_changing(expression: &Expr) -> bool {
-    let mut is_changing = false;
-    let seen = expression.apply(|part| {
-        if let Expr::ScalarFunction(call) = part {
-            is_changing |= call.func.signature().volatility != Volatility::Immutable;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    seen.is_err() || is_changing
+/// Why a node takes other rows each time, if it does.
+fn changing_node(node: &LogicalPlan) -> Option<String> {
+    let (what, order) = match node {
+        LogicalPlan::Limit(limit) => ("LIMIT", order_of(&limit.input)),
+        LogicalPlan::Distinct(Distinct::On(on)) => ("DISTINCT ON", on.sort_expr.as_deref()),
+        _ => return None,
+    };
+    is_loose(order.unwrap_or_default()).then(|| format!("{what} {UNSURE}"))
+}
+
+const UNSURE: &str =
+    "takes any of several rows, unless an ORDER BY has `id`, or `segment_id` and `segment_offset`";
+
+/// The order of rows before a limit takes some.
+fn order_of(plan: &LogicalPlan) -> Option<&[SortExpr]> {
+    match plan {
+        LogicalPlan::Sort(sort) => Some(&sort.expr),
+        LogicalPlan::Projection(projection) => order_of(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => order_of(&alias.input),
+        _ => None,
+    }
+}
+
+/// Whether two rows can be the same to an order: it has none of the columns that tell rows apart.
+fn is_loose(order: &[SortExpr]) -> bool {
+    let has = |name: &str| order.iter().any(|key| is_column(&key.expr, name));
+    !(has(ID) || (has(SEGMENT_ID) && has(SEGMENT_OFFSET)))
+}
+
+fn is_column(expression: &Expr, name: &str) -> bool {
+    matches!(unaliased(expression), Expr::Column(column) if column.name == name)
 }
 
 /// Functions whose values depend on the order of rows.
-const ORDERED: [&str; 14] = [
+const ORDERED: [&str; 10] = [
+    "any_value",
     "array_agg",
-    "cume_dist",
-    "dense_rank",
     "first_value",
     "lag",
     "last_value",
     "lead",
     "nth_value",
     "ntile",
-    "percent_rank",
-    "rank",
     "row_number",
     "string_agg",
-    "any_value",
 ];
+/// Functions over an order that are the same for rows that are the same to it.
+const RANKS: [&str; 4] = ["cume_dist", "dense_rank", "percent_rank", "rank"];
 
-/// Whether a function in it depends on the order of rows, and none is said.
-fn takes_any(expression: &Expr) -> bool {
-    let mut takes_any = false;
+/// Why an expression has other values each time, if it has.
+fn changing(expression: &Expr) -> Option<String> {
+    let mut reason = None;
     let seen = expression.apply(|part| {
-        let unordered = match part {
-            Expr::AggregateFunction(call) if call.params.order_by.is_empty() => {
-                Some(call.func.name().to_owned())
+        let found = match part {
+            Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+                Some("is another value each time".to_owned())
             }
-            Expr::WindowFunction(call) if call.params.order_by.is_empty() => Some(call.fun.name().to_owned()),
+            Expr::AggregateFunction(call) => {
+                let is_ordered = ORDERED.contains(&call.func.name());
+                (is_ordered && is_loose(&call.params.order_by)).then(|| UNSURE.to_owned())
+            }
+            Expr::WindowFunction(call) => {
+                let (name, order) = (call.fun.name(), &call.params.order_by);
+                let counts_rows = call.params.window_frame.units != WindowFrameUnits::Range;
+                let is_ordered = ORDERED.contains(&name) || (counts_rows && !order.is_empty());
+                let is_rank = RANKS.contains(&name);
+                let is_changing = if is_rank { order.is_empty() } else { is_ordered && is_loose(order) };
+                is_changing.then(|| UNSURE.to_owned())
+            }
             _ => None,
         };
-        takes_any |= unordered.is_some_and(|name| ORDERED.contains(&name.as_str()));
+        reason = reason.take().or(found);
         Ok(TreeNodeRecursion::Continue)
     });
-    seen.is_err() || takes_any
-}
-
-fn is_sorted(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Sort(_) => true,
-        LogicalPlan::Projection(projection) => is_sorted(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
-        _ => false,
-    }
+    let reason = reason.or_else(|| seen.is_err().then(|| "cannot be looked into".to_owned()))?;
+    Some(format!("`{}` {reason}", unaliased(expression)))
 }
 
 fn unaliased(expression: &Expr) -> &Expr {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{cast, ident};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::logical_expr::{Expr, cast, ident};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{DataFrame, SessionContext, lit};
@@ -58,6 +59,15 @@ pub(super) async fn tasks<'a>(
         }
     }
     Ok(tasks)
+}
+
+/// The tag of a row as text. One that is text stays as it is, so that a scan can tell segments by it.
+fn tag_of(frame: &DataFrame) -> Expr {
+    let tag = frame.schema().as_arrow().column_with_name(PARTITION_TAG);
+    match tag.map(|(_, field)| field.data_type()) {
+        Some(other) if !other.is_string() => cast(ident(PARTITION_TAG), DataType::Utf8),
+        _ => ident(PARTITION_TAG),
+    }
 }
 
 /// The node that writes, and the one that commits.
@@ -132,7 +142,8 @@ impl Writing<'_> {
         let plan = collection.rows.frame.logical_plan().clone();
         let mut frame = DataFrame::new(ctx.state(), plan);
         if collection.routes() {
-            frame = frame.filter(ident(PARTITION_TAG).eq(lit(self.partition.tag.as_str())))?;
+            let tag = tag_of(&frame);
+            frame = frame.filter(tag.eq(lit(self.partition.tag.as_str())))?;
         }
         let mut columns: Vec<_> = collection
             .fields

@@ -108,7 +108,8 @@ fn json_that_milvus_cannot_store_is_told_before_it_is_written() {
 
 #[test]
 fn a_row_is_as_long_as_its_format_makes_it() {
-    let measured = Measured { values: 10, bytes: 60_000, chars: 30_000, all_bytes: 61_000, nulls: 0 };
+    let measured =
+        Measured { values: 10, bytes: 60_000, chars: 30_000, all_bytes: 61_000, ..Measured::default() };
     let mut planned = field(("x", DataType::Utf8), FieldSettings::default()).unwrap();
     planned.measure("c", measured, false).unwrap();
     assert_eq!(planned.row_bytes(), 120_000);
