@@ -279,9 +279,9 @@ keys! {
     INDEX = Key::new("m2m.index", Kind::Choice(INDEX_WORDS), "keep",
         "What becomes of indexes: `keep` makes the one of 1.x, or the nearest that Milvus 2.x has; `auto` makes one that suits the metric and the rows; with `none` there is none, and the collection cannot be loaded.");
     DUPLICATES = Key::new("m2m.duplicates", Kind::Choice(DUPLICATES_WORDS), "keep",
-        "What becomes of rows of a collection that share an id: `keep` takes all of them, `first` and `last` one, by the order of the installation, and `fail` ends the run.");
+        "What becomes of rows of a collection that share an id: `keep` takes all of them, `first` and `last` one, by the order of partitions, segments and rows, and `fail` ends the run. The rows of a query must not share ids unless it is `keep`: which of them counts, the query says itself.");
     INVALID_VECTORS = Key::new("m2m.invalidVectors", Kind::Choice(INVALID_WORDS), "fail",
-        "What becomes of vectors with components that are no numbers or infinite, which Milvus 2.x refuses: `skip` leaves them behind in a Parquet file of their own, with segment, offset, id and reason.");
+        "What becomes of vectors with components that are no numbers or infinite, which Milvus 2.x refuses: `skip` leaves them behind in a Parquet file of their own, with segment, offset, id and reason; of a query's rows those of its result.");
     IF_EXISTS = Key::new("m2m.ifExists", Kind::Choice(IF_EXISTS_WORDS), "fail",
         "What is done when Milvus 2.x has a collection of the name: `fail`, `append` to it when its fields and its metric fit, `skip` it, or `replace` it, with all that it holds.")
         .flag("--if-exists");
