@@ -97,7 +97,7 @@ fn rows_that_are_wrongly_asked_for_end_with_2() {
         plan(&["--query", "SELECT id, vector FROM ip_part", "--as", "x"]).ends_with(2)
     );
     plan(&["--col", "ip_parts", "--where", "id = 1) OR (true"]).ends_with(2).says(&["one condition"]);
-    plan(&["--col", "ip_parts", "--where", "id"]).ends_with(2).says(&["`id`"]);
+    plan(&["--col", "ip_parts", "--where", "id"]).ends_with(2).says(&["non-boolean"]);
 }
 
 #[test]

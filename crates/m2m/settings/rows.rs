@@ -27,9 +27,10 @@ impl Settings {
     ) -> Result<(Selection, SessionContext)> {
         let mut selection = self.names(&args.collections);
         selection.filter.clone_from(&args.filter);
-        let said = selection.of_collections.values().filter_map(|settings| settings.filter.as_ref());
-        said.chain(&selection.filter).try_for_each(|filter| check_condition(filter))?;
         let mut queries = Queries { ctx: self.sql_session(source)?, before: Vec::new() };
+        for (collection, filter) in filters(source, &selection) {
+            queries.check_filter(&collection, filter).await?;
+        }
         if let Some((name, script)) = args.query()? {
             let sql = queries.add(script).await?;
             selection.query = Some(NamedQuery { name: name.into(), sql });
@@ -103,6 +104,24 @@ impl Settings {
     }
 }
 
+/// The collections that are selected by a condition, each with its own.
+fn filters<'a>(source: &Source, selection: &'a Selection) -> Vec<(String, &'a str)> {
+    let all = || source.inventory().collections.iter().map(|collection| collection.name.clone());
+    // One that does not exist is found out when it is selected.
+    let known = |name: &String| Some(source.collection(name).ok()?.collection().name.clone());
+    let selected: Vec<String> = match selection.collections.as_slice() {
+        [] => all().collect(),
+        names => names.iter().filter_map(known).collect(),
+    };
+    let own =
+        |name: &String| selection.of_collections.get(name).and_then(|settings| settings.filter.as_ref());
+    let with_filter = |name: String| {
+        let filter = selection.filter.as_ref().or_else(|| own(&name))?;
+        Some((name, filter.as_str()))
+    };
+    selected.into_iter().filter_map(with_filter).collect()
+}
+
 /// Queries that were taken apart, in a session that knows what they name.
 struct Queries {
     ctx: SessionContext,
@@ -112,11 +131,21 @@ struct Queries {
 impl Queries {
     /// Adds a query and returns its text alone.
     async fn add(&mut self, script: Script) -> Result<String> {
-        self.try_add(script).await.map_err(|error| match error {
-            // It was given with the command, which has done nothing yet.
-            Error::Statement(fault) => Error::Rows(fault),
-            other => other,
-        })
+        self.try_add(script).await.map_err(as_usage)
+    }
+
+    /// Plans a condition, so that its mistakes are told with their places. What is
+    /// no condition at all is told by the step that uses it.
+    async fn check_filter(&self, collection: &str, filter: &str) -> Result<()> {
+        check_condition(filter)?;
+        let text = format!("SELECT * FROM \"{}\" WHERE {filter}", collection.replace('"', "\"\""));
+        let script = Script::typed(&text);
+        match split(&script, &self.ctx) {
+            Ok(prepared) if prepared.before.is_empty() => {
+                plan(&self.ctx, &script, prepared.query).await.map_err(as_usage)
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn try_add(&mut self, script: Script) -> Result<String> {
@@ -129,6 +158,14 @@ impl Queries {
         let sql = prepared.query.to_string();
         plan(&self.ctx, &script, prepared.query).await?;
         Ok(sql)
+    }
+}
+
+/// A mistake in what was given with the command, which has done nothing yet.
+fn as_usage(error: Error) -> Error {
+    match error {
+        Error::Statement(fault) => Error::Rows(fault),
+        other => other,
     }
 }
 
