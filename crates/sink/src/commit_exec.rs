@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use std::collections::BTreeMap;
+mod promise;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,29 +19,50 @@ use datafusion::physical_plan::{
 };
 use futures::TryStreamExt;
 
+use self::promise::Promise;
 use crate::file_sets::FileSet;
+use crate::stream::ImportFormat;
 use crate::written_file::{WrittenFile, written_files_schema};
-use crate::{Error, Result};
 
-/// Checks that every file set was written, once and with the rows it promises,
-/// and yields the files sorted by path.
+/// Checks that every file set that was written is whole, and was written once, and
+/// yields the files sorted by path.
 ///
 /// It runs once: it asks for an input of one partition.
 #[derive(Debug)]
-pub struct NpyCommitExec {
+pub struct CommitExec {
     input: Arc<dyn ExecutionPlan>,
-    expected_sets: Arc<[FileSet]>,
+    promise: Promise,
     properties: Arc<PlanProperties>,
 }
 
-impl NpyCommitExec {
-    /// Plans the check of what an input writes.
+impl CommitExec {
+    /// Plans the check of sets that are known to the row: each is written with the
+    /// rows that it promises, and no other is.
     ///
     /// # Errors
     ///
-    /// [`DataFusionError::External`] with [`Error::NotWrittenFiles`] when the
-    /// input does not say which files were written.
-    pub fn try_new(input: Arc<dyn ExecutionPlan>, expected_sets: Vec<FileSet>) -> DFResult<Self> {
+    /// [`DataFusionError::External`] with [`Error::NotWrittenFiles`](crate::Error::NotWrittenFiles)
+    /// when the input does not say which files were written.
+    pub fn of_sets(input: Arc<dyn ExecutionPlan>, sets: Vec<FileSet>) -> DFResult<Self> {
+        Self::try_new(input, Promise::Sets(sets.into()))
+    }
+
+    /// Plans the check of sets of any number and length, by the fields in Milvus
+    /// 2.x: each has one file for each field, or one Parquet file, all with the
+    /// same rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CommitExec::of_sets`].
+    pub fn of_fields(
+        input: Arc<dyn ExecutionPlan>,
+        fields: Vec<String>,
+        format: ImportFormat,
+    ) -> DFResult<Self> {
+        Self::try_new(input, Promise::Fields { fields: fields.into(), format })
+    }
+
+    fn try_new(input: Arc<dyn ExecutionPlan>, promise: Promise) -> DFResult<Self> {
         WrittenFile::from_batches(&[RecordBatch::new_empty(input.schema())])?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new(written_files_schema()),
@@ -48,11 +70,11 @@ impl NpyCommitExec {
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Ok(Self { input, expected_sets: expected_sets.into(), properties: Arc::new(properties) })
+        Ok(Self { input, promise, properties: Arc::new(properties) })
     }
 }
 
-/// Returns the one child that both plan nodes have.
+/// Returns the one child that every plan node here has.
 pub(crate) fn only_child(mut children: Vec<Arc<dyn ExecutionPlan>>) -> DFResult<Arc<dyn ExecutionPlan>> {
     match (children.pop(), children.len()) {
         (Some(child), 0) => Ok(child),
@@ -62,20 +84,19 @@ pub(crate) fn only_child(mut children: Vec<Arc<dyn ExecutionPlan>>) -> DFResult<
     }
 }
 
-impl DisplayAs for NpyCommitExec {
+impl DisplayAs for CommitExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: u64 = self.expected_sets.iter().map(|set| set.rows).sum();
-        let sets = self.expected_sets.len();
+        let [(one, first), (other, second)] = self.promise.parts();
         match format {
-            DisplayFormatType::TreeRender => write!(f, "sets={sets}\nrows={rows}"),
-            _ => write!(f, "NpyCommitExec: sets={sets}, rows={rows}"),
+            DisplayFormatType::TreeRender => write!(f, "{one}={first}\n{other}={second}"),
+            _ => write!(f, "CommitExec: {one}={first}, {other}={second}"),
         }
     }
 }
 
-impl ExecutionPlan for NpyCommitExec {
+impl ExecutionPlan for CommitExec {
     fn name(&self) -> &'static str {
-        "NpyCommitExec"
+        "CommitExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -102,7 +123,7 @@ impl ExecutionPlan for NpyCommitExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::try_new(only_child(children)?, self.expected_sets.to_vec())?))
+        Ok(Arc::new(Self::try_new(only_child(children)?, self.promise.clone())?))
     }
 
     fn with_new_children(
@@ -116,68 +137,21 @@ impl ExecutionPlan for NpyCommitExec {
         let partitions = self.input.output_partitioning().partition_count();
         if partition != 0 || partitions != 1 {
             return Err(DataFusionError::Internal(format!(
-                "NpyCommitExec expects an input of one partition, found {partitions}, and to run once"
+                "CommitExec expects an input of one partition, found {partitions}, and to run once"
             )));
         }
         let input = self.input.execute(0, context)?;
-        let expected_sets = Arc::clone(&self.expected_sets);
+        let promise = self.promise.clone();
         let files = async move {
             let batches: Vec<_> = input.try_collect().await?;
             let mut files = WrittenFile::from_batches(&batches)?;
             files.sort_by(|a, b| a.path.cmp(&b.path));
-            check(&expected_sets, &files)?;
+            promise.check(&files)?;
             Ok(WrittenFile::to_batch(&files)?)
         };
         let stream = futures::stream::once(files);
         Ok(Box::pin(RecordBatchStreamAdapter::new(written_files_schema(), stream)))
     }
-}
-
-/// Compares what was written with what was planned.
-fn check(expected_sets: &[FileSet], files: &[WrittenFile]) -> Result<()> {
-    let mut of_set: BTreeMap<&str, Vec<&WrittenFile>> = BTreeMap::new();
-    for file in files {
-        of_set.entry(&file.set).or_default().push(file);
-    }
-    let mut fields = None;
-    for set in expected_sets {
-        let found = of_set.remove(set.name.as_str()).unwrap_or_default();
-        let expected = fields.get_or_insert_with(|| fields_of(&found));
-        check_set(set, expected, &found)?;
-    }
-    match of_set.into_iter().next() {
-        None => Ok(()),
-        Some((set, found)) => Err(unexpected(set, "no such set", format!("{} files", found.len()))),
-    }
-}
-
-/// Every set has the fields of the first, each once, with the promised rows.
-fn check_set(set: &FileSet, fields: &[String], files: &[&WrittenFile]) -> Result<()> {
-    if files.is_empty() {
-        return Err(unexpected(&set.name, &format!("{} rows", set.rows), "no file".to_owned()));
-    }
-    let found = fields_of(files);
-    if found != fields || found.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
-        let expected = format!("one file for each of {}", fields.join(", "));
-        return Err(unexpected(&set.name, &expected, format!("files for {}", found.join(", "))));
-    }
-    match files.iter().find(|file| file.rows != set.rows) {
-        None => Ok(()),
-        Some(file) => {
-            let found = format!("{} in `{}`", file.rows, file.path);
-            Err(unexpected(&set.name, &format!("{} rows", set.rows), found))
-        }
-    }
-}
-
-fn fields_of(files: &[&WrittenFile]) -> Vec<String> {
-    let mut fields: Vec<_> = files.iter().map(|file| file.field.clone()).collect();
-    fields.sort();
-    fields
-}
-
-fn unexpected(set: &str, expected: &str, found: String) -> Error {
-    Error::UnexpectedSet { set: set.to_owned(), expected: expected.to_owned(), found }
 }
 
 #[cfg(test)]

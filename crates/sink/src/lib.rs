@@ -3,7 +3,7 @@
 //! Import files for Milvus 2.x, NumPy and Parquet, written by a query plan.
 //!
 //! A dump is a plan that ends in two nodes. [`NpyWriteExec`] runs once for each
-//! scan partition and turns its rows into files; [`NpyCommitExec`] runs once and
+//! scan partition and turns its rows into files; [`CommitExec`] runs once and
 //! checks that everything planned was written. Which rows go into which files
 //! is decided before, by [`plan_file_sets`]: the plan, not a partition's number,
 //! gives a file its name, so that work done twice overwrites itself.
@@ -16,7 +16,7 @@
 //! use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 //! use datafusion::prelude::SessionContext;
 //! use m2m_segment::deleted_docs::DeletedDocs;
-//! use m2m_sink::{NpyCommitExec, NpyWriteExec, NpyWriteOptions, SegmentRows, WrittenFile, plan_file_sets};
+//! use m2m_sink::{CommitExec, NpyWriteExec, NpyWriteOptions, SegmentRows, WrittenFile, plan_file_sets};
 //! use m2m_storage::Storage;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -50,7 +50,7 @@
 //!     part_bytes: 8 << 20,
 //! };
 //! let write = Arc::new(NpyWriteExec::try_new(scan, options)?);
-//! let commit = NpyCommitExec::try_new(Arc::new(CoalescePartitionsExec::new(write)), sets)?;
+//! let commit = CommitExec::of_sets(Arc::new(CoalescePartitionsExec::new(write)), sets)?;
 //!
 //! let files = WrittenFile::from_batches(&collect(Arc::new(commit), ctx.task_ctx()).await?)?;
 //! assert_eq!(files[1].path, "colours/_default/1606/vector.npy");
@@ -87,7 +87,7 @@
 //!
 //! A plan that filters or joins does not say how many rows it has. [`StreamWriteExec`]
 //! writes it all the same, as NumPy arrays or as Parquet, and cuts a file set when it
-//! has enough rows; [`StreamCommitExec`] checks that every set is whole.
+//! has enough rows; [`CommitExec`] checks that every set is whole.
 //!
 //! | field | made of | NumPy | Parquet |
 //! |---|---|---|---|
@@ -192,15 +192,13 @@ mod write_exec;
 mod write_options;
 mod written_file;
 
-pub use commit_exec::NpyCommitExec;
+pub use commit_exec::CommitExec;
 pub use copy::register_formats;
 pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
 pub use import_file::check_import_file;
 pub use outputs::{OpenStorage, OutputStorages};
-pub use stream::{
-    FieldKind, ImportField, ImportFormat, SetNaming, StreamCommitExec, StreamWriteExec, StreamWriteOptions,
-};
+pub use stream::{FieldKind, ImportField, ImportFormat, SetNaming, StreamWriteExec, StreamWriteOptions};
 pub use write_exec::NpyWriteExec;
 pub use write_options::NpyWriteOptions;
 pub use written_file::{WrittenFile, written_files_schema};

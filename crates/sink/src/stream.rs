@@ -3,7 +3,6 @@
 //! Import files of any query: how many rows there are is known last.
 
 mod column;
-mod commit_exec;
 mod encode;
 mod group;
 mod options;
@@ -16,6 +15,5 @@ mod text;
 mod write_exec;
 mod writer;
 
-pub use self::commit_exec::StreamCommitExec;
 pub use self::options::{FieldKind, ImportField, ImportFormat, SetNaming, StreamWriteOptions};
 pub use self::write_exec::StreamWriteExec;

@@ -10,8 +10,8 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{DataFrame, SessionContext, lit};
 use m2m_datasource::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET};
 use m2m_sink::{
-    ImportField, NpyCommitExec, NpyWriteExec, NpyWriteOptions, PlannedSet, SetNaming, StreamCommitExec,
-    StreamWriteExec, StreamWriteOptions,
+    CommitExec, ImportField, NpyWriteExec, NpyWriteOptions, PlannedSet, SetNaming, StreamWriteExec,
+    StreamWriteOptions,
 };
 use m2m_storage::Storage;
 
@@ -100,7 +100,7 @@ impl Writing<'_> {
         };
         let write: Arc<dyn ExecutionPlan> = Arc::new(NpyWriteExec::try_new(scan, options)?);
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
-        let commit = Arc::new(NpyCommitExec::try_new(gather, sets)?);
+        let commit = Arc::new(CommitExec::of_sets(gather, sets)?);
         Ok((write, commit))
     }
 
@@ -118,7 +118,7 @@ impl Writing<'_> {
         let format = options.format;
         let write: Arc<dyn ExecutionPlan> = Arc::new(StreamWriteExec::try_new(input, options)?);
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
-        let commit = Arc::new(StreamCommitExec::try_new(gather, fields, format)?);
+        let commit = Arc::new(CommitExec::of_fields(gather, fields, format)?);
         Ok((ctx, partitions, (write, commit)))
     }
 

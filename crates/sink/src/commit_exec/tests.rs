@@ -24,7 +24,7 @@ fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
 async fn commit(files: &[WrittenFile], sets: Vec<FileSet>) -> DFResult<Vec<WrittenFile>> {
     let batches = (0..files.len()).map(|at| WrittenFile::to_batch(&files[at..=at]).unwrap());
     let scan = input(vec![batches.collect()], Then::End);
-    Target::new().run(Arc::new(NpyCommitExec::try_new(scan, sets)?)).await
+    Target::new().run(Arc::new(CommitExec::of_sets(scan, sets)?)).await
 }
 
 fn sets() -> Vec<FileSet> {
@@ -82,7 +82,7 @@ async fn set_that_was_not_planned_is_an_error() {
 
 #[test]
 fn input_that_lists_no_files_is_refused_when_planning() {
-    let error = NpyCommitExec::try_new(input(vec![vec![rows("7", 0..1)]], Then::End), sets()).unwrap_err();
+    let error = CommitExec::of_sets(input(vec![vec![rows("7", 0..1)]], Then::End), sets()).unwrap_err();
     assert!(cause(error).starts_with("cannot read the list of written files: expected columns set Utf8"));
 }
 
@@ -92,7 +92,7 @@ async fn partitions_are_written_side_by_side_and_committed_once() {
     let scan = input(vec![vec![rows("7", 0..3)], vec![rows("8", 0..2)]], Then::End);
     let write = Arc::new(NpyWriteExec::try_new(scan, target.options(sets())).unwrap());
     let gather = Arc::new(CoalescePartitionsExec::new(write));
-    let commit = Arc::new(NpyCommitExec::try_new(gather, sets()).unwrap());
+    let commit = Arc::new(CommitExec::of_sets(gather, sets()).unwrap());
     assert_eq!(target.run(commit).await.unwrap().len(), 4);
 }
 
@@ -101,7 +101,7 @@ async fn optimizer_puts_a_gathering_below_and_nothing_else() {
     let target = Target::new();
     let scan = input(vec![vec![rows("7", 0..3)], vec![rows("8", 0..2)]], Then::End);
     let write = Arc::new(NpyWriteExec::try_new(scan, target.options(sets())).unwrap());
-    let commit = NpyCommitExec::try_new(write, sets()).unwrap();
+    let commit = CommitExec::of_sets(write, sets()).unwrap();
     let state = target.ctx.state();
     let mut plan: Arc<dyn ExecutionPlan> = Arc::new(commit);
     for rule in state.physical_optimizers() {
@@ -109,8 +109,8 @@ async fn optimizer_puts_a_gathering_below_and_nothing_else() {
     }
     let shown = displayable(plan.as_ref()).indent(false).to_string();
     let names: Vec<_> = shown.lines().map(|line| line.trim().split(':').next().unwrap()).collect();
-    assert_eq!(names, ["NpyCommitExec", "CoalescePartitionsExec", "NpyWriteExec", "StreamingTableExec"]);
-    assert_eq!(shown.lines().next(), Some("NpyCommitExec: sets=2, rows=5"));
+    assert_eq!(names, ["CommitExec", "CoalescePartitionsExec", "NpyWriteExec", "StreamingTableExec"]);
+    assert_eq!(shown.lines().next(), Some("CommitExec: sets=2, rows=5"));
     assert_eq!(target.run(plan).await.unwrap().len(), 4);
 }
 
@@ -119,7 +119,7 @@ fn input_of_many_partitions_is_an_internal_error() {
     let target = Target::new();
     let scan = input(vec![vec![rows("7", 0..3)], vec![rows("8", 0..2)]], Then::End);
     let write = Arc::new(NpyWriteExec::try_new(scan, target.options(sets())).unwrap());
-    let commit = NpyCommitExec::try_new(write, sets()).unwrap();
+    let commit = CommitExec::of_sets(write, sets()).unwrap();
     let error = commit.execute(0, target.ctx.task_ctx()).map(drop).unwrap_err();
     assert!(matches!(error, DataFusionError::Internal(_)), "{error}");
 }

@@ -17,7 +17,7 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use npyz::NpyFile;
 
 use super::*;
-use crate::WrittenFile;
+use crate::{CommitExec, WrittenFile};
 use crate::testing::{DIMENSION, Target, Then, cause, input};
 
 fn field(column: &str, name: &str, kind: FieldKind) -> ImportField {
@@ -56,7 +56,7 @@ impl Target {
         let format = options.format;
         let write = Arc::new(StreamWriteExec::try_new(input, options)?);
         let gathered = Arc::new(CoalescePartitionsExec::new(write));
-        self.run(Arc::new(StreamCommitExec::try_new(gathered, fields, format)?)).await
+        self.run(Arc::new(CommitExec::of_fields(gathered, fields, format)?)).await
     }
 
     async fn stream_batches(

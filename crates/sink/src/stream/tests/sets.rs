@@ -184,9 +184,9 @@ async fn explain_and_metrics_show_what_is_written() {
     assert_eq!(metrics.sum_by_name("bytes_written").unwrap().as_usize() as u64, bytes);
 
     let commit: Arc<dyn ExecutionPlan> = Arc::new(
-        StreamCommitExec::try_new(write, vec!["key".into(), "note".into()], ImportFormat::Parquet).unwrap(),
+        CommitExec::of_fields(write, vec!["key".into(), "note".into()], ImportFormat::Parquet).unwrap(),
     );
-    assert_eq!(shown(&commit).lines().next(), Some("StreamCommitExec: format=parquet, fields=[key, note]"));
+    assert_eq!(shown(&commit).lines().next(), Some("CommitExec: format=parquet, fields=[key, note]"));
 }
 
 fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
@@ -206,7 +206,7 @@ fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
 async fn commit(format: ImportFormat, files: &[WrittenFile]) -> Result<usize, String> {
     let batches = (0..files.len()).map(|at| WrittenFile::to_batch(&files[at..=at]).unwrap());
     let scan = input(vec![batches.collect()], Then::End);
-    let commit = StreamCommitExec::try_new(scan, vec!["key".into(), "embedding".into()], format).unwrap();
+    let commit = CommitExec::of_fields(scan, vec!["key".into(), "embedding".into()], format).unwrap();
     Target::new().run(Arc::new(commit)).await.map(|files| files.len()).map_err(cause)
 }
 
@@ -249,11 +249,11 @@ async fn parquet_sets_are_one_file() {
 #[test]
 fn commit_wants_one_partition_of_written_files() {
     let scan = || input(vec![vec![rows("7", 0..3)], vec![rows("8", 0..2)]], Then::End);
-    let error = StreamCommitExec::try_new(scan(), vec![], ImportFormat::Npy).unwrap_err();
+    let error = CommitExec::of_fields(scan(), vec![], ImportFormat::Npy).unwrap_err();
     assert!(cause(error).starts_with("cannot read the list of written files"));
     let target = Target::new();
     let write = StreamWriteExec::try_new(scan(), target.stream_options(ImportFormat::Npy, 3)).unwrap();
-    let commit = StreamCommitExec::try_new(Arc::new(write), vec![], ImportFormat::Npy).unwrap();
+    let commit = CommitExec::of_fields(Arc::new(write), vec![], ImportFormat::Npy).unwrap();
     let error = commit.execute(0, target.ctx.task_ctx()).map(drop).unwrap_err();
     assert!(matches!(error, DataFusionError::Internal(_)), "{error}");
 }
