@@ -17,8 +17,8 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use npyz::NpyFile;
 
 use super::*;
-use crate::{CommitExec, WrittenFile};
 use crate::testing::{DIMENSION, Target, Then, cause, input};
+use crate::{CommitExec, WrittenFile};
 
 fn field(column: &str, name: &str, kind: FieldKind) -> ImportField {
     ImportField { column: column.into(), field: name.into(), kind, nullable: false }
