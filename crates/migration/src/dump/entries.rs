@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From written files to the manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use m2m_datasource::Source;
 use m2m_sink::WrittenFile;
@@ -63,15 +63,13 @@ fn partition_entry(
 ) -> Result<PartitionEntry> {
     let mut sets = sets(files);
     if let Work::Planned { groups, .. } = &plan.work {
-        let mut order: Vec<_> = groups.iter().flatten().collect();
-        order.sort_by_key(|planned| planned.first_piece());
-        let place = |set: &SetEntry| order.iter().position(|planned| planned.set.name == set.name);
-        sets.sort_by_key(place);
-        for set in &mut sets {
-            if let Some(planned) = order.iter().find(|planned| planned.set.name == set.name) {
-                set.segments.clone_from(&planned.set.segments);
-            }
-        }
+        // In the order of their segments.
+        let starts: HashMap<&str, _> = groups
+            .iter()
+            .flatten()
+            .map(|planned| (planned.set.name.as_str(), planned.first_piece()))
+            .collect();
+        sets.sort_by_key(|set| starts.get(set.name.as_str()).copied().flatten());
     }
     let rows: u64 = sets.iter().map(|set| set.rows).sum();
     match plan.rows {
