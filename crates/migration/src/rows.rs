@@ -214,6 +214,9 @@ const ORDERED: [&str; 10] = [
     "row_number",
     "string_agg",
 ];
+/// Functions whose values depend on the order in which parts of them are put together.
+const SUMMARIES: [&str; 3] =
+    ["approx_median", "approx_percentile_cont", "approx_percentile_cont_with_weight"];
 /// Functions over an order that are the same for rows that are the same to it.
 const RANKS: [&str; 4] = ["cume_dist", "dense_rank", "percent_rank", "rank"];
 
@@ -223,6 +226,9 @@ fn changing(expression: &Expr) -> Option<String> {
     let seen = expression.apply(|part| {
         let found = match part {
             Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+                Some("is another value each time".to_owned())
+            }
+            Expr::AggregateFunction(call) if SUMMARIES.contains(&call.func.name()) => {
                 Some("is another value each time".to_owned())
             }
             Expr::AggregateFunction(call) => {
