@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The file of rows that were left out because Milvus 2.x refuses their vectors.
 
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::object_store::path::Path;
 use m2m_datasource::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR};
 use m2m_storage::Storage;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::CollectionPlan;
 
 const QUARANTINE: &str = include_str!("../../../sql/migrate/quarantine.sql");
@@ -27,9 +29,20 @@ pub(crate) async fn write(plan: &CollectionPlan, target: &Storage) -> Result<Opt
     crate::dump::open_target(ctx, target);
     ctx.deregister_table(VIEW)?;
     ctx.register_table(VIEW, rows.into_view())?;
-    ctx.sql(&format!("COPY ({query}) TO '{url}' STORED AS PARQUET")).await?.collect().await?;
+    let written = ctx.sql(&format!("COPY ({query}) TO '{url}' STORED AS PARQUET")).await?.collect().await?;
     ctx.deregister_table(VIEW)?;
+    let (expected, found) = (plan.left_out.invalid, rows_of(&written));
+    if found != expected {
+        return Err(Error::DumpedRows { collection: file, expected, found });
+    }
     Ok(Some(file))
+}
+
+/// How many rows a statement says that it wrote.
+fn rows_of(answer: &[RecordBatch]) -> u64 {
+    let count =
+        |batch: &RecordBatch| batch.columns().first()?.as_primitive_opt::<UInt64Type>()?.iter().next()?;
+    answer.iter().find_map(count).unwrap_or(0)
 }
 
 /// The URL of a file. Each part of the path stands for itself: `#`, `?` and `%`
