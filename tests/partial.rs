@@ -206,6 +206,8 @@ fn what_does_not_fit_a_field_is_told_before_anything_is_written() {
         let query = format!("SELECT c.id, vector, {expression} {from}");
         wrong(&query, &[], &["not the same each time", "any of several rows"]);
     }
+    let summary = format!("SELECT c.id, vector, (SELECT approx_median(price) FROM a) AS n {from}");
+    wrong(&summary, &[], &["not the same each time", "`approx_median(a.price)` is another value"]);
     wrong(&format!("SELECT c.id, vector {from} ORDER BY a.stock LIMIT 3"), &[], &["LIMIT takes any of"]);
     wrong(&format!("SELECT DISTINCT ON (a.stock) c.id, vector {from}"), &[], &["DISTINCT ON"]);
     wrong(&format!("SELECT vector {from}"), &[], &["no column `id`"]);
@@ -434,6 +436,17 @@ fn cosine_takes_the_place_of_inner_products_only_where_that_is_the_same() {
     dump(install, &out, &[&only[..], &["long"]].concat()).ends_with(1).says(&["1 of 2 vectors", "always"]);
     dump(install, &out, &["--set", "m2m.ipToCosine=always", "--col", "long"]).ends_with(0);
     assert_eq!(manifest(&out)["collections"][0]["cosine"], true);
+}
+
+#[test]
+fn a_condition_of_the_settings_is_not_passed_over_for_a_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let install = install(&folder.path().join("old"));
+    let said = ["--set", "m2m.collections.few.where=id < 5"];
+    let query = ["--query", "SELECT id, vector FROM c", "--as", "few"];
+    let out = folder.path().join("out");
+    dump(&install, &out, &[&said[..], &query].concat()).ends_with(2).says(&["`few` is a query", "condition"]);
+    assert!(!out.exists());
 }
 
 #[test]

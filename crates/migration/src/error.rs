@@ -68,7 +68,7 @@ pub enum Error {
         source: Box<DataFusionError>,
     },
     /// A condition is given for the rows of a query.
-    #[error("`{name}` is a query, and `--where` is for collections: put the condition into the query")]
+    #[error("`{name}` is a query, and a condition is for collections: put it into the query")]
     FilterOfQuery {
         /// The name of the query's rows.
         name: String,
@@ -504,7 +504,9 @@ pub enum Error {
         reason: String,
     },
     /// The plan and the files that were written disagree.
-    #[error("the dump of `{collection}` wrote {found} rows, expected {expected}")]
+    #[error(
+        "the dump of `{collection}` wrote {found} rows, expected {expected}: they changed while they were read; dump again when nothing writes to what they are made of"
+    )]
     DumpedRows {
         /// The collection.
         collection: String,

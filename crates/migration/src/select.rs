@@ -100,7 +100,7 @@ fn check(selected: &[Selected], selection: &Selection) -> Result<()> {
             let collection = table.collection();
             expect(selection, &one.name, collection.dimension(), collection.metric.name())?;
         }
-        if selection.filter.is_some() && one.settings.query.is_some() {
+        if one.settings.filter.is_some() && one.settings.query.is_some() {
             return Err(Error::FilterOfQuery { name: one.name.clone() });
         }
         if let Some(other) =
