@@ -67,6 +67,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<DataFusionError>,
     },
+    /// A check of an audit is not written as one.
+    #[error("`{id}` is no check: {reason}")]
+    Check {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A condition is given for the rows of a query.
     #[error("`{name}` is a query, and a condition is for collections: put it into the query")]
     FilterOfQuery {

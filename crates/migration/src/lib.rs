@@ -45,6 +45,7 @@
 //! It does not take up a load that was stopped half-way: the collections that
 //! it left behind have to be replaced, or appended with what they lack.
 
+pub mod audit;
 mod dump;
 mod error;
 mod event;
