@@ -101,4 +101,12 @@ pub enum Error {
         /// Bytes of the file.
         found: u64,
     },
+    /// A bloom filter that contradicts itself or its size.
+    #[error("expected {expected} in the bloom filter, found {found}")]
+    BloomFilter {
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
 }

@@ -15,7 +15,8 @@
 //!
 //! All integers and floats are little-endian. So every length is compared with
 //! the size of its file, the vectors with the ids, and each offset with the rows,
-//! before a byte is believed. Nothing here panics, whatever the bytes. The
+//! before a byte is believed. Nothing here panics, whatever the bytes. Beside them
+//! stands a filter of the ids, which a reader can do without ([`bloom_filter`]). The
 //! write-ahead log stands apart from the segments and has a format of its own ([`wal`]).
 //!
 //! ```
@@ -42,6 +43,7 @@
 //! It does not read the files of Milvus 0.11, which has another format; it only
 //! tells them ([`snapshot`]).
 
+pub mod bloom_filter;
 pub mod deleted_docs;
 pub mod distance;
 mod error;

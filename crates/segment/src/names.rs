@@ -6,6 +6,12 @@
 
 /// Name of the file of deleted offsets.
 pub const DELETED_DOCS: &str = "deleted_docs";
+/// Name of the file with the bloom filter of ids.
+pub const BLOOM_FILTER: &str = "bloom_filter";
+/// Names of the files that a crash may leave behind.
+pub const TEMPORARY: [&str; 2] = ["temp_del", "temp_bloom"];
+/// Ending of the files of attributes, which hybrid collections of 0.9 to 1.0 have.
+pub const ATTRIBUTE_ENDING: &str = ".ra";
 /// Ending of the file of ids.
 pub const IDS_ENDING: &str = ".uid";
 /// Ending of the file of vectors.
