@@ -14,7 +14,7 @@ pub use indexes::{auto_index, index};
 pub use limits::{Limits, limits};
 pub use metrics::{cosine, metric};
 pub use names::{check_collection_name, check_field_name};
-pub use partitions::partition_names;
+pub use partitions::{colliding_tags, partition_names};
 
 /// The partition that every collection has, in 1.x as in 2.x.
 pub const DEFAULT_PARTITION: &str = "_default";

@@ -25,6 +25,24 @@ pub fn partition_names(tags: &[&str]) -> Vec<String> {
     named(tags, fnv1a)
 }
 
+/// For each tag of a collection, whether another one would get the same name in
+/// [`partition_names`], did it not add suffixes.
+///
+/// ```
+/// use m2m_milvus::mapping::colliding_tags;
+///
+/// assert_eq!(colliding_tags(&["new_york", "new york", "2019"]), [true, true, false]);
+/// ```
+#[must_use]
+pub fn colliding_tags(tags: &[&str]) -> Vec<bool> {
+    let readable = |tag: &str| if is_legal(tag) { tag.to_owned() } else { stem(tag) };
+    let mut tags_of: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for tag in tags {
+        tags_of.entry(readable(tag)).or_default().insert(tag);
+    }
+    tags.iter().map(|tag| tags_of.get(&readable(tag)).is_some_and(|same| same.len() > 1)).collect()
+}
+
 fn named(tags: &[&str], hash: fn(&str) -> u64) -> Vec<String> {
     let mut taken: HashSet<String> =
         tags.iter().filter(|tag| is_legal(tag)).map(|tag| (*tag).to_owned()).collect();
@@ -137,6 +155,22 @@ mod tests {
         let mut of_reversed = named(&reversed, |_| 7);
         of_reversed.reverse();
         assert_eq!(of_reversed, names);
+    }
+
+    #[test]
+    fn tags_collide_when_a_suffix_alone_tells_their_names_apart() {
+        assert_eq!(colliding_tags(&[]), [] as [bool; 0]);
+        assert_eq!(colliding_tags(&["_default", "a-b", "a_b", "ab"]), [false, true, true, false]);
+        assert_eq!(colliding_tags(&["a-b", "a b", "-a.b-"]), [true, true, true]);
+        // Nothing legal is in either; `partition` is what they are called then.
+        assert_eq!(colliding_tags(&["日本", "中国", "x"]), [true, true, false]);
+        assert_eq!(colliding_tags(&["日本", "partition"]), [true, true]);
+        assert_eq!(colliding_tags(&["日本", "中"]), [true, true]);
+        // Milvus tells cases apart, and a tag is no other tag than itself.
+        assert_eq!(colliding_tags(&["a b", "A_b"]), [false, false]);
+        assert_eq!(colliding_tags(&["a b", "a b"]), [false, false]);
+        let (long, longer) = ("a".repeat(256), "a".repeat(300));
+        assert_eq!(colliding_tags(&[&long, &longer, &long[..200]]), [true, true, true]);
     }
 
     #[test]
