@@ -102,7 +102,9 @@ pub use file_source::SegmentSource;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
 pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
-pub use session::{CATALOG, COLLECTIONS, INSPECT, META, STORED, SessionOptions, session, session_with};
+pub use session::{
+    CATALOG, COLLECTIONS, INSPECT, MEASURE, META, STORED, SessionOptions, session, session_with,
+};
 pub use source::Source;
-pub use stats::SegmentStats;
+pub use stats::{ReadableSegments, SegmentStats};
 pub use table::CollectionTable;

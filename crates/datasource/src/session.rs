@@ -21,6 +21,8 @@ pub const STORED: &str = "stored";
 pub const META: &str = "meta";
 /// Name of the schema with the views of [`crate::inspect`].
 pub const INSPECT: &str = "inspect";
+/// Name of the schema with what reading all files tells.
+pub const MEASURE: &str = "measure";
 
 /// Rows in a batch that the engine makes. Rows with vectors are wide: a sort
 /// that spills holds one batch of each spilled run, and they must fit in memory.
