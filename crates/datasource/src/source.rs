@@ -17,6 +17,7 @@ use crate::read_options::ReadOptions;
 use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
 use crate::session::{CATALOG, COLLECTIONS, INSPECT, META, STORED};
+use crate::stats::{self, ReadableSegments};
 use crate::table::CollectionTable;
 
 /// An installation whose collections can be read. Cloning is cheap.
@@ -137,6 +138,13 @@ impl Source {
         found
             .cloned()
             .ok_or_else(|| Error::NoCollection { name: name.into(), hint: names::hint(name, known()) })
+    }
+
+    /// Reads the headers of all live segments, collection by collection in the order
+    /// of the inventory. Damaged segments are counted, and end nothing; why one
+    /// cannot be read stands in `meta.segments`.
+    pub async fn readable_segments(&self) -> Vec<ReadableSegments> {
+        stats::read_readable(&self.inner.roots, &self.inner.inventory.collections).await
     }
 
     /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`],

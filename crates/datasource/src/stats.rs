@@ -31,10 +31,21 @@ pub struct SegmentStats {
     pub deleted: Arc<DeletedDocs>,
     /// Live rows that the metadata claims, where it claims any.
     pub row_count: Option<i64>,
+    /// Bytes of the file of deleted docs, those that nothing counts too.
+    pub(crate) deleted_docs_bytes: u64,
     pub(crate) ids: ObjectMeta,
     pub(crate) files: SegmentFiles,
     /// The smallest and the largest id of a live row, once they were asked for.
     id_range: Arc<OnceCell<Option<(i64, i64)>>>,
+}
+
+/// What can be read of the live segments of a collection.
+#[derive(Clone, Debug, Default)]
+pub struct ReadableSegments {
+    /// Those whose files are whole, in order of partitions and segments.
+    pub segments: Vec<SegmentStats>,
+    /// How many others there are.
+    pub unreadable: usize,
 }
 
 /// Bytes of ids that are read at once for their range.
@@ -97,6 +108,7 @@ impl SegmentStats {
             rows,
             deleted: Arc::default(),
             row_count: None,
+            deleted_docs_bytes: 8,
             ids: ObjectMeta {
                 location: files.ids_path(),
                 last_modified: Default::default(),
@@ -121,6 +133,38 @@ pub(crate) async fn read(roots: &Roots, collection: &Collection) -> Result<Vec<S
     stream::iter(segments).buffered(roots.headers_at_once()).try_collect().await
 }
 
+/// Reads the headers of the segments of collections that can be read, in the
+/// order of the collections, and looks whether there are as many vectors as ids.
+/// A store that cannot be reached is asked once.
+pub(crate) async fn read_readable(roots: &Roots, collections: &[Collection]) -> Vec<ReadableSegments> {
+    let locator = roots.locator().await.ok();
+    let mut all = Vec::with_capacity(collections.len());
+    for collection in collections {
+        let read = match locator {
+            Some(locator) => readable(locator, collection, roots.headers_at_once()).await,
+            None => ReadableSegments { unreadable: collection.segments().count(), ..Default::default() },
+        };
+        all.push(read);
+    }
+    all
+}
+
+async fn readable(locator: &SegmentLocator, collection: &Collection, at_once: usize) -> ReadableSegments {
+    let mut reads = Vec::new();
+    for (index, partition) in collection.partitions.iter().enumerate() {
+        for segment in &partition.segments {
+            reads.push(async move {
+                let stats = read_one(locator, index, partition, segment).await.ok()?;
+                stats.files.check_vectors(stats.rows, collection.layout).await.ok()?;
+                Some(stats)
+            });
+        }
+    }
+    let read: Vec<Option<SegmentStats>> = stream::iter(reads).buffered(at_once).collect().await;
+    let unreadable = read.iter().filter(|stats| stats.is_none()).count();
+    ReadableSegments { segments: read.into_iter().flatten().collect(), unreadable }
+}
+
 /// Reads the headers of one segment.
 pub(crate) async fn read_one(
     locator: &SegmentLocator,
@@ -130,7 +174,7 @@ pub(crate) async fn read_one(
 ) -> Result<SegmentStats> {
     let files = locator.files(&partition.table_id, &segment.segment_id).await?;
     let (rows, ids) = files.rows(segment.row_count).await?;
-    let deleted = files.deleted_docs(rows).await?;
+    let (deleted, deleted_docs_bytes) = files.deleted_docs(rows).await?;
     Ok(SegmentStats {
         partition: index,
         partition_tag: partition.tag.clone(),
@@ -138,6 +182,7 @@ pub(crate) async fn read_one(
         rows,
         deleted: Arc::new(deleted),
         row_count: segment.row_count,
+        deleted_docs_bytes,
         ids,
         files,
         id_range: Arc::default(),

@@ -24,6 +24,28 @@ async fn headers_and_deletes_are_read_in_the_order_of_the_metadata() {
     assert_eq!(stats[0].deleted.offsets(), [2, 4]);
 }
 
+#[tokio::test]
+async fn damaged_segments_are_counted_and_the_others_are_read() {
+    let damages: [(&str, &str); 4] =
+        [("7.uid", "ids"), ("7.rv", "vectors"), ("deleted_docs", "deletes"), ("", "whole folder")];
+    for (name, what) in damages {
+        let install = install();
+        let path = install.file(7, name);
+        match name {
+            "" => fs::remove_dir_all(&path).unwrap(),
+            _ => fs::write(&path, [7; 7]).unwrap(),
+        }
+        let read = install.open().await.readable_segments().await;
+        assert_eq!((read.len(), read[0].unreadable), (1, 1), "{what}");
+        let seen: Vec<_> = read[0].segments.iter().map(|one| (one.partition, one.live())).collect();
+        assert_eq!(seen, [(1, 3)], "{what}");
+    }
+    let whole = install().open().await.readable_segments().await;
+    assert_eq!((whole[0].unreadable, whole[0].segments.len()), (0, 2));
+    let empty = TestInstall::float(2).named(&["a", "b"]).open().await.readable_segments().await;
+    assert!(empty.len() == 2 && empty.iter().all(|read| read.unreadable == 0 && read.segments.is_empty()));
+}
+
 /// What is written to a file, and what the error must say.
 type Damage<'a> = (&'a str, Option<Vec<u8>>, &'a [&'a str]);
 
