@@ -84,7 +84,7 @@ pub use settings::{
     Duplicates, FieldSettings, IfExists, IndexChoice, InvalidVectors, LoadSettings, NamedQuery, Partitions,
     Selection,
 };
-pub use target::{Appended, Mapping, TargetState, Wanted, inspect, map, refuse_repeated};
+pub use target::{Appended, Limit, Mapping, TargetState, Wanted, inspect, map, refuse_repeated};
 pub use verify::{
     CollectionVerification, Counting, PartitionCounts, RowsBefore, Verification, VerifySettings, verify,
 };

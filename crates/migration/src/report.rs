@@ -257,9 +257,9 @@ impl CollectionReport {
     ) -> Result<()> {
         let mapping = map(wanted, &server.version(), index);
         self.target_metric = Some(mapping.metric.value.clone());
-        self.target_index = mapping.index.as_ref().map(index_report);
-        self.notes.extend(mapping.notes.iter().cloned());
-        self.problems.extend(mapping.limits.iter().cloned());
+        self.target_index = mapping.index.value.as_ref().map(index_report);
+        self.notes.extend(mapping.notes().cloned());
+        self.problems.extend(mapping.limits.iter().map(ToString::to_string));
         let Server::Connected(client) = server else { return Ok(()) };
         if !client.has_database().await? {
             return Ok(());

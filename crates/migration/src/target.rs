@@ -5,6 +5,7 @@
 
 mod count;
 mod fields;
+mod limit;
 mod limits;
 mod mapping;
 mod repeated;
@@ -16,6 +17,7 @@ use m2m_sink::manifest::CollectionEntry;
 use crate::error::Result;
 
 pub(crate) use count::{count, count_each};
+pub use limit::Limit;
 pub use mapping::{Mapping, map};
 pub(crate) use repeated::find_rows;
 pub use repeated::refuse_repeated;

@@ -61,11 +61,11 @@ pub(super) async fn prepare<'a>(
 
 fn notes(load: &CollectionLoad<'_>) -> Vec<String> {
     match &load.state {
-        TargetState::Absent => load.mapping.notes.clone(),
+        TargetState::Absent => load.mapping.notes().cloned().collect(),
         TargetState::Skip => vec!["is in Milvus already and is left alone".into()],
         TargetState::Replace => {
             let replaced = "is in Milvus already: it is dropped, and created anew".to_owned();
-            std::iter::once(replaced).chain(load.mapping.notes.iter().cloned()).collect()
+            std::iter::once(replaced).chain(load.mapping.notes().cloned()).collect()
         }
         TargetState::Append(appended) => {
             let (there, more) = (appended.rows, load.entry.rows);

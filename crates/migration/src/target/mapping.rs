@@ -4,7 +4,7 @@
 use m2m_milvus::mapping::{self, Mapped};
 use m2m_milvus::{IndexSpec, ServerVersion};
 
-use super::{Wanted, limits};
+use super::{Limit, Wanted, limits};
 use crate::error::{Error, Result};
 use crate::settings::IndexChoice;
 
@@ -13,17 +13,22 @@ const NO_INDEX: &str = "no index is built: Milvus loads and searches a collectio
 /// What becomes of a collection on a server of some version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The metric in Milvus 2.x.
+    /// The metric in Milvus 2.x; that of 1.x where it has none, which is a limit then.
     pub metric: Mapped<String>,
+    /// Whether Milvus 2.x has the metric.
+    pub has_metric: bool,
     /// The index in Milvus 2.x, unless none is built.
-    pub index: Option<IndexSpec>,
-    /// What the user should know of both, one sentence each.
-    pub notes: Vec<String>,
-    /// Why the server cannot have such a collection, one sentence each.
-    pub limits: Vec<String>,
+    pub index: Mapped<Option<IndexSpec>>,
+    /// Why the server cannot have such a collection.
+    pub limits: Vec<Limit>,
 }
 
 impl Mapping {
+    /// What the user should know of metric and index, one sentence each.
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.metric.note.iter().chain(&self.index.note)
+    }
+
     /// Makes sure that the server can have such a collection.
     ///
     /// # Errors
@@ -36,7 +41,7 @@ impl Mapping {
         Err(Error::Unsupported {
             collection: wanted.source.clone(),
             version: version.to_string(),
-            reason: self.limits.join("; "),
+            reason: self.limits.iter().map(Limit::to_string).collect::<Vec<_>>().join("; "),
         })
     }
 }
@@ -45,16 +50,14 @@ impl Mapping {
 #[must_use]
 pub fn map(wanted: &Wanted, version: &ServerVersion, choice: IndexChoice) -> Mapping {
     let mut limits = limits::exceeded(wanted, version);
-    let metric = metric(wanted, version).unwrap_or_else(|error| {
-        limits.push(said(&error));
-        Mapped { value: wanted.metric.clone(), note: None }
-    });
+    let metric = metric(wanted, version).map_err(|error| limits.push(Limit::of_error(&error)));
+    let has_metric = metric.is_ok();
+    let metric = metric.unwrap_or_else(|()| Mapped { value: wanted.metric.clone(), note: None });
     let index = index(wanted, version, choice, &metric.value).unwrap_or_else(|error| {
-        limits.push(said(&error));
+        limits.push(Limit::of_error(&error));
         Mapped { value: None, note: None }
     });
-    let notes = metric.note.iter().cloned().chain(index.note).collect();
-    Mapping { metric, index: index.value, notes, limits }
+    Mapping { metric, has_metric, index, limits }
 }
 
 fn metric(wanted: &Wanted, version: &ServerVersion) -> m2m_milvus::Result<Mapped<String>> {
@@ -79,17 +82,6 @@ fn index(
         IndexChoice::Auto => mapping::auto_index(metric, vector, wanted.rows, version),
     };
     Ok(Mapped { value: Some(mapped.value), note: mapped.note })
-}
-
-/// An error and its causes, in a line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ use super::*;
 
 const VERSIONS: [&str; 5] = ["v2.2.16", "v2.3.0", "v2.3.5-lite", "v2.4.1", "v3.0.0"];
 
+fn said(wanted: &Wanted, text: &str) -> Vec<String> {
+    exceeded(wanted, &version(text)).iter().map(ToString::to_string).collect()
+}
+
 /// Says that each version takes the collection or refuses it with these words.
 fn refused(wanted: &Wanted, refusing: &[&str], words: &str) {
     for text in VERSIONS {
-        let reasons = exceeded(wanted, &version(text));
+        let reasons = said(wanted, text);
         match refusing.contains(&text) {
             false => assert!(reasons.is_empty(), "{text}: {reasons:?}"),
             true => {
@@ -71,6 +75,20 @@ fn dimensions_have_an_end_and_from_2_4_on_a_beginning() {
 }
 
 #[test]
+fn a_dimension_that_another_version_takes_is_told_so() {
+    let remedy = |vector, text| {
+        let limit = exceeded(&with_vector(vector), &version(text)).remove(0);
+        limit.remedy.unwrap()
+    };
+    assert!(remedy(VectorType::Binary(40_000), "v2.3.5").contains("2.4 or newer"));
+    assert!(remedy(VectorType::Binary(262_152), "v2.3.5").contains("no Milvus 2.x"));
+    assert!(remedy(VectorType::Binary(262_152), "v2.5.0").contains("no Milvus 2.x"));
+    assert!(remedy(VectorType::Binary(12), "v2.3.5").contains("no Milvus 2.x"));
+    assert!(remedy(VectorType::Float(1), "v2.4.1").contains("Milvus 2.3"));
+    assert!(remedy(VectorType::Float(40_000), "v2.4.1").contains("no Milvus 2.x"));
+}
+
+#[test]
 fn texts_have_a_length() {
     let text = |max_length| with_field(Field::new("title", FieldType::VarChar { max_length }));
     refused(&text(1), &[], "");
@@ -85,7 +103,7 @@ fn what_came_later_is_refused_before() {
     let nullable = Field { nullable: true, ..Field::new("year", FieldType::Int16) };
     refused(&with_field(nullable), &["v2.2.16", "v2.3.0", "v2.3.5-lite", "v2.4.1"], "missing values");
     refused(&with_field(Field::new("more", FieldType::Json)), &[], "");
-    let reasons = exceeded(&with_field(Field::new("more", FieldType::Json)), &version("v2.2.8"));
+    let reasons = said(&with_field(Field::new("more", FieldType::Json)), "v2.2.8");
     assert!(reasons.len() == 1 && reasons[0].contains("`more` is JSON"), "{reasons:?}");
 }
 
@@ -103,7 +121,7 @@ fn a_partition_key_is_one_number_or_text_in_place_of_partitions() {
     let mut two = of(FieldType::Int64);
     two.fields.push(Field { name: "other".into(), ..key(FieldType::Int64) });
     refused(&two, &VERSIONS, "2 partition keys");
-    let reasons = exceeded(&of(FieldType::Int64), &version("v2.2.8"));
+    let reasons = said(&of(FieldType::Int64), "v2.2.8");
     assert!(reasons.len() == 1 && reasons[0].contains("m2m.partitions: keep"), "{reasons:?}");
 }
 
@@ -145,7 +163,7 @@ fn every_reason_is_named() {
     wrong.is_parquet = true;
     wrong.partitions = with_partitions(5000).partitions;
     wrong.fields.push(Field { nullable: true, ..Field::new("x y", FieldType::VarChar { max_length: 0 }) });
-    let reasons = exceeded(&wrong, &version("v2.3.0")).join("; ");
+    let reasons = said(&wrong, "v2.3.0").join("; ");
     for word in ["`1`", "`x y`", "5000 partitions", "0 bytes", "missing values", "Parquet"] {
         assert!(reasons.contains(word), "{word}: {reasons}");
     }
