@@ -28,6 +28,16 @@ pub struct IndexSpec {
     pub params: BTreeMap<String, String>,
 }
 
+impl IndexSpec {
+    /// Its build parameters as the server is sent them: a JSON object.
+    #[must_use]
+    pub fn params_json(&self) -> String {
+        let params: Map<String, Value> =
+            self.params.iter().map(|(name, value)| (name.clone(), parameter(value))).collect();
+        Value::Object(params).to_string()
+    }
+}
+
 /// An index that a field has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexInfo {
@@ -209,12 +219,10 @@ fn text_of(value: Value) -> String {
 }
 
 fn extra_params(spec: &IndexSpec) -> Vec<KeyValuePair> {
-    let params: Map<String, Value> =
-        spec.params.iter().map(|(name, value)| (name.clone(), parameter(value))).collect();
     [
         (INDEX_TYPE, spec.index_type.clone()),
         (METRIC_TYPE, spec.metric.clone()),
-        (PARAMS, Value::Object(params).to_string()),
+        (PARAMS, spec.params_json()),
     ]
     .map(|(key, value)| KeyValuePair { key: key.to_owned(), value })
     .into()
