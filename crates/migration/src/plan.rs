@@ -3,6 +3,7 @@
 
 mod notes;
 mod partition;
+mod shape;
 
 use datafusion::logical_expr::ident;
 use datafusion::prelude::{SessionContext, lit};
@@ -22,7 +23,8 @@ use crate::select::{Selected, select};
 use crate::settings::{Choices, Cosine, DumpSettings, Duplicates, Partitions, Selection};
 use crate::target::Wanted;
 pub use partition::PartitionPlan;
-pub(crate) use partition::{Work, pieces};
+pub(crate) use partition::{Work, of_whole, pieces};
+pub(crate) use shape::Shape;
 
 /// What will be dumped.
 pub struct DumpPlan {
@@ -250,58 +252,33 @@ impl CollectionPlan {
         self.partitions.iter().map(PartitionPlan::rows_at_most).sum()
     }
 
+    /// What is known of it without its rows.
+    pub(crate) fn shape(&self) -> Shape<'_> {
+        Shape {
+            name: &self.name,
+            target_name: &self.target_name,
+            collection: self.collection(),
+            choices: &self.choices,
+            fields: &self.fields,
+            cosine: self.cosine,
+        }
+    }
+
     /// Bytes of a row in import files, about.
     #[must_use]
     pub fn row_bytes(&self) -> u64 {
-        self.fields.iter().map(PlannedField::row_bytes).sum()
+        self.shape().row_bytes()
     }
 
     /// What it should be in Milvus 2.x.
     #[must_use]
     pub fn wanted(&self, settings: &DumpSettings) -> Wanted {
-        let collection = self.collection();
-        let rows_of_a_set = self.rows_of_the_longest_set(settings);
-        let set_bytes = rows_of_a_set.saturating_mul(self.row_bytes());
-        let of_a_file = self.fields.iter().map(PlannedField::row_bytes).max().unwrap_or(0);
-        let names = self.partitions.iter().map(|partition| partition.name.clone());
-        Wanted {
-            name: self.target_name.clone(),
-            source: self.name.clone(),
-            fields: self.fields.iter().map(|planned| planned.field.clone()).collect(),
-            metric: collection.metric.name().into(),
-            cosine: self.cosine,
-            engine: collection.engine.name().into(),
-            index_params: collection.index_params.clone(),
-            partitions: names.filter(|name| !name.is_empty()).collect(),
-            rows: self.partitions.iter().map(|partition| partition.rows).sum(),
-            is_parquet: self.choices.format == ImportFormat::Parquet,
-            file_bytes: match self.choices.format {
-                ImportFormat::Npy => rows_of_a_set.saturating_mul(of_a_file),
-                ImportFormat::Parquet => set_bytes,
-            },
-            set_bytes,
-        }
-    }
-
-    fn rows_of_the_longest_set(&self, settings: &DumpSettings) -> u64 {
-        let of_partition = |partition: &PartitionPlan| match &partition.work {
-            Work::Nothing => 0,
-            Work::Planned { groups, .. } => {
-                groups.iter().flatten().map(|planned| planned.set.rows).max().unwrap_or(0)
-            }
-            Work::Streamed => self.rows_of_a_set(settings).min(partition.rows_at_most()),
-        };
-        self.partitions.iter().map(of_partition).max().unwrap_or(0)
+        self.shape().wanted(&self.partitions, settings)
     }
 
     /// Rows of an import file set, when it is cut by rows.
     pub(crate) fn rows_of_a_set(&self, settings: &DumpSettings) -> u64 {
-        let bytes = match self.choices.format {
-            // One file of a set holds the vectors, which are the longest as a rule.
-            ImportFormat::Npy => self.fields.iter().map(PlannedField::row_bytes).max().unwrap_or(1),
-            ImportFormat::Parquet => self.row_bytes(),
-        };
-        (settings.file_bytes / bytes.max(1)).max(1)
+        self.shape().rows_of_a_set(settings)
     }
 
     /// Names its fields as an existing collection names them, in their order.

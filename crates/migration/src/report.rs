@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::norms::NormReport;
-use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan, Work};
+use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan};
 use crate::settings::{DumpSettings, IfExists, IndexChoice, LoadSettings};
 use crate::target::{TargetState, Wanted, inspect, map};
 
@@ -21,7 +21,7 @@ const IMPORTED_BYTES_A_SECOND: f64 = 25.0 * 1024.0 * 1024.0;
 /// What Milvus 2.3 needs for an import job, however small.
 const JOB_SECONDS: f64 = 2.0;
 /// The server that is planned for when none is named.
-const ASSUMED_VERSION: &str = "v2.3.5";
+pub(crate) const ASSUMED_VERSION: &str = "v2.3.5";
 
 /// The server that a migration is planned for.
 #[derive(Clone, Copy)]
@@ -220,8 +220,8 @@ impl PlanReport {
             files: sum(|one| one.files),
             bytes,
             jobs,
-            dump_seconds: seconds(bytes as f64 / DUMPED_BYTES_A_SECOND),
-            load_seconds: seconds(bytes as f64 / IMPORTED_BYTES_A_SECOND + jobs as f64 * JOB_SECONDS),
+            dump_seconds: whole(dump_seconds(bytes)),
+            load_seconds: whole(load_seconds(bytes, jobs)),
             notes,
             problems: Vec::new(),
             collections,
@@ -303,8 +303,6 @@ fn of_collection(plan: &CollectionPlan, settings: &DumpSettings) -> CollectionRe
     let partitions: Vec<PartitionReport> =
         plan.partitions.iter().map(|partition| of_partition(plan, partition, settings)).collect();
     let jobs = partitions.iter().map(|partition| partition.file_sets).sum();
-    let is_parquet = plan.choices.format == m2m_sink::ImportFormat::Parquet;
-    let files_of_set = if is_parquet { 1 } else { plan.fields.len() as u64 };
     let collection = plan.collection();
     CollectionReport {
         name: plan.name.clone(),
@@ -317,7 +315,7 @@ fn of_collection(plan: &CollectionPlan, settings: &DumpSettings) -> CollectionRe
         repeated_rows: plan.left_out.repeated,
         rows: plan.rows(),
         format: plan.choices.format.name(),
-        files: jobs * files_of_set,
+        files: jobs * plan.shape().files_of_a_set(),
         bytes: plan.rows() * plan.row_bytes(),
         jobs,
         fields: plan.fields.iter().map(|field| field_report(Some(&field.column), &field.entry())).collect(),
@@ -338,18 +336,12 @@ fn of_partition(
     partition: &PartitionPlan,
     settings: &DumpSettings,
 ) -> PartitionReport {
-    let rows = partition.rows_at_most();
-    let file_sets = match &partition.work {
-        Work::Nothing => 0,
-        Work::Planned { groups, .. } => groups.iter().map(|group| group.len() as u64).sum(),
-        Work::Streamed => rows.div_ceil(plan.rows_of_a_set(settings)),
-    };
     PartitionReport {
         tag: partition.tag.clone(),
         name: partition.name.clone(),
         live_rows: partition.live_rows,
-        rows,
-        file_sets,
+        rows: partition.rows_at_most(),
+        file_sets: plan.shape().file_sets(partition, settings),
     }
 }
 
@@ -417,12 +409,22 @@ fn index_words(engine: &str, params: &str) -> String {
     std::iter::once(engine.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// Seconds that writing so many bytes takes, about.
+pub(crate) fn dump_seconds(bytes: u64) -> f64 {
+    bytes as f64 / DUMPED_BYTES_A_SECOND
+}
+
+/// Seconds that importing so many bytes in so many jobs takes, about, without indexes.
+pub(crate) fn load_seconds(bytes: u64, jobs: u64) -> f64 {
+    bytes as f64 / IMPORTED_BYTES_A_SECOND + jobs as f64 * JOB_SECONDS
+}
+
 /// Whole seconds, one at least.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an estimate, bounded above and below"
 )]
-fn seconds(seconds: f64) -> u64 {
+fn whole(seconds: f64) -> u64 {
     seconds.ceil().clamp(1.0, 1e15) as u64
 }

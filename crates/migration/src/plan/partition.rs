@@ -8,7 +8,7 @@ use m2m_datasource::{Piece, SegmentStats};
 use m2m_milvus::mapping;
 use m2m_sink::{ImportFormat, PlannedSet, SegmentRows, plan_file_sets};
 
-use super::CollectionPlan;
+use super::{CollectionPlan, Shape};
 use crate::error::{Error, Result};
 use crate::measure::Measurement;
 use crate::settings::{DumpSettings, Partitions};
@@ -75,17 +75,29 @@ pub(super) fn of(
     settings: &DumpSettings,
 ) -> Result<Vec<PartitionPlan>> {
     if plan.choices.partitions == Partitions::Key {
-        return Ok(vec![keyed(plan, segments, measured)]);
+        return Ok(vec![keyed(plan.query.is_some(), segments, measured)]);
     }
     match (&plan.query, measured) {
         (Some(_), Some(measured)) => of_query(plan, measured),
-        _ => of_collection(plan, segments, settings),
+        _ => of_collection(&plan.shape(), plan.filter.is_some(), segments, settings),
+    }
+}
+
+/// The partitions of a collection whose rows are all migrated.
+pub(crate) fn of_whole(
+    shape: &Shape<'_>,
+    segments: &[SegmentStats],
+    settings: &DumpSettings,
+) -> Result<Vec<PartitionPlan>> {
+    match shape.choices.partitions {
+        Partitions::Key => Ok(vec![keyed(false, segments, None)]),
+        Partitions::Keep => of_collection(shape, false, segments, settings),
     }
 }
 
 /// All rows in one: the server spreads them.
-fn keyed(plan: &CollectionPlan, segments: &[SegmentStats], measured: Option<&Measurement>) -> PartitionPlan {
-    let live_rows = plan.query.is_none().then(|| segments.iter().map(SegmentStats::live).sum::<u64>());
+fn keyed(is_query: bool, segments: &[SegmentStats], measured: Option<&Measurement>) -> PartitionPlan {
+    let live_rows = (!is_query).then(|| segments.iter().map(SegmentStats::live).sum::<u64>());
     let rows = measured.map(|measured| measured.rows.values().sum());
     let work = if rows == Some(0) || live_rows == Some(0) { Work::Nothing } else { Work::Streamed };
     PartitionPlan { tag: String::new(), name: String::new(), live_rows, rows, work }
@@ -124,30 +136,32 @@ fn one_of_query(tag: &str, name: &str, rows: u64) -> PartitionPlan {
 }
 
 fn of_collection(
-    plan: &CollectionPlan,
+    shape: &Shape<'_>,
+    has_filter: bool,
     segments: &[SegmentStats],
     settings: &DumpSettings,
 ) -> Result<Vec<PartitionPlan>> {
-    let partitions = plan.collection().partitions.iter().zip(partition_names(plan.collection())).enumerate();
+    let names = partition_names(shape.collection);
+    let partitions = shape.collection.partitions.iter().zip(names).enumerate();
     partitions
         .map(|(index, (partition, name))| {
             let of_partition =
                 || segments.iter().enumerate().filter(|(_, segment)| segment.partition == index);
             let live: u64 = of_partition().map(|(_, segment)| segment.live()).sum();
-            let is_planned = plan.filter.is_none() && plan.choices.format == ImportFormat::Npy;
+            let is_planned = !has_filter && shape.choices.format == ImportFormat::Npy;
             let work = match live {
                 0 => Work::Nothing,
-                _ if is_planned => planned(plan, &name, of_partition(), settings)?,
+                _ if is_planned => planned(shape, &name, of_partition(), settings)?,
                 _ => Work::Streamed,
             };
-            let rows = (plan.filter.is_none() || live == 0).then_some(live);
+            let rows = (!has_filter || live == 0).then_some(live);
             Ok(PartitionPlan { tag: partition.tag.clone(), name, live_rows: Some(live), rows, work })
         })
         .collect()
 }
 
 fn planned<'a>(
-    plan: &CollectionPlan,
+    shape: &Shape<'_>,
     name: &str,
     segments: impl Iterator<Item = (usize, &'a SegmentStats)>,
     settings: &DumpSettings,
@@ -162,8 +176,8 @@ fn planned<'a>(
             (at, rows)
         })
         .unzip();
-    let folder = format!("{}/{name}", plan.name);
-    let row_bytes = plan.collection().layout.row_bytes();
+    let folder = format!("{}/{name}", shape.name);
+    let row_bytes = shape.collection.layout.row_bytes();
     let groups = plan_file_sets(&folder, &rows, row_bytes, settings.file_bytes, settings.workers)?;
     Ok(Work::Planned { groups, segments })
 }
