@@ -75,6 +75,23 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A check is named that does not exist.
+    #[error("there is no check `{id}`")]
+    NoCheck {
+        /// What was named.
+        id: String,
+    },
+    /// A shipped query answered what it never should.
+    #[error("cannot sum up the installation")]
+    Summary(#[source] serde_json::Error),
+    /// The checks in a folder cannot be read.
+    #[error("cannot read checks of an audit in `{}`", path.display())]
+    Checks {
+        /// The folder or the file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A condition is given for the rows of a query.
     #[error("`{name}` is a query, and a condition is for collections: put it into the query")]
     FilterOfQuery {

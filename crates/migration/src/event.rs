@@ -4,6 +4,8 @@
 /// The steps of a migration, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Checks are run over what is there.
+    Audit,
     /// Segments are read and import files written.
     Dump,
     /// Import files are imported by Milvus 2.x.

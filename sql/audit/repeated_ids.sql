@@ -1,0 +1,23 @@
+-- Ids that several live rows have.
+--
+-- severity: warning
+-- remedy: All rows are migrated unless `m2m.duplicates` says otherwise: `first` or
+-- `last` keeps one row of each id, `fail` stops. `SELECT * FROM inspect.duplicates`
+-- lists the ids.
+--
+-- Milvus 1.x keeps and returns every row of an id. Milvus 2.x keeps them too, but does
+-- not say which of them it answers with. Rows with equal vectors come from a log that
+-- was replayed; different vectors from clients that took an insert for an update.
+SELECT
+    collection,
+    ids,
+    rows,
+    across_partitions,
+    different_vectors,
+    concat(
+        ids, CASE WHEN ids = 1 THEN ' id has ' ELSE ' ids have ' END, rows, ' rows; ',
+        across_partitions, ' of them in several partitions, ',
+        different_vectors, ' with different vectors'
+    ) AS message
+FROM measure.repeats
+ORDER BY collection

@@ -1,0 +1,25 @@
+-- Segment folders that no row of the metadata names.
+--
+-- severity: warning
+-- remedy: If all collections and rows that should be there are, nothing has to be
+-- done: these folders are not migrated. If rows are missed, `m2m recover --tables DIR`
+-- shows what the folders hold.
+--
+-- A server forgets segments that it was still writing when it was killed; their rows
+-- are in the write-ahead log. Or the metadata is of another time than the files.
+SELECT
+    collection,
+    partition_tag,
+    table_id,
+    segment_id,
+    state,
+    rows,
+    bytes,
+    path,
+    concat(
+        CASE WHEN state = 'ghost' THEN 'no collection or partition is called like this' ELSE 'the metadata does not name this segment' END,
+        ': ', files, ' files, ', bytes, ' bytes', CASE WHEN rows IS NULL THEN '' ELSE concat(', ', rows, ' rows') END
+    ) AS message
+FROM measure.directories
+WHERE state IN ('unknown', 'ghost')
+ORDER BY table_id, segment_id

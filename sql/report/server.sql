@@ -1,0 +1,3 @@
+-- The server that the installation is audited for.
+SELECT milvus, is_assumed
+FROM mapping.server
