@@ -57,7 +57,7 @@ pub enum Error {
         limit: u64,
     },
     /// SQLite found the database damaged.
-    #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or try `sqlite3 {} .recover`", path.display(), path.display())]
+    #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or see by `m2m audit` what can be saved", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

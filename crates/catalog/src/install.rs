@@ -24,21 +24,60 @@ impl Install {
     ///
     /// When the folder holds none of these.
     pub fn locate(root: &Path) -> Result<Self> {
-        let not_an_install = || Error::NotAnInstall { path: root.into() };
+        Parts::of(root)?.install(|meta| MetaSource::file(&meta.ok_or_else(|| not_an_install(root))?))
+    }
+
+    /// Finds the parts of the installation in `root` to look at them: its
+    /// metadata may be missing, or be neither SQLite nor JSON, which then is
+    /// a problem of its [examination](Metadata::examine).
+    ///
+    /// # Errors
+    ///
+    /// When the folder holds no `tables` folder in one of the places that
+    /// [`locate`](Self::locate) knows.
+    pub fn locate_to_examine(root: &Path) -> Result<Self> {
+        let parts = Parts::of(root)?;
+        let expected = parts.db.join("meta.sqlite");
+        parts.install(|meta| match meta {
+            Some(meta) => MetaSource::file_to_examine(&meta),
+            None => Ok(MetaSource::Unread(expected)),
+        })
+    }
+}
+
+/// Where the parts of an installation are, if they are there.
+struct Parts {
+    db: PathBuf,
+    tables: PathBuf,
+    meta: Option<PathBuf>,
+    wal: Option<PathBuf>,
+}
+
+impl Parts {
+    fn of(root: &Path) -> Result<Self> {
         let (home, db) = if root.join("db").is_dir() {
             (root.to_path_buf(), root.join("db"))
         } else {
             (parent(root), root.to_path_buf())
         };
         let tables = db.join("tables");
-        let metas = [db.join("meta.sqlite"), db.join("meta.json"), root.join("meta.json")];
-        let meta = metas.into_iter().find(|path| path.is_file()).ok_or_else(not_an_install)?;
         if !tables.is_dir() {
-            return Err(not_an_install());
+            return Err(not_an_install(root));
         }
+        let metas = [db.join("meta.sqlite"), db.join("meta.json"), root.join("meta.json")];
+        let meta = metas.into_iter().find(|path| path.is_file());
         let wal = Some(home.join("wal")).filter(|wal| wal.is_dir());
-        Ok(Self { tables: vec![tables], metadata: Metadata { source: MetaSource::file(&meta)?, wal } })
+        Ok(Self { db, tables, meta, wal })
     }
+
+    fn install(self, open: impl FnOnce(Option<PathBuf>) -> Result<MetaSource>) -> Result<Install> {
+        let metadata = Metadata { source: open(self.meta)?, wal: self.wal };
+        Ok(Install { tables: vec![self.tables], metadata })
+    }
+}
+
+fn not_an_install(root: &Path) -> Error {
+    Error::NotAnInstall { path: root.into() }
 }
 
 /// Returns the `tables` folder that `folder` is or holds: itself, or the one in
@@ -139,5 +178,26 @@ mod tests {
             assert!(matches!(Install::locate(root.path()), Err(Error::NotAnInstall { .. })), "{files:?}");
         }
         assert!(Install::locate(Path::new("/nonexistent")).is_err());
+    }
+
+    #[test]
+    fn an_installation_without_metadata_is_found_to_be_examined() {
+        for (files, expected) in [(&["db/tables", "wal"][..], "db/meta.sqlite"), (&["tables"], "meta.sqlite")]
+        {
+            let root = folder(files);
+            let found = Install::locate_to_examine(root.path()).unwrap();
+            assert_eq!(found.metadata.source, MetaSource::Unread(root.path().join(expected)));
+            assert_eq!(found.metadata.wal.is_some(), files.contains(&"wal"));
+        }
+        let root = folder(&["db/meta.sqlite", "db/tables"]);
+        let strict = Install::locate(root.path()).unwrap();
+        assert_eq!(Install::locate_to_examine(root.path()).unwrap(), strict);
+        fs::write(root.path().join("db/meta.sqlite"), "PK").unwrap();
+        let found = Install::locate_to_examine(root.path()).unwrap().metadata.source;
+        assert_eq!(found, MetaSource::Unread(root.path().join("db/meta.sqlite")));
+        for files in [&["x"][..], &["db/meta.sqlite"]] {
+            let root = folder(files);
+            assert!(matches!(Install::locate_to_examine(root.path()), Err(Error::NotAnInstall { .. })));
+        }
     }
 }

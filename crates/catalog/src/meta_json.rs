@@ -6,13 +6,14 @@
 //! meaning, the segments of the default partition where that tool expects
 //! segments, and the other partitions beside them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use m2m_segment::names::is_safe_component;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::codes::{Engine, FileType, Metric};
 use crate::error::{Error, Result};
+use crate::examination::Trouble;
 use crate::inventory::{Collection, DEFAULT_PARTITION, Inventory, Partition, Segment, layout};
 
 /// The version that is written.
@@ -98,44 +99,76 @@ where
 /// When it is no JSON of this form, is of a newer version, or holds a value that
 /// cannot be.
 pub fn read(location: &str, text: &[u8]) -> Result<Inventory> {
-    let metadata = location;
+    let (inventory, troubles) = look(location, text)?;
+    match troubles.into_iter().next() {
+        Some(trouble) => Err(trouble.error),
+        None => Ok(inventory),
+    }
+}
+
+/// Reads the text of a `meta.json`, and leaves out the collections that cannot
+/// be. An error is one of the text as a whole.
+pub(crate) fn look(metadata: &str, text: &[u8]) -> Result<(Inventory, Vec<Trouble>)> {
     let meta: Meta =
         serde_json::from_slice(text).map_err(|source| Error::Json { metadata: metadata.into(), source })?;
     if meta.version > VERSION {
         return Err(Error::JsonVersion { metadata: metadata.into(), found: meta.version });
     }
-    let mut names = HashSet::new();
-    let mut collections = Vec::with_capacity(meta.collections.len());
-    for collection in meta.collections {
-        if !names.insert(collection.collection.clone()) {
-            return Err(wrong(
-                metadata,
-                &collection.collection,
-                "collection",
-                "a name that comes once",
-                "a second one",
-            ));
+    let claims = Claims::of(&meta.collections);
+    let (mut collections, mut troubles, mut left_out) = (Vec::new(), Vec::new(), HashSet::new());
+    for json in meta.collections {
+        let name = json.collection.clone();
+        match of_json(metadata, json).and_then(|collection| claims.check(metadata, collection)) {
+            Ok(collection) => collections.push(collection),
+            Err(error) if left_out.insert(name.clone()) => {
+                troubles.push(Trouble::of_collection(&name, error))
+            }
+            // The collection has its problem.
+            Err(_) => {}
         }
-        collections.push(of_json(metadata, collection)?);
     }
-    once(metadata, &collections)?;
     collections.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(Inventory { collections, ..Inventory::default() })
+    Ok((Inventory { collections, ..Inventory::default() }, troubles))
 }
 
-/// Makes sure that no directory stands for two partitions, whose rows would
-/// then count twice.
-fn once(metadata: &str, collections: &[Collection]) -> Result<()> {
-    let mut table_ids = HashSet::new();
-    for collection in collections {
-        for Partition { table_id, .. } in &collection.partitions {
-            if !table_ids.insert(table_id) {
-                let expected = "a directory of one partition alone";
-                return Err(wrong(metadata, &collection.name, "table_id", expected, table_id));
+/// How many collections have a name, and how many a directory.
+#[derive(Default)]
+struct Claims {
+    names: HashMap<String, usize>,
+    directories: HashMap<String, usize>,
+}
+
+impl Claims {
+    fn of(collections: &[CollectionJson]) -> Self {
+        let mut claims = Self::default();
+        for collection in collections {
+            *claims.names.entry(collection.collection.clone()).or_default() += 1;
+            let partitions = collection.partitions.iter().map(|partition| &partition.table_id);
+            let directories: HashSet<&String> = partitions.chain([&collection.collection]).collect();
+            for directory in directories {
+                *claims.directories.entry(directory.clone()).or_default() += 1;
             }
         }
+        claims
     }
-    Ok(())
+
+    /// Makes sure that no directory stands for two partitions, whose rows would
+    /// then count twice.
+    fn check(&self, metadata: &str, collection: Collection) -> Result<Collection> {
+        let is_shared =
+            |claims: &HashMap<String, usize>, name: &str| claims.get(name).is_some_and(|&n| n > 1);
+        let name = &collection.name;
+        if is_shared(&self.names, name) {
+            return Err(wrong(metadata, name, "collection", "a name that comes once", "a second one"));
+        }
+        let mut directories = collection.partitions.iter().map(|partition| &partition.table_id);
+        match directories.find(|directory| is_shared(&self.directories, directory)) {
+            Some(directory) => {
+                Err(wrong(metadata, name, "table_id", "a directory of one partition alone", directory))
+            }
+            None => Ok(collection),
+        }
+    }
 }
 
 /// Returns the inventory as the text of a `meta.json`.
@@ -380,5 +413,31 @@ mod tests {
         }
         assert!(parse("{").is_err());
         assert!(parse("{}").is_err());
+    }
+
+    #[test]
+    fn collections_that_cannot_be_are_left_out_each_once() {
+        let of = |more: &str| {
+            let text = format!(r#"{{"collections":[{{"collection":"a","metric":1,"dim":4}},{more}]}}"#);
+            let (inventory, troubles) = look("meta.json", text.as_bytes()).unwrap();
+            let names =
+                inventory.collections.into_iter().map(|collection| collection.name).collect::<Vec<_>>();
+            (
+                names.join(","),
+                troubles.into_iter().map(|trouble| trouble.collection.unwrap()).collect::<Vec<_>>(),
+            )
+        };
+        for more in [
+            r#"{"collection":"bad","metric":9,"dim":4}"#,
+            r#"{"collection":"bad","metric":1,"dim":0}"#,
+            r#"{"collection":"bad","metric":1,"dim":4,"rows":3}"#,
+            r#"{"collection":"bad","metric":1,"dim":4},{"collection":"bad","metric":1,"dim":4}"#,
+        ] {
+            assert_eq!(of(more), ("a".into(), vec!["bad".to_owned()]), "{more}");
+        }
+        let shared = r#"{"collection":"b","metric":1,"dim":4,"partitions":[{"tag":"x","table_id":"7"}]},
+            {"collection":"c","metric":1,"dim":4,"partitions":[{"tag":"x","table_id":"7"}]}"#;
+        assert_eq!(of(shared), ("a".into(), vec!["b".to_owned(), "c".to_owned()]));
+        assert!(matches!(look("meta.json", b"{\"collections\": 7}"), Err(Error::Json { .. })));
     }
 }

@@ -7,8 +7,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::examination::{Examination, FieldsRow, Trouble};
 use crate::inventory::Inventory;
 use crate::mysql::MySql;
+use crate::server::ServerSigns;
 use crate::{meta_json, mysql, resolve, sqlite, wal};
 
 /// How much of a file tells its kind.
@@ -39,6 +41,9 @@ pub enum MetaSource {
         /// What stands in it.
         text: Vec<u8>,
     },
+    /// A local file that is missing or is none of these, of which an
+    /// examination says so.
+    Unread(PathBuf),
 }
 
 impl MetaSource {
@@ -68,6 +73,23 @@ impl MetaSource {
         let found = if head.is_empty() { "nothing".into() } else { format!("`{}`", head.escape_ascii()) };
         Err(Error::UnknownMetadata { path: path.into(), found })
     }
+
+    /// Returns the metadata in a local file, to be looked at whatever it is. One
+    /// that [`file`](Self::file) refuses for its content becomes [`Self::Unread`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file, or it is a folder: then the name is wrong.
+    pub fn file_to_examine(path: &Path) -> Result<Self> {
+        match Self::file(path) {
+            Err(error @ Error::MetadataFolder { .. }) => Err(error),
+            Err(error) if path.exists() => {
+                tracing::debug!(%error, "the metadata cannot be opened");
+                Ok(Self::Unread(path.into()))
+            }
+            opened => opened,
+        }
+    }
 }
 
 /// Reads how a file begins, and no more: it may be large and something else.
@@ -89,7 +111,7 @@ fn remedy(folder: &Path) -> String {
 impl fmt::Display for MetaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Sqlite(path) | Self::Unread(path) => write!(f, "{}", path.display()),
             Self::MySql(mysql) => mysql.fmt(f),
             Self::MetaJson { location, .. } => f.write_str(location),
         }
@@ -114,23 +136,89 @@ impl Metadata {
     /// When the metadata is damaged, of another version, or holds a live row
     /// that cannot be.
     pub async fn inventory(&self) -> Result<Inventory> {
-        let rows = match &self.source {
-            MetaSource::MetaJson { location, text } => return meta_json::read(location, text),
-            MetaSource::Sqlite(path) => sqlite::read(path).await?,
+        self.read().await.map(|examination| examination.inventory)
+    }
+
+    /// Reads the inventory, and what else an examination finds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`inventory`](Self::inventory).
+    pub async fn read(&self) -> Result<Examination> {
+        let mut look = self.look().await?;
+        match look.troubles.iter().position(|trouble| trouble.is_vital) {
+            Some(first) => Err(look.troubles.swap_remove(first).error),
+            None => Ok(self.examination(look)),
+        }
+    }
+
+    /// Reads what can be read of the metadata and the log, and says what cannot.
+    /// It is to be looked at: an inventory with problems is not whole.
+    pub async fn examine(&self) -> Examination {
+        let look = self.look().await;
+        self.examination(
+            look.unwrap_or_else(|error| Look {
+                troubles: vec![Trouble::of_metadata(error)],
+                ..Look::default()
+            }),
+        )
+    }
+
+    fn examination(&self, look: Look) -> Examination {
+        let problem = |trouble: Trouble| trouble.problem(&self.source);
+        Examination {
+            inventory: look.inventory,
+            problems: look.troubles.into_iter().map(problem).collect(),
+            server: ServerSigns::of(self, look.connections),
+            fields: look.fields,
+        }
+    }
+
+    /// Reads the metadata and the log; an error is one of the metadata as a whole.
+    async fn look(&self) -> Result<Look> {
+        let opened;
+        let source = match &self.source {
+            MetaSource::Unread(path) => {
+                opened = MetaSource::file(path)?;
+                &opened
+            }
+            known => known,
+        };
+        let rows = match source {
+            MetaSource::MetaJson { location, text } => {
+                let (inventory, troubles) = meta_json::look(location, text)?;
+                return Ok(Look { inventory, troubles, ..Look::default() });
+            }
+            MetaSource::Sqlite(path) | MetaSource::Unread(path) => sqlite::read(path).await?,
             MetaSource::MySql(mysql) => mysql::read(mysql).await?,
         };
-        let unflushed = match &self.wal {
-            Some(folder) => wal::unflushed(folder, &rows.tables, &rows.environment)?,
-            None => Vec::new(),
-        };
-        Ok(Inventory {
-            collections: resolve::collections(&self.source.to_string(), &rows.tables, &rows.files)?,
-            tables: rows.tables,
-            files: rows.files,
-            environment: rows.environment,
-            unflushed,
-        })
+        let mut troubles = Vec::new();
+        let log = self.wal.as_ref().map(|folder| wal::unflushed(folder, &rows.tables, &rows.environment));
+        let unflushed = log.unwrap_or(Ok(Vec::new())).unwrap_or_else(|error| {
+            troubles.push(Trouble::of_log(error));
+            Vec::new()
+        });
+        let (collections, more) = resolve::collections(&source.to_string(), &rows.tables, &rows.files);
+        troubles.extend(more);
+        let fields = rows.fields.unwrap_or_else(|error| {
+            troubles.push(Trouble::of_fields(error));
+            Vec::new()
+        });
+        let (tables, files, environment) = (rows.tables, rows.files, rows.environment);
+        let inventory = Inventory { collections, tables, files, environment, unflushed };
+        Ok(Look { inventory, troubles, fields, connections: rows.connections })
     }
+}
+
+/// What was read, and the errors on the way.
+#[derive(Debug, Default)]
+struct Look {
+    inventory: Inventory,
+    /// Those that an inventory cannot be with, as a rule.
+    troubles: Vec<Trouble>,
+    fields: Vec<FieldsRow>,
+    /// How many others use the database.
+    connections: i64,
 }
 
 #[cfg(test)]
@@ -180,6 +268,20 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_len(JSON_BYTES + 1).unwrap();
         let error = MetaSource::file(&path).unwrap_err().to_string();
         assert!(error.contains("meta.json` is larger than 1073741824 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_examined_whatever_it_is_if_there_is_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("meta.sqlite");
+        assert!(matches!(MetaSource::file_to_examine(&path), Err(Error::Read { .. })));
+        assert!(matches!(MetaSource::file_to_examine(root.path()), Err(Error::MetadataFolder { .. })));
+        for content in ["", "PK\u{3}\u{4}"] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(MetaSource::file_to_examine(&path).unwrap(), MetaSource::Unread(path.clone()));
+        }
+        fs::write(&path, sqlite::MAGIC).unwrap();
+        assert_eq!(MetaSource::file_to_examine(&path).unwrap(), MetaSource::Sqlite(path));
     }
 
     #[test]

@@ -12,23 +12,39 @@ use m2m_segment::names::is_safe_component;
 
 use crate::codes::{Engine, FileType, Metric};
 use crate::error::{Error, Result};
+use crate::examination::Trouble;
 use crate::inventory::{Collection, DEFAULT_PARTITION, FileRow, Partition, Segment, TableRow, layout};
 
 /// State of a row of `Tables` that is not dropped.
 const NORMAL: i64 = 0;
 
-/// Returns the live collections, by name. `metadata` names them in messages.
-pub(crate) fn collections(metadata: &str, tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
-    let resolver = Resolver { metadata, files: by_table(files) };
-    let mut collections = Vec::new();
+/// Returns the live collections, by name, without those that cannot be, and why
+/// these cannot. `metadata` names it in messages.
+pub(crate) fn collections(
+    metadata: &str,
+    tables: &[TableRow],
+    files: &[FileRow],
+) -> (Vec<Collection>, Vec<Trouble>) {
+    let resolver = Resolver { metadata, tables, live: live(tables), files: by_table(files) };
+    let (mut collections, mut troubles, mut left_out) = (Vec::new(), Vec::new(), HashSet::new());
     for table in tables {
-        if resolver.is_normal(table)? && table.owner_table.is_empty() {
-            collections.push(resolver.collection(table, tables)?);
+        match resolver.collection_of(table) {
+            Ok(collection) => collections.extend(collection),
+            Err(error) => {
+                let name = if is_partition(table) { &table.owner_table } else { &table.table_id };
+                // Of two rows with one name, each has the same problem.
+                if left_out.insert(name) {
+                    troubles.push(Trouble::of_collection(name, error));
+                }
+            }
         }
     }
-    resolver.once(&collections, tables)?;
     collections.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(collections)
+    (collections, troubles)
+}
+
+fn is_partition(table: &TableRow) -> bool {
+    !table.owner_table.is_empty()
 }
 
 fn by_table(files: &[FileRow]) -> HashMap<&str, Vec<&FileRow>> {
@@ -39,12 +55,38 @@ fn by_table(files: &[FileRow]) -> HashMap<&str, Vec<&FileRow>> {
     of_table
 }
 
+/// The rows of live collections and partitions, by table id.
+fn live(tables: &[TableRow]) -> HashMap<&str, Vec<&TableRow>> {
+    let normal = || tables.iter().filter(|table| table.state == Some(NORMAL));
+    let owners = normal().filter(|table| !is_partition(table));
+    let owners: HashSet<&str> = owners.map(|table| table.table_id.as_str()).collect();
+    let mut of_table: HashMap<&str, Vec<&TableRow>> = HashMap::new();
+    for table in normal().filter(|table| !is_partition(table) || owners.contains(table.owner_table.as_str()))
+    {
+        of_table.entry(&table.table_id).or_default().push(table);
+    }
+    of_table
+}
+
 struct Resolver<'a> {
     metadata: &'a str,
+    tables: &'a [TableRow],
+    live: HashMap<&'a str, Vec<&'a TableRow>>,
     files: HashMap<&'a str, Vec<&'a FileRow>>,
 }
 
 impl Resolver<'_> {
+    /// The collection that a row stands for, if it stands for a live one.
+    fn collection_of(&self, table: &TableRow) -> Result<Option<Collection>> {
+        if is_partition(table) {
+            // It is looked at with its collection, if that is a live one.
+            let owners = self.live.get(table.owner_table.as_str());
+            let has_owner = owners.is_some_and(|owners| owners.iter().any(|owner| !is_partition(owner)));
+            return if has_owner { Ok(None) } else { self.is_normal(table).map(|_| None) };
+        }
+        if self.is_normal(table)? { self.collection(table).map(Some) } else { Ok(None) }
+    }
+
     fn is_normal(&self, table: &TableRow) -> Result<bool> {
         match table.state {
             Some(NORMAL) => Ok(true),
@@ -53,7 +95,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn collection(&self, table: &TableRow, tables: &[TableRow]) -> Result<Collection> {
+    fn collection(&self, table: &TableRow) -> Result<Collection> {
         let metric = table.metric_type.and_then(Metric::from_code);
         let metric = metric.ok_or_else(|| self.wrong(table, "metric_type", "1 to 7", table.metric_type))?;
         let dimension = table.dimension.unwrap_or(0);
@@ -70,14 +112,14 @@ impl Resolver<'_> {
             flag: table.flag.unwrap_or(0),
             created_on: table.created_on.unwrap_or(0),
             version: table.version.clone(),
-            partitions: self.partitions(table, tables)?,
+            partitions: self.partitions(table)?,
         })
     }
 
-    fn partitions(&self, collection: &TableRow, tables: &[TableRow]) -> Result<Vec<Partition>> {
+    fn partitions(&self, collection: &TableRow) -> Result<Vec<Partition>> {
         let mut partitions = vec![self.partition(collection, DEFAULT_PARTITION)?];
         let mut tags = HashSet::from([DEFAULT_PARTITION]);
-        for table in tables {
+        for table in self.tables {
             if table.owner_table != collection.table_id || !self.is_normal(table)? {
                 continue;
             }
@@ -98,6 +140,7 @@ impl Resolver<'_> {
         if !is_safe_component(&table.table_id) {
             return Err(self.wrong(table, "table_id", "a name without a path", Some(&table.table_id)));
         }
+        self.once(table)?;
         let files = self.files.get(table.table_id.as_str()).map(Vec::as_slice).unwrap_or_default();
         Ok(Partition { tag: tag.into(), table_id: table.table_id.clone(), segments: self.segments(files)? })
     }
@@ -124,17 +167,14 @@ impl Resolver<'_> {
     /// Makes sure that no directory stands for two live partitions, whose rows
     /// would then count twice. The old server's own index sees to that; a copy
     /// of the tables may have lost it.
-    fn once(&self, collections: &[Collection], tables: &[TableRow]) -> Result<()> {
-        let mut table_ids = HashSet::new();
-        for Partition { table_id, .. } in collections.iter().flat_map(|collection| &collection.partitions) {
-            if !table_ids.insert(table_id.as_str()) {
-                let is_same = |table: &&TableRow| table.state == Some(NORMAL) && table.table_id == *table_id;
-                let second = tables.iter().filter(is_same).nth(1).cloned().unwrap_or_default();
+    fn once(&self, table: &TableRow) -> Result<()> {
+        match self.live.get(table.table_id.as_str()).and_then(|rows| rows.get(1)) {
+            Some(second) => {
                 let expected = "a name that no other live row has";
-                return Err(self.wrong(&second, "table_id", expected, Some(table_id)));
+                Err(self.wrong(second, "table_id", expected, Some(&table.table_id)))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn wrong(
@@ -217,7 +257,8 @@ mod tests {
     }
 
     fn resolve(tables: &[TableRow], files: &[FileRow]) -> Result<Vec<Collection>> {
-        collections("meta.sqlite", tables, files)
+        let (collections, troubles) = collections("meta.sqlite", tables, files);
+        troubles.into_iter().next().map_or(Ok(collections), |trouble| Err(trouble.error))
     }
 
     fn ids(partition: &Partition) -> Vec<&str> {
@@ -323,5 +364,55 @@ mod tests {
         }
         let dropped = TableRow { state: Some(1), ..table(2, "c") };
         assert_eq!(resolve(&[table(1, "c"), dropped], &[]).unwrap().len(), 1);
+    }
+
+    /// The names of the collections that are left, and of those that have a problem.
+    fn names(tables: &[TableRow], files: &[FileRow]) -> (Vec<String>, Vec<String>) {
+        let (collections, troubles) = collections("meta.sqlite", tables, files);
+        let left_out = troubles.into_iter().map(|trouble| trouble.collection.unwrap()).collect();
+        (collections.into_iter().map(|collection| collection.name).collect(), left_out)
+    }
+
+    #[test]
+    fn a_collection_that_cannot_be_is_left_out_alone() {
+        let damaged = |damage: fn(&mut TableRow)| {
+            let mut row = table(3, "bad");
+            damage(&mut row);
+            row
+        };
+        let good = || [table(1, "a"), table(9, "z")];
+        let of = |more: Vec<TableRow>, files: &[FileRow]| {
+            let tables: Vec<_> = good().into_iter().chain(more).collect();
+            let (left, left_out) = names(&tables, files);
+            assert_eq!(left, ["a", "z"]);
+            left_out
+        };
+        let damages: [fn(&mut TableRow); 4] = [
+            |row| row.state = None,
+            |row| row.state = Some(9),
+            |row| row.metric_type = None,
+            |row| row.dimension = Some(0),
+        ];
+        for damage in damages {
+            assert_eq!(of(vec![damaged(damage)], &[]), ["bad"]);
+        }
+        assert_eq!(of(vec![table(3, "bad")], &[file(1, "bad", "s", 8), file(2, "a", "s", 1)]), ["bad"]);
+        assert_eq!(of(vec![table(3, "bad")], &[file(1, "bad", "..", 1)]), ["bad"]);
+        let tags = vec![table(3, "bad"), partition(4, "44", "bad", "p"), partition(5, "55", "bad", "p")];
+        assert_eq!(of(tags, &[]), ["bad"]);
+        let state = TableRow { state: None, ..partition(2, "22", "bad", "p") };
+        assert_eq!(of(vec![state.clone(), table(3, "bad")], &[]), ["bad"]);
+        assert_eq!(of(vec![state], &[]), ["bad"], "whose owner is gone");
+    }
+
+    #[test]
+    fn all_collections_that_share_a_directory_are_left_out_once() {
+        let tables = [table(1, "a"), table(2, "b"), table(3, "c"), partition(4, "b", "a", "p")];
+        assert_eq!(names(&tables, &[]), (vec!["c".into()], vec!["a".into(), "b".into()]));
+        let twice = [table(1, "a"), table(2, "a"), table(3, "c")];
+        assert_eq!(names(&twice, &[]), (vec!["c".into()], vec!["a".into()]));
+        // A partition that is not live has no directory.
+        let gone = [table(1, "a"), partition(2, "a", "gone", "p")];
+        assert_eq!(names(&gone, &[]), (vec!["a".into()], vec![]));
     }
 }

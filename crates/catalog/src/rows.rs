@@ -4,6 +4,7 @@
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use crate::error::{Error, Result};
+use crate::examination::FieldsRow;
 use crate::inventory::{EnvironmentRow, FileRow, TableRow};
 
 /// How many tables of another database are named.
@@ -15,6 +16,10 @@ pub(crate) struct Rows {
     pub(crate) tables: Vec<TableRow>,
     pub(crate) files: Vec<FileRow>,
     pub(crate) environment: Vec<EnvironmentRow>,
+    /// Without them an inventory is whole.
+    pub(crate) fields: Result<Vec<FieldsRow>>,
+    /// How many others are connected to a database on a server.
+    pub(crate) connections: i64,
 }
 
 /// The tables of a database of Milvus 1.x, as it spells them.
@@ -23,6 +28,8 @@ pub(crate) struct TableNames<'a> {
     pub(crate) tables: &'a str,
     pub(crate) files: &'a str,
     pub(crate) environment: &'a str,
+    /// Servers of 0.7 and 0.8 have no such table.
+    pub(crate) fields: Option<&'a str>,
 }
 
 impl<'a> TableNames<'a> {
@@ -36,7 +43,8 @@ impl<'a> TableNames<'a> {
         if let (Some(tables), Some(files), Some(environment)) =
             (find("Tables"), find("TableFiles"), find("Environment"))
         {
-            return Ok(Self { tables, files, environment });
+            let fields = find("Fields").map(String::as_str);
+            return Ok(Self { tables, files, environment, fields });
         }
         let metadata = metadata.into();
         if find("Collection").is_some() && find("SegmentFile").is_some() {
@@ -130,6 +138,27 @@ impl<R: Columns> FromColumns<R> for EnvironmentRow {
     }
 }
 
+impl<R: Columns> FromColumns<R> for FieldsRow {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            collection_id: row.text("collection_id")?,
+            field_name: row.text("field_name")?,
+            field_type: row.number("field_type")?,
+            field_params: row.text("field_params")?,
+        })
+    }
+}
+
+/// A count.
+#[derive(Debug)]
+pub(crate) struct Count(pub(crate) i64);
+
+impl<R: Columns> FromColumns<R> for Count {
+    fn from_columns(row: &R) -> Result<Self, sqlx::Error> {
+        Ok(Self(row.number("count")?.unwrap_or(0)))
+    }
+}
+
 /// The name of a table in the database.
 #[derive(Debug)]
 pub(crate) struct Name(pub(crate) String);
@@ -159,9 +188,11 @@ mod tests {
     #[test]
     fn tables_are_found_as_the_server_spells_them() {
         let folded = names(&["environment", "fields", "tablefiles", "tables"]);
-        assert_eq!(TableNames::find("m", &folded).unwrap().files, "tablefiles");
+        let found = TableNames::find("m", &folded).unwrap();
+        assert_eq!((found.files, found.fields), ("tablefiles", Some("fields")));
         let both = names(&["ENVIRONMENT", "TABLES", "TableFiles", "Tables", "tables"]);
-        assert_eq!(TableNames::find("m", &both).unwrap().tables, "Tables");
+        let found = TableNames::find("m", &both).unwrap();
+        assert_eq!((found.tables, found.fields), ("Tables", None));
     }
 
     #[test]

@@ -19,6 +19,7 @@ const TABLE_NAMES: &str = include_str!("../../../sql/catalog/sqlite/table_names.
 const TABLES: &str = include_str!("../../../sql/catalog/sqlite/tables.sql");
 const TABLE_FILES: &str = include_str!("../../../sql/catalog/sqlite/table_files.sql");
 const ENVIRONMENT: &str = include_str!("../../../sql/catalog/sqlite/environment.sql");
+const FIELDS: &str = include_str!("../../../sql/catalog/sqlite/fields.sql");
 /// What every SQLite database begins with.
 pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -29,11 +30,13 @@ pub(crate) async fn read(path: &Path) -> Result<Rows> {
     let sql = |source| sql_error(path, source);
     let options = SqliteConnectOptions::new().filename(&copy).create_if_missing(false);
     let mut connection = options.disable_statement_logging().connect().await.map_err(sql)?;
-    check(path, &mut connection).await?;
+    let has_fields = check(path, &mut connection).await?;
     let rows = Rows {
         tables: fetch(path, &mut connection, TABLES).await?,
         files: fetch(path, &mut connection, TABLE_FILES).await?,
         environment: fetch(path, &mut connection, ENVIRONMENT).await?,
+        fields: if has_fields { fetch(path, &mut connection, FIELDS).await } else { Ok(Vec::new()) },
+        connections: 0,
     };
     connection.close().await.map_err(sql)?;
     Ok(rows)
@@ -72,8 +75,9 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Makes sure that the database is sound and one of Milvus 1.x.
-async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
+/// Makes sure that the database is sound and one of Milvus 1.x. Returns whether
+/// it has the table `Fields`.
+async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<bool> {
     let sql = |source| sql_error(path, source);
     let found: Vec<String> =
         sqlx::query_scalar("PRAGMA quick_check(3)").fetch_all(&mut *connection).await.map_err(sql)?;
@@ -81,7 +85,7 @@ async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
         return Err(Error::Damaged { path: path.into(), reason: found.join("; ") });
     }
     let names: Vec<String> = sqlx::query_scalar(TABLE_NAMES).fetch_all(connection).await.map_err(sql)?;
-    TableNames::find(&path.display().to_string(), &names).map(drop)
+    TableNames::find(&path.display().to_string(), &names).map(|found| found.fields.is_some())
 }
 
 /// Damage shows in many calls; the codes are `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
@@ -99,4 +103,4 @@ fn sql_error(path: &Path, source: sqlx::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

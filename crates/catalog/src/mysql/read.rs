@@ -11,12 +11,14 @@ use tokio::time::timeout;
 use super::MySql;
 use super::connect::{connect, failure};
 use crate::error::{Error, Result};
-use crate::rows::{FromColumns, Name, Rows, TableNames};
+use crate::rows::{Count, FromColumns, Name, Rows, TableNames};
 
 const TABLE_NAMES: &str = include_str!("../../../../sql/catalog/mysql/table_names.sql");
 const TABLES: &str = include_str!("../../../../sql/catalog/mysql/tables.sql");
 const TABLE_FILES: &str = include_str!("../../../../sql/catalog/mysql/table_files.sql");
 const ENVIRONMENT: &str = include_str!("../../../../sql/catalog/mysql/environment.sql");
+const FIELDS: &str = include_str!("../../../../sql/catalog/mysql/fields.sql");
+const CONNECTIONS: &str = include_str!("../../../../sql/catalog/mysql/connections.sql");
 /// The level counts for the next transaction alone.
 const BEGIN: [&str; 2] = [
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -33,6 +35,15 @@ pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
         tables: session.rows(of_table(TABLES, "Tables", found.tables)).await?,
         files: session.rows(of_table(TABLE_FILES, "TableFiles", found.files)).await?,
         environment: session.rows(of_table(ENVIRONMENT, "Environment", found.environment)).await?,
+        fields: match found.fields {
+            Some(spelt) => session.rows(of_table(FIELDS, "Fields", spelt)).await,
+            None => Ok(Vec::new()),
+        },
+        // A server that does not tell who is connected is none that shows a sign.
+        connections: session
+            .rows(CONNECTIONS.into())
+            .await
+            .map_or(0, |rows| rows.iter().map(|Count(n)| n).sum()),
     };
     session.close().await;
     Ok(rows)

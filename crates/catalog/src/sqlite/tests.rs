@@ -20,7 +20,7 @@ const SCHEMA: &str = "
     INSERT INTO Tables VALUES (1, 'c', 0, 16, 5, 2, 1048576, 1, '{}', 1, '', '', '1.1.1', 7);
     INSERT INTO TableFiles VALUES (1, 'c', 's', 1, 's', 1, 720, 10, 5, 5, 1210515, 0);";
 
-async fn database(folder: &Path, more: &'static str) -> PathBuf {
+pub(crate) async fn database(folder: &Path, more: &'static str) -> PathBuf {
     let path = folder.join("meta.sqlite");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
@@ -38,6 +38,25 @@ async fn rows_are_read_by_name() {
     assert_eq!((rows.tables[0].table_id.as_str(), rows.tables[0].flush_lsn), ("c", Some(7)));
     assert_eq!((rows.files[0].segment_id.as_str(), rows.files[0].row_count), ("s", Some(10)));
     assert_eq!(rows.environment, [EnvironmentRow { global_lsn: Some(9) }]);
+}
+
+#[tokio::test]
+async fn fields_are_read_where_there_are_any_and_an_inventory_does_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path(), "").await;
+    assert_eq!(read(&path).await.unwrap().fields.unwrap(), [], "of 0.7");
+    fs::remove_file(&path).unwrap();
+    let fields =
+        "CREATE TABLE Fields (collection_id TEXT, field_name TEXT, field_type INTEGER, field_params TEXT);
+        INSERT INTO Fields VALUES ('c', 'price', 11, '{}'), ('c', 'age', 'many', NULL);";
+    let rows = read(&database(folder.path(), fields).await).await.unwrap().fields.unwrap();
+    let rows: Vec<_> =
+        rows.iter().map(|row| (row.field_name.as_str(), row.field_type, row.field_params.as_str())).collect();
+    assert_eq!(rows, [("age", None, ""), ("price", Some(11), "{}")]);
+    fs::remove_file(&path).unwrap();
+    let rows = read(&database(folder.path(), "CREATE TABLE Fields (name TEXT);").await).await.unwrap();
+    assert!(matches!(rows.fields, Err(Error::Sql { .. })), "{:?}", rows.fields);
+    assert_eq!(rows.tables.len(), 1);
 }
 
 #[tokio::test]
