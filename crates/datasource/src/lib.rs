@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
 //! | `stored` | the same tables with every stored row, and `deleted BOOLEAN` behind the other columns |
-//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `wal`: what the metadata says. Only `segments` reads headers of files, when its scan is planned and a column needs them, and then of the segments that filters over columns of the metadata leave |
+//! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `fields`, `wal`, `problems`, `server`: what the metadata says, and what of it cannot be read. Only `segments` reads headers of files, when its scan is planned and a column needs them, and then of the segments that filters over columns of the metadata leave |
 //! | `inspect` | views that are worth a look, see [`inspect`] |
 //!
 //! ```no_run
@@ -33,10 +33,13 @@
 //! | `files` | row of `TableFiles`, dead ones too | its columns as they are; `file_type_name` and `engine_name` say what two of them mean |
 //! | `tables` | row of `Tables`, dropped ones too | its columns as they are; `state_name`, `engine_name` and `metric_name` say what three of them mean |
 //! | `environment` | row of `Environment` | `global_lsn` |
+//! | `fields` | row of `Fields`, attributes of hybrid collections | its columns as they are |
 //! | `wal` | partition with rows or deletes that stand only in the write-ahead log | `collection`, `partition_tag`, `inserted_rows`, `deleted_rows`, `records` |
+//! | `problems` | thing of the metadata or the log that cannot be read, or cannot be; none unless by [`Source::examine`] | `place` (`metadata`: nothing is known, `collection`: that is left out, `log`: what stands only there is not known), `collection`, `subject` (a file, a database, a row), `message`, `remedy` |
+//! | `server` | installation: one | `metadata` (where it is), `kind` (`sqlite`, `mysql`, `meta.json`, or null when it is none), `wal` (the folder of the log), `is_running` (only when that is certain), `sign` (what shows that the old server runs or did not stop cleanly, else null) |
 //!
 //! Where a column's code has no name, the column beside it says `UNKNOWN (9)`.
-//! A `meta.json` has no rows of `files`, `tables` and `environment`. Positions
+//! A `meta.json` has no rows of `files`, `tables`, `environment` and `fields`. Positions
 //! in the log (`flush_lsn`, `global_lsn`) are unsigned numbers shown as signed ones.
 //!
 //! # What a scan reads

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The schema with what the metadata says.
 
-mod rows;
-mod segments;
+pub(crate) mod rows;
+pub(crate) mod segments;
 
 use std::sync::Arc;
 
@@ -17,12 +17,15 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::source::Inner;
 
 /// The tables of the schema, by name.
-const TABLES: [(&str, MetaKind); 7] = [
+const TABLES: [(&str, MetaKind); 10] = [
     ("collections", MetaKind::Collections),
     ("environment", MetaKind::Environment),
+    ("fields", MetaKind::Fields),
     ("files", MetaKind::Files),
     ("partitions", MetaKind::Partitions),
+    ("problems", MetaKind::Problems),
     ("segments", MetaKind::Segments),
+    ("server", MetaKind::Server),
     ("tables", MetaKind::Tables),
     ("wal", MetaKind::Wal),
 ];
@@ -31,9 +34,12 @@ const TABLES: [(&str, MetaKind); 7] = [
 enum MetaKind {
     Collections,
     Environment,
+    Fields,
     Files,
     Partitions,
+    Problems,
     Segments,
+    Server,
     Tables,
     Wal,
 }
@@ -83,9 +89,12 @@ impl MetaKind {
         match self {
             Self::Collections => rows::collections(&[]),
             Self::Environment => rows::environment(&[]),
+            Self::Fields => rows::fields(&[]),
             Self::Files => rows::files(&[]),
             Self::Partitions => rows::partitions(&[]),
+            Self::Problems => rows::problems(&[]),
             Self::Segments => segments::segments(&[]),
+            Self::Server => rows::server(None),
             Self::Tables => rows::tables(&[]),
             Self::Wal => rows::wal(&[]),
         }
@@ -104,8 +113,11 @@ impl MetaTable {
         match self.kind {
             MetaKind::Collections => rows::collections(&inventory.collections),
             MetaKind::Environment => rows::environment(&inventory.environment),
+            MetaKind::Fields => rows::fields(&self.source.findings.fields),
             MetaKind::Files => rows::files(&inventory.files),
             MetaKind::Partitions => rows::partitions(&inventory.collections),
+            MetaKind::Problems => rows::problems(&self.source.findings.problems),
+            MetaKind::Server => rows::server(Some((&self.source.metadata, &self.source.findings.server))),
             MetaKind::Segments => {
                 let mut rows = segments::known(&self.source);
                 if segments::needs_files(&self.schema, projection) {
@@ -150,3 +162,6 @@ impl TableProvider for MetaTable {
         table.scan(state, projection, filters, limit).await
     }
 }
+
+#[cfg(test)]
+mod tests;

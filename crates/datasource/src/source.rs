@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::prelude::SessionContext;
-use m2m_catalog::{Install, Inventory, Metadata};
+use m2m_catalog::{Examination, FieldsRow, Install, Inventory, Metadata, Problem, ServerSigns};
 use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
@@ -30,9 +30,18 @@ pub struct Source {
 pub(crate) struct Inner {
     pub(crate) metadata: Metadata,
     pub(crate) inventory: Inventory,
+    pub(crate) findings: Arc<Findings>,
     pub(crate) roots: Arc<Roots>,
     pub(crate) tables: Arc<BTreeMap<String, Arc<CollectionTable>>>,
     pub(crate) stored: Arc<BTreeMap<String, Arc<CollectionTable>>>,
+}
+
+/// What an examination of the metadata found beside the inventory.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) server: ServerSigns,
+    pub(crate) fields: Vec<FieldsRow>,
 }
 
 impl Source {
@@ -74,12 +83,33 @@ impl Source {
         roots: Vec<Storage>,
         options: ReadOptions,
     ) -> Result<Self> {
-        let inventory = metadata.inventory().await?;
-        let roots = Roots::new(roots, options, &inventory.collections)?;
-        Ok(Self::of(metadata.clone(), inventory, Arc::new(roots)))
+        Self::over(metadata, metadata.read().await?, roots, options)
     }
 
-    pub(crate) fn of(metadata: Metadata, inventory: Inventory, roots: Arc<Roots>) -> Self {
+    /// Opens an installation to look at it, whatever is wrong with its metadata:
+    /// what cannot be read is in the table `meta.problems`, and is missing
+    /// elsewhere. Such a source is not whole, and none to migrate from.
+    ///
+    /// # Errors
+    ///
+    /// When no `tables` folder is named, or they are in different stores.
+    pub async fn examine(metadata: &Metadata, roots: Vec<Storage>, options: ReadOptions) -> Result<Self> {
+        Self::over(metadata, metadata.examine().await, roots, options)
+    }
+
+    fn over(
+        metadata: &Metadata,
+        examination: Examination,
+        roots: Vec<Storage>,
+        options: ReadOptions,
+    ) -> Result<Self> {
+        let roots = Roots::new(roots, options, &examination.inventory.collections)?;
+        Ok(Self::of(metadata.clone(), examination, Arc::new(roots)))
+    }
+
+    pub(crate) fn of(metadata: Metadata, examination: Examination, roots: Arc<Roots>) -> Self {
+        let Examination { inventory, problems, server, fields } = examination;
+        let findings = Arc::new(Findings { problems, server, fields });
         let tables = inventory.collections.iter().map(|collection| {
             let table = CollectionTable::new(collection.clone(), Arc::clone(&roots));
             (collection.name.clone(), Arc::new(table))
@@ -88,7 +118,7 @@ impl Source {
         let stored = tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.stored())));
         let stored = Arc::new(stored.collect());
         let tables = Arc::new(tables);
-        Self { inner: Arc::new(Inner { metadata, inventory, roots, tables, stored }) }
+        Self { inner: Arc::new(Inner { metadata, inventory, findings, roots, tables, stored }) }
     }
 
     /// Returns the same installation with other tables in place of those of their
@@ -101,6 +131,7 @@ impl Source {
         let inner = Inner {
             metadata: self.inner.metadata.clone(),
             inventory: self.inner.inventory.clone(),
+            findings: Arc::clone(&self.inner.findings),
             roots: Arc::clone(&self.inner.roots),
             tables: Arc::new(all),
             stored: Arc::clone(&self.inner.stored),

@@ -143,14 +143,14 @@ impl TestInstall {
     /// Opens the installation with its segments in a bucket instead.
     pub(crate) async fn open_in_bucket(&self) -> (Source, Arc<Bucket>) {
         let metadata = self.install().metadata;
-        let inventory = metadata.inventory().await.unwrap();
+        let examination = metadata.read().await.unwrap();
         let bucket = Arc::new(Bucket::default());
         bucket.upload(&self.tables(), "var/db/tables").await;
         let store = Arc::clone(&bucket) as Arc<dyn ObjectStore>;
         let folders = vec!["var/db/tables".into()];
         let locator = SegmentLocator { store, base: "s3://bucket/".into(), folders, is_local: false };
         let roots = Roots::in_bucket(locator, some_bucket("var/db"));
-        (Source::of(metadata, inventory, Arc::new(roots)), bucket)
+        (Source::of(metadata, examination, Arc::new(roots)), bucket)
     }
 
     /// A session of two workers over the installation.

@@ -6,27 +6,28 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use datafusion::error::Result as DFResult;
 use m2m_catalog::{
-    Collection, Engine, EnvironmentRow, FileRow, FileType, Metric, Partition, TableRow, Unflushed,
+    Collection, Engine, EnvironmentRow, FieldsRow, FileRow, FileType, MetaSource, Metadata, Metric,
+    Partition, Problem, ServerSigns, TableRow, Unflushed,
 };
 
-pub(super) fn text<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+pub(crate) fn text<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-pub(super) fn maybe_text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+pub(crate) fn maybe_text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-pub(super) fn numbers(values: impl Iterator<Item = i64>) -> ArrayRef {
+pub(crate) fn numbers(values: impl Iterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
-pub(super) fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(crate) fn maybe_numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<Int64Array>())
 }
 
 /// Counts of this size do not occur; were there one, it would be shown as the largest.
-pub(super) fn count(value: u64) -> i64 {
+pub(crate) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -61,7 +62,7 @@ fn file_type_name(code: i64) -> Option<&'static str> {
     FileType::from_code(code).map(FileType::name)
 }
 
-pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
+pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> DFResult<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, column)| (name, column, true)),
     )?)
@@ -153,6 +154,50 @@ pub(super) fn wal(all: &[Unflushed]) -> DFResult<RecordBatch> {
         ("inserted_rows", numbers(all.iter().map(|row| count(row.inserted_rows)))),
         ("deleted_rows", numbers(all.iter().map(|row| count(row.deleted_rows)))),
         ("records", numbers(all.iter().map(|row| count(row.records)))),
+    ])
+}
+
+/// What of the metadata and the log cannot be read, one row for each problem.
+pub(super) fn problems(all: &[Problem]) -> DFResult<RecordBatch> {
+    batch(vec![
+        ("place", text(all.iter().map(|one| one.place.name()))),
+        ("collection", maybe_text(all.iter().map(|one| one.collection.clone()))),
+        ("subject", text(all.iter().map(|one| &one.subject))),
+        ("message", text(all.iter().map(|one| &one.message))),
+        ("remedy", text(all.iter().map(|one| &one.remedy))),
+    ])
+}
+
+/// Where the metadata and the log are, and whether the old server seems to run:
+/// one row.
+pub(super) fn server(one: Option<(&Metadata, &ServerSigns)>) -> DFResult<RecordBatch> {
+    let wal = |metadata: &Metadata| metadata.wal.as_ref().map(|folder| folder.display().to_string());
+    let running = one.iter().map(|(_, signs)| Some(signs.is_running));
+    batch(vec![
+        ("metadata", text(one.iter().map(|(metadata, _)| metadata.source.to_string()))),
+        ("kind", maybe_text(one.iter().map(|(metadata, _)| kind(&metadata.source).map(str::to_owned)))),
+        ("wal", maybe_text(one.iter().map(|(metadata, _)| wal(metadata)))),
+        ("is_running", Arc::new(running.collect::<BooleanArray>())),
+        ("sign", maybe_text(one.iter().map(|(_, signs)| signs.sign.clone()))),
+    ])
+}
+
+fn kind(source: &MetaSource) -> Option<&'static str> {
+    match source {
+        MetaSource::Sqlite(_) => Some("sqlite"),
+        MetaSource::MySql(_) => Some("mysql"),
+        MetaSource::MetaJson { .. } => Some("meta.json"),
+        MetaSource::Unread(_) => None,
+    }
+}
+
+/// Every row of `Fields`.
+pub(super) fn fields(all: &[FieldsRow]) -> DFResult<RecordBatch> {
+    batch(vec![
+        ("collection_id", text(all.iter().map(|row| &row.collection_id))),
+        ("field_name", text(all.iter().map(|row| &row.field_name))),
+        ("field_type", maybe_numbers(all.iter().map(|row| row.field_type))),
+        ("field_params", text(all.iter().map(|row| &row.field_params))),
     ])
 }
 
