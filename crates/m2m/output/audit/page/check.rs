@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::text::counted;
 
+/// Characters of a text that needs no wide column.
+const SHORT: usize = 40;
 /// Characters that are shown of a value.
 const LONGEST: usize = 1000;
 /// Bytes of values that a page shows. Past it, findings are counted only.
@@ -37,7 +39,7 @@ pub(super) struct Column<'a> {
 
 /// A value of a row.
 pub(super) struct Cell {
-    /// `text`, `number` or `null`.
+    /// `text`, `long`, `number` or `null`.
     pub(super) class: &'static str,
     pub(super) text: String,
 }
@@ -93,9 +95,14 @@ fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => Cell { class: "null", text: "NULL".into() },
         Value::Number(number) => Cell { class: "number", text: number.to_string() },
-        Value::String(text) => Cell { class: "text", text: shortened(text) },
-        other => Cell { class: "text", text: shortened(&other.to_string()) },
+        Value::String(text) => words(text),
+        other => words(&other.to_string()),
     }
+}
+
+fn words(text: &str) -> Cell {
+    let class = if text.chars().count() > SHORT { "long" } else { "text" };
+    Cell { class, text: shortened(text) }
 }
 
 fn shortened(text: &str) -> String {
