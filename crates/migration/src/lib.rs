@@ -64,6 +64,7 @@ mod rows;
 mod sample;
 mod select;
 mod settings;
+mod tables;
 mod target;
 mod verify;
 

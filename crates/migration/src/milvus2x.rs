@@ -21,17 +21,13 @@ mod rows;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
-use datafusion::error::{DataFusionError, Result as DFResult};
-use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::prelude::SessionContext;
-use m2m_datasource::CATALOG;
 use m2m_milvus::{Client, ConnectOptions};
 use tokio::sync::OnceCell;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::tables::{self, Answers, Row};
 
 /// Name of the schema with what Milvus 2.x holds.
 pub const MILVUS2X: &str = "milvus2x";
@@ -42,99 +38,53 @@ pub const MILVUS2X: &str = "milvus2x";
 ///
 /// When the session has no installation registered.
 pub fn register_milvus2x(ctx: &SessionContext, options: ConnectOptions) -> Result<()> {
-    let catalog = ctx.catalog(CATALOG);
-    let catalog =
-        catalog.ok_or_else(|| Error::from(DataFusionError::Internal(format!("no catalog `{CATALOG}`"))))?;
-    let server = Arc::new(Server { options, client: OnceCell::new() });
-    let tables = rows::Kind::ALL.map(|kind| {
-        let schema = rows::schema(kind);
-        Arc::new(TargetTable { server: Arc::clone(&server), kind, schema })
-    });
-    catalog.register_schema(MILVUS2X, Arc::new(TargetSchema { tables }))?;
-    Ok(())
+    let server = Arc::new(LazyClient::new(options));
+    let table = |kind| Arc::new(TargetTable { server: Arc::clone(&server), kind }) as Arc<dyn Answers>;
+    tables::register(ctx, MILVUS2X, rows::Kind::ALL.into_iter().map(table).collect())
 }
 
 /// A server that is connected to when it is first asked.
-struct Server {
+pub(crate) struct LazyClient {
     options: ConnectOptions,
     client: OnceCell<Client>,
 }
 
-impl std::fmt::Debug for Server {
+impl std::fmt::Debug for LazyClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Server")
+        f.write_str("LazyClient")
     }
 }
 
-impl Server {
-    async fn client(&self) -> m2m_milvus::Result<&Client> {
+impl LazyClient {
+    pub(crate) fn new(options: ConnectOptions) -> Self {
+        Self { options, client: OnceCell::new() }
+    }
+
+    /// Connects at the first call; one that failed is tried again.
+    pub(crate) async fn client(&self) -> m2m_milvus::Result<&Client> {
         self.client.get_or_try_init(|| Client::connect(&self.options)).await
-    }
-}
-
-/// The schema.
-#[derive(Debug)]
-struct TargetSchema {
-    tables: [Arc<TargetTable>; 4],
-}
-
-impl TargetSchema {
-    fn find(&self, name: &str) -> Option<&Arc<TargetTable>> {
-        self.tables.iter().find(|table| table.kind.name().eq_ignore_ascii_case(name))
-    }
-}
-
-#[async_trait]
-impl SchemaProvider for TargetSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|table| table.kind.name().to_owned()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        Ok(self.find(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.find(name).is_some()
     }
 }
 
 /// A table whose rows are asked of the server when it is scanned.
 #[derive(Debug)]
 struct TargetTable {
-    server: Arc<Server>,
+    server: Arc<LazyClient>,
     kind: rows::Kind,
-    schema: SchemaRef,
 }
 
 #[async_trait]
-impl TableProvider for TargetTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+impl Answers for TargetTable {
+    fn name(&self) -> &'static str {
+        self.kind.name()
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    fn columns(&self) -> &'static [(&'static str, DataType)] {
+        self.kind.columns()
     }
 
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let asked = match projection {
-            Some(columns) => Arc::new(self.schema.project(columns)?),
-            None => Arc::clone(&self.schema),
-        };
-        let is_asked = |name: &str| Schema::index_of(&asked, name).is_ok();
-        let rows = match self.server.client().await {
-            Ok(client) => rows::read(self.kind, client, is_asked).await,
-            Err(error) => Err(error),
-        };
-        let rows = rows.map_err(|error| DataFusionError::External(Box::new(Error::from(error))))?;
-        let table = MemTable::try_new(Arc::clone(&self.schema), vec![vec![rows.batch(&self.schema)?]])?;
-        table.scan(state, projection, filters, limit).await
+    async fn rows(&self, asked: &Schema) -> Result<Vec<Row>> {
+        let is_asked = |name: &str| asked.index_of(name).is_ok();
+        Ok(rows::read(self.kind, self.server.client().await?, is_asked).await?)
     }
 }

@@ -2,13 +2,12 @@
 //! The rows of the tables of schema `milvus2x`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::error::Result as DFResult;
+use datafusion::arrow::datatypes::DataType;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_milvus::{Client, Result};
+
+use crate::tables::{Cell, NUMBER, Row, TEXT, TRUTH};
 
 /// Questions to the server in flight.
 const AT_ONCE: usize = 8;
@@ -34,10 +33,7 @@ impl Kind {
         }
     }
 
-    fn columns(self) -> &'static [(&'static str, DataType)] {
-        const TEXT: DataType = DataType::Utf8;
-        const NUMBER: DataType = DataType::Int64;
-        const TRUTH: DataType = DataType::Boolean;
+    pub(super) fn columns(self) -> &'static [(&'static str, DataType)] {
         match self {
             Self::Collections => &[
                 ("collection", TEXT),
@@ -74,53 +70,8 @@ impl Kind {
     }
 }
 
-/// The columns of a table.
-pub(super) fn schema(kind: Kind) -> SchemaRef {
-    let fields = kind.columns().iter().map(|(name, of)| Field::new(*name, of.clone(), true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// One value.
-#[derive(Clone, Debug)]
-enum Cell {
-    Text(Option<String>),
-    Number(Option<i64>),
-    Truth(bool),
-}
-
-/// Rows of cells in the order of the table's columns.
-#[derive(Debug)]
-pub(super) struct Rows(Vec<Vec<Cell>>);
-
-impl Rows {
-    /// The rows as a batch.
-    pub(super) fn batch(&self, schema: &SchemaRef) -> DFResult<RecordBatch> {
-        let columns = schema.fields().iter().enumerate().map(|(at, field)| {
-            let cells = self.0.iter().map(|row| row.get(at));
-            match field.data_type() {
-                DataType::Int64 => Arc::new(cells.map(number).collect::<Int64Array>()) as ArrayRef,
-                DataType::Boolean => Arc::new(cells.map(truth).collect::<BooleanArray>()),
-                _ => Arc::new(cells.map(text).collect::<StringArray>()),
-            }
-        });
-        Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect())?)
-    }
-}
-
-fn number(cell: Option<&Cell>) -> Option<i64> {
-    if let Some(Cell::Number(number)) = cell { *number } else { None }
-}
-
-fn truth(cell: Option<&Cell>) -> Option<bool> {
-    if let Some(Cell::Truth(truth)) = cell { Some(*truth) } else { None }
-}
-
-fn text(cell: Option<&Cell>) -> Option<&str> {
-    if let Some(Cell::Text(text)) = cell { text.as_deref() } else { None }
-}
-
 /// Asks the server for the rows of a table, columns that are not asked for left out.
-pub(super) async fn read(kind: Kind, client: &Client, is_asked: impl Fn(&str) -> bool) -> Result<Rows> {
+pub(super) async fn read(kind: Kind, client: &Client, is_asked: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let asked = Asked {
         loaded: is_asked("loaded_percent") || is_asked("live_rows"),
         stored_rows: is_asked("stored_rows"),
@@ -140,9 +91,8 @@ pub(super) async fn read(kind: Kind, client: &Client, is_asked: impl Fn(&str) ->
         }
     };
     let names = client.list_collections().await?;
-    let rows: Vec<Vec<Vec<Cell>>> =
-        stream::iter(names).map(of_collection).buffered(AT_ONCE).try_collect().await?;
-    Ok(Rows(rows.concat()))
+    let rows: Vec<Vec<Row>> = stream::iter(names).map(of_collection).buffered(AT_ONCE).try_collect().await?;
+    Ok(rows.concat())
 }
 
 /// What costs a question of its own.
@@ -157,7 +107,7 @@ async fn of_collection(
     name: &str,
     asked: &Asked,
     loaded: &BTreeMap<String, i64>,
-) -> Result<Vec<Vec<Cell>>> {
+) -> Result<Vec<Row>> {
     let Some(info) = client.describe_collection(name).await? else { return Ok(Vec::new()) };
     Ok(vec![vec![
         Cell::Text(Some(info.name)),
@@ -169,7 +119,7 @@ async fn of_collection(
     ]])
 }
 
-async fn of_fields(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
+async fn of_fields(client: &Client, name: &str) -> Result<Vec<Row>> {
     let Some(info) = client.describe_collection(name).await? else { return Ok(Vec::new()) };
     let row = |field: m2m_milvus::FieldInfo| {
         let (dimension, max_length) = (field.dimension(), field.max_length());
@@ -186,7 +136,7 @@ async fn of_fields(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
     Ok(info.fields.into_iter().map(row).collect())
 }
 
-async fn of_indexes(client: &Client, name: &str) -> Result<Vec<Vec<Cell>>> {
+async fn of_indexes(client: &Client, name: &str) -> Result<Vec<Row>> {
     let row = |index: m2m_milvus::IndexOverview| {
         let param = |key: &str| Cell::Text(index.params.get(key).cloned());
         vec![
@@ -209,7 +159,7 @@ async fn of_partitions(
     name: &str,
     asked: &Asked,
     loaded: &BTreeMap<String, i64>,
-) -> Result<Vec<Vec<Cell>>> {
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for partition in client.list_partitions(name).await? {
         rows.push(vec![
@@ -242,25 +192,4 @@ async fn live_rows(
         return Ok(Cell::Number(None));
     }
     Ok(Cell::Number(i64::try_from(client.count(name, partition).await?).ok()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_fill_the_columns_of_their_table() {
-        for kind in Kind::ALL {
-            let schema = schema(kind);
-            let cells = kind.columns().iter().map(|(name, of)| match of {
-                DataType::Int64 => Cell::Number(Some(7)),
-                DataType::Boolean => Cell::Truth(true),
-                _ => Cell::Text(Some((*name).to_owned())),
-            });
-            let batch = Rows(vec![cells.collect()]).batch(&schema).unwrap();
-            assert_eq!(batch.num_rows(), 1);
-            assert!(batch.columns().iter().all(|column| column.null_count() == 0), "{batch:?}");
-            assert_eq!(Rows(Vec::new()).batch(&schema).unwrap().num_rows(), 0);
-        }
-    }
 }
