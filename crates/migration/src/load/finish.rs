@@ -25,7 +25,8 @@ const FINISHED_AT_ONCE: usize = 8;
 /// Has the index of a new collection built, without waiting for it.
 pub(super) async fn start_index(client: &Client, load: &CollectionLoad<'_>) -> Result<()> {
     let is_new = matches!(load.state, TargetState::Absent | TargetState::Replace);
-    let (Some(index), Some((_, field, _)), true) = (&load.mapping.index.value, load.wanted.vector_field(), is_new)
+    let (Some(index), Some((_, field, _)), true) =
+        (&load.mapping.index.value, load.wanted.vector_field(), is_new)
     else {
         return Ok(());
     };
@@ -106,7 +107,8 @@ struct Finish<'a> {
 impl Finish<'_> {
     /// Returns whether the collection is in memory.
     async fn new_collection(&self) -> Result<bool> {
-        let (Some(_), Some((_, field, _))) = (&self.load.mapping.index.value, self.load.wanted.vector_field())
+        let (Some(_), Some((_, field, _))) =
+            (&self.load.mapping.index.value, self.load.wanted.vector_field())
         else {
             return Ok(false);
         };
