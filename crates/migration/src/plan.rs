@@ -23,7 +23,7 @@ use crate::select::{Selected, select};
 use crate::settings::{Choices, Cosine, DumpSettings, Duplicates, Partitions, Selection};
 use crate::target::Wanted;
 pub use partition::PartitionPlan;
-pub(crate) use partition::{Work, of_whole, pieces};
+pub(crate) use partition::{Work, of_whole, partition_names, pieces};
 pub(crate) use shape::Shape;
 
 /// What will be dumped.

@@ -18,6 +18,7 @@ use crate::error::Result;
 
 pub(crate) use count::{count, count_each};
 pub use limit::Limit;
+pub(crate) use limit::said;
 pub use mapping::{Mapping, map};
 pub(crate) use repeated::find_rows;
 pub use repeated::refuse_repeated;
