@@ -9,7 +9,10 @@ SELECT
     collection,
     partition_tag,
     target_name,
-    concat('partition `', partition_tag, '` becomes `', target_name, '`, because another tag comes to the same name') AS message
+    CASE
+        WHEN is_renamed THEN concat('partition `', partition_tag, '` becomes `', target_name, '`, because another tag comes to the same name')
+        ELSE concat('partition `', partition_tag, '` keeps its name, to which another tag comes too')
+    END AS message
 FROM mapping.partitions
 WHERE collides
 ORDER BY collection, partition_tag

@@ -14,8 +14,10 @@ SELECT
     dump_seconds,
     load_seconds,
     concat(
-        live_rows, ' rows, ', live_bytes, ' bytes in ', import_files, ' files; about ',
-        dump_seconds, ' s to write and ', load_seconds, ' s to import'
+        live_rows, CASE WHEN live_rows = 1 THEN ' row, ' ELSE ' rows, ' END,
+        live_bytes, ' bytes in ', import_files, ' files; about ',
+        CAST(ceil(dump_seconds) AS BIGINT), ' s to write and ',
+        CAST(ceil(load_seconds) AS BIGINT), ' s to import'
     ) AS message
 FROM mapping.collections
 WHERE live_rows > 0

@@ -20,7 +20,7 @@ SELECT
             WHEN 'unfinished' THEN 'the segment was being written'
             ELSE 'the collection or partition is dropped'
         END,
-        ': ', files, ' files, ', bytes, ' bytes'
+        ': ', files, CASE WHEN files = 1 THEN ' file, ' ELSE ' files, ' END, bytes, ' bytes'
     ) AS message
 FROM measure.directories
 WHERE state IN ('replaced', 'unfinished', 'dropped')

@@ -18,7 +18,7 @@ SELECT
     path,
     concat(
         CASE WHEN state = 'ghost' THEN 'no collection or partition is called like this' ELSE 'the metadata does not name this segment' END,
-        ': ', files, ' files, ', bytes, ' bytes', CASE WHEN rows IS NULL THEN '' ELSE concat(', ', rows, ' rows') END
+        ': ', files, CASE WHEN files = 1 THEN ' file, ' ELSE ' files, ' END, bytes, ' bytes', CASE WHEN rows IS NULL THEN '' ELSE concat(', ', rows, ' rows') END
     ) AS message
 FROM measure.directories
 WHERE state IN ('unknown', 'ghost')
