@@ -8,6 +8,7 @@
 
 mod check;
 mod histogram;
+mod meter;
 mod report;
 mod run;
 mod shipped;
@@ -25,10 +26,8 @@ pub use shipped::{shipped_checks, with_own_checks};
 pub use views::{AUDIT, register_audit};
 
 /// How to audit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AuditSettings {
-    /// What is audited, for the report.
-    pub source: AuditedSource,
     /// Only these collections; all when there is none.
     pub collections: Vec<String>,
     /// Leave out the checks that read all data.
@@ -40,7 +39,7 @@ pub struct AuditSettings {
 }
 
 impl AuditSettings {
-    fn is_asked_for(&self, collection: &String) -> bool {
-        self.collections.is_empty() || self.collections.contains(collection)
+    fn is_asked_for(&self, collection: &str) -> bool {
+        self.collections.is_empty() || self.collections.iter().any(|asked| asked == collection)
     }
 }

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Running the checks.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::{LogicalPlan, ident, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::TryStreamExt;
-use m2m_datasource::MEASURE;
+use m2m_datasource::{MEASURE, Source};
 use serde_json::Value;
 
 use super::check::{Check, Severity};
-use super::report::{AuditReport, CheckReport, Outcome, REPORT_FORMAT, Verdict};
+use super::meter::Meter;
+use super::report::{AuditReport, AuditedSource, CheckReport, Outcome, REPORT_FORMAT, Verdict};
 use super::values;
 use super::views::Views;
 use super::{AuditSettings, summary};
 use crate::error::{Error, Result};
+use crate::event::Observer;
 
 /// Rows of a check that a report shows.
 const SHOWN_ROWS: usize = 100;
@@ -23,7 +27,8 @@ const SHOWN_ROWS: usize = 100;
 const METADATA: [&str; 4] = ["meta", "mapping", "milvus2x", "information_schema"];
 const MEASURED_WITHOUT_DATA: [&str; 1] = ["directories"];
 
-/// Runs checks over the installation that a session has registered.
+/// Runs checks over an installation that a session has registered, with the schema
+/// `mapping` too.
 ///
 /// A check that cannot be run is no error: the report says so, and its verdict is
 /// [`Verdict::NotReady`].
@@ -32,7 +37,13 @@ const MEASURED_WITHOUT_DATA: [&str; 1] = ["directories"];
 ///
 /// When the settings name a check that does not exist, or the installation cannot be
 /// summed up.
-pub async fn audit(ctx: &SessionContext, checks: &[Check], settings: &AuditSettings) -> Result<AuditReport> {
+pub async fn audit(
+    source: &Source,
+    ctx: &SessionContext,
+    checks: &[Check],
+    settings: &AuditSettings,
+    observer: &Arc<dyn Observer>,
+) -> Result<AuditReport> {
     let started = std::time::Instant::now();
     for id in &settings.allow {
         if !checks.iter().any(|check| check.id == *id) {
@@ -40,9 +51,13 @@ pub async fn audit(ctx: &SessionContext, checks: &[Check], settings: &AuditSetti
         }
     }
     let views = Views::new(ctx, checks)?;
+    let meter = if settings.quick { None } else { Some(watch(source, settings, observer).await?) };
     let mut reports = Vec::with_capacity(checks.len());
     for check in checks {
         reports.push(Box::pin(run(ctx, &views, check, settings)).await);
+    }
+    if let Some(meter) = meter {
+        meter.finish();
     }
     let summary = Box::pin(summary::summary(ctx, settings)).await?;
     let verdict = verdict(&reports, settings.deny);
@@ -51,13 +66,32 @@ pub async fn audit(ctx: &SessionContext, checks: &[Check], settings: &AuditSetti
         m2m_version: env!("CARGO_PKG_VERSION").into(),
         verdict,
         is_quick: settings.quick,
-        source: settings.source.clone(),
+        source: audited(source),
         target: summary.target,
         totals: summary.totals,
         collections: summary.collections,
         checks: reports,
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+async fn watch(
+    source: &Source,
+    settings: &AuditSettings,
+    observer: &Arc<dyn Observer>,
+) -> Result<Arc<Meter>> {
+    let names = source.inventory().collections.iter().map(|collection| collection.name.as_str());
+    let names: Vec<&str> = names.filter(|name| settings.is_asked_for(name)).collect();
+    Meter::begin(source, &names, observer).await
+}
+
+fn audited(source: &Source) -> AuditedSource {
+    let metadata = source.metadata();
+    AuditedSource {
+        metadata: metadata.source.to_string(),
+        tables: source.tables(),
+        wal: metadata.wal.as_ref().map(|wal| wal.display().to_string()),
+    }
 }
 
 async fn run(ctx: &SessionContext, views: &Views, check: &Check, settings: &AuditSettings) -> CheckReport {
