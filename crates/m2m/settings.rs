@@ -13,8 +13,9 @@ mod target;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use m2m_datasource::{SessionOptions, Source, session_with};
-use m2m_migration::{DumpSettings, LoadSettings, register_milvus2x};
+use m2m_datasource::{SessionOptions, Source, session, session_with};
+use m2m_migration::audit::{register_audit, shipped_checks};
+use m2m_migration::{DumpSettings, LoadSettings, MappingServer, register_mapping, register_milvus2x};
 use m2m_milvus::{Client, ConnectOptions, Credentials};
 use m2m_sink::{OpenStorage, OutputStorages};
 use m2m_storage::Storage;
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::output::note;
 use crate::progress::Reporter;
 pub(crate) use source::Named;
+use source::Unread;
 use stores::ConfiguredStores;
 pub(crate) use target::Access;
 
@@ -71,12 +73,27 @@ impl Settings {
 
     /// Opens the 1.x installation.
     pub(crate) async fn source(&self) -> Result<Source> {
-        source::open(&self.config).await
+        source::open(&self.config, Unread::Refused).await
+    }
+
+    /// Opens the 1.x installation to look at it, whatever its metadata is.
+    pub(crate) async fn source_to_examine(&self) -> Result<Source> {
+        source::open(&self.config, Unread::Reported).await
     }
 
     /// The metadata that is to be exported: what was named, or the source's.
     pub(crate) async fn metadata(&self, named: Option<Named<'_>>) -> Result<m2m_catalog::Metadata> {
         source::metadata(&self.config, named).await
+    }
+
+    /// The `tables` folders, whether or not there is metadata.
+    pub(crate) async fn tables(&self) -> Result<Vec<Storage>> {
+        source::tables(&self.config).await
+    }
+
+    /// A session for statements of our own.
+    pub(crate) fn session(&self) -> Result<SessionContext> {
+        Ok(session(self.session_options())?)
     }
 
     fn session_options(&self) -> SessionOptions {
@@ -98,9 +115,13 @@ impl Settings {
         m2m_database::register(&ctx);
         m2m_sink::register_formats(&ctx)?;
         source.register(&ctx)?;
+        let mut server = MappingServer::Assumed;
         if self.config.has(&keys::MILVUS) {
             register_milvus2x(&ctx, self.connect_options()?)?;
+            server = MappingServer::Configured(self.connect_options()?);
         }
+        register_mapping(&ctx, source, server, &self.names(&[]), &self.dump_of_all())?;
+        register_audit(&ctx, &shipped_checks()?)?;
         Ok(ctx)
     }
 
@@ -187,14 +208,18 @@ impl Settings {
 
     /// How to dump.
     pub(crate) fn dump(&self, options: &DumpOptions) -> DumpSettings {
+        let DumpOptions { allow_unflushed, overwrite, .. } = *options;
+        DumpSettings { allow_unflushed, overwrite, ..self.dump_of_all() }
+    }
+
+    fn dump_of_all(&self) -> DumpSettings {
         let (config, default) = (&self.config, DumpSettings::default());
         let part = config.integer(&keys::WRITE_BUFFER).map(|kib| clamp(kib * KIB, &PART_BYTES));
         DumpSettings {
             workers: self.workers(),
             file_bytes: config.integer(&keys::FILE_SIZE).map_or(default.file_bytes, |mib| mib * MIB),
             part_bytes: part.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.part_bytes),
-            allow_unflushed: options.allow_unflushed,
-            overwrite: options.overwrite,
+            ..default
         }
     }
 

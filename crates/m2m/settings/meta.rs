@@ -126,6 +126,16 @@ impl Meta {
         }
     }
 
+    /// Opens the metadata to look at it: a file that holds something else is opened too.
+    pub(super) async fn open_to_examine(self) -> Result<Metadata> {
+        match self {
+            Self::File(path) | Self::Sqlite(path) | Self::Json(path) => {
+                Ok(Metadata { source: MetaSource::file_to_examine(&path)?, wal: None })
+            }
+            other => other.open().await,
+        }
+    }
+
     /// Opens the metadata, and reads what is a file.
     pub(super) async fn open(self) -> Result<Metadata> {
         let source = match self {

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use m2m_catalog::{Install, MetaSource, Metadata};
+use m2m_catalog::{Install, MetaSource, Metadata, tables_folder};
 use m2m_datasource::{ReadOptions, Source};
+use m2m_storage::Storage;
 
 use super::meta::{self, Meta};
 use super::tables::{self, Tables};
@@ -19,20 +20,54 @@ pub(crate) enum Named<'a> {
     MySql(&'a str),
 }
 
+/// What becomes of metadata that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It ends the command.
+    Refused,
+    /// It is a finding of an audit.
+    Reported,
+}
+
 /// Opens the installation.
-pub(super) async fn open(config: &Config) -> Result<Source> {
-    if let Some(root) = root(config) {
-        let install = Install::locate(root)?;
-        let metadata = with_wal(config, install.metadata)?;
-        return Ok(Source::open(&Install { metadata, ..install }).await?);
-    }
+pub(super) async fn open(config: &Config, how: Unread) -> Result<Source> {
+    let (metadata, roots, options) = match root(config) {
+        Some(root) => {
+            let install = match how {
+                Unread::Refused => Install::locate(root)?,
+                Unread::Reported => Install::locate_to_examine(root)?,
+            };
+            let roots = install.tables.iter().map(|folder| Storage::local(folder));
+            (install.metadata, roots.collect::<Result<_, _>>()?, ReadOptions::default())
+        }
+        None => parts(config, how).await?,
+    };
+    let metadata = with_wal(config, metadata)?;
+    Ok(match how {
+        Unread::Refused => Source::with_options(&metadata, roots, options).await?,
+        Unread::Reported => Source::examine(&metadata, roots, options).await?,
+    })
+}
+
+/// An installation whose parts are named one by one.
+async fn parts(config: &Config, how: Unread) -> Result<(Metadata, Vec<Storage>, ReadOptions)> {
     let (tables, meta) = (Tables::of(config)?, Meta::of(config)?);
     let is_remote = matches!(tables, Tables::Remote(_));
     let roots = tables.open(config).await?;
-    let metadata = with_wal(config, meta.open().await?)?;
+    let metadata = match how {
+        Unread::Refused => meta.open().await?,
+        Unread::Reported => meta.open_to_examine().await?,
+    };
     let block_bytes = config.integer(&keys::READ_BUFFER).map(|kib| kib << 10);
-    let options = ReadOptions { block_bytes: block_bytes.filter(|_| is_remote) };
-    Ok(Source::with_options(&metadata, roots, options).await?)
+    Ok((metadata, roots, ReadOptions { block_bytes: block_bytes.filter(|_| is_remote) }))
+}
+
+/// The `tables` folders of the installation, without a look at its metadata.
+pub(super) async fn tables(config: &Config) -> Result<Vec<Storage>> {
+    match root(config) {
+        Some(root) => Ok(vec![Storage::local(&tables_folder(root)?)?]),
+        None => Tables::of(config)?.open(config).await,
+    }
 }
 
 /// The metadata that was named, or that of the source.
