@@ -69,6 +69,9 @@ pub(crate) enum Error {
     /// Rows cannot be written to a file.
     #[error("cannot write rows to `{place}`")]
     WriteRows { place: String, source: io::Error },
+    /// A report cannot be written to a file.
+    #[error("cannot write the audit to `{place}`")]
+    WriteAudit { place: String, source: io::Error },
     /// A file with statements cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -93,6 +96,9 @@ pub(crate) enum Error {
     /// The summary cannot be written as JSON.
     #[error("cannot write JSON")]
     Json(#[from] serde_json::Error),
+    /// An audit cannot be written as a page.
+    #[error("cannot write HTML")]
+    Page(#[from] askama::Error),
     /// A signal came.
     #[error("interrupted")]
     Interrupted,
@@ -139,6 +145,9 @@ impl Error {
             | Self::Migration(
                 m2m_migration::Error::NotInDump { .. }
                 | m2m_migration::Error::DumpedName { .. }
+                | m2m_migration::Error::Check { .. }
+                | m2m_migration::Error::Checks { .. }
+                | m2m_migration::Error::NoCheck { .. }
                 | m2m_migration::Error::InSource { .. }
                 | m2m_migration::Error::RenameOfMany { .. }
                 | m2m_migration::Error::Filter { .. }
@@ -159,11 +168,13 @@ impl Error {
             )
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {
                 ..
-            })) => Exit::Usage,
+            }))
+            | Self::Datasource(m2m_datasource::Error::Choice { .. }) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
             | Self::Statement(_)
             | Self::WriteRows { .. }
+            | Self::WriteAudit { .. }
             | Self::WriteConfig { .. }
             | Self::Io { .. }
             | Self::Catalog(_)
@@ -171,7 +182,8 @@ impl Error {
             | Self::Storage(_)
             | Self::Milvus(_)
             | Self::Migration(_)
-            | Self::Json(_) => Exit::Failed,
+            | Self::Json(_)
+            | Self::Page(_) => Exit::Failed,
         }
     }
 

@@ -97,6 +97,7 @@ fn style(bytes: bool) -> ProgressStyle {
 
 fn verb(phase: Phase) -> &'static str {
     match phase {
+        Phase::Audit => "audit",
         Phase::Dump => "dump",
         Phase::Load => "load",
         Phase::Verify => "verify",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is said on standard error.
 
+pub(crate) mod audit;
 pub(crate) mod plan;
 pub(crate) mod summary;
 

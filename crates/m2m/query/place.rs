@@ -2,7 +2,7 @@
 //! A file of this machine that is written whole, or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,18 @@ impl Target {
             Ok(_) => Ok(Self::File(fs::canonicalize(path)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::File(path.to_owned())),
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// Writes a file whole, or not at all.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match Target::of(path)? {
+        Target::Other(path) => fs::write(path, bytes),
+        Target::File(path) => {
+            let mut making = InMaking::begin(path, "")?;
+            making.file().write_all(bytes)?;
+            making.finish()
         }
     }
 }
