@@ -219,13 +219,9 @@ fn text_of(value: Value) -> String {
 }
 
 fn extra_params(spec: &IndexSpec) -> Vec<KeyValuePair> {
-    [
-        (INDEX_TYPE, spec.index_type.clone()),
-        (METRIC_TYPE, spec.metric.clone()),
-        (PARAMS, spec.params_json()),
-    ]
-    .map(|(key, value)| KeyValuePair { key: key.to_owned(), value })
-    .into()
+    [(INDEX_TYPE, spec.index_type.clone()), (METRIC_TYPE, spec.metric.clone()), (PARAMS, spec.params_json())]
+        .map(|(key, value)| KeyValuePair { key: key.to_owned(), value })
+        .into()
 }
 
 /// Numbers are sent as numbers, as every other client does.
