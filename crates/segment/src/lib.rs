@@ -45,6 +45,7 @@
 
 pub mod bloom_filter;
 pub mod deleted_docs;
+pub mod digest;
 pub mod distance;
 mod error;
 pub mod finite;
