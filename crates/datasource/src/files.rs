@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 pub(crate) const IDS: &str = "ids";
 pub(crate) const VECTORS: &str = "vectors";
 const DELETED_DOCS: &str = "deleted docs";
+const BLOOM_FILTER: &str = "counters of the bloom filter";
 
 /// Bytes of deleted docs that are asked for at once: nearly always, all of them.
 const DELETED_DOCS_START: u64 = 64 << 10;
@@ -63,6 +64,10 @@ impl SegmentFiles {
         self.folder.clone().join(names::DELETED_DOCS)
     }
 
+    fn bloom_filter_path(&self) -> Path {
+        self.folder.clone().join(names::BLOOM_FILTER)
+    }
+
     /// The file of ids as the store knows it, if it is here.
     pub(crate) async fn ids_meta(&self, is_local: bool) -> Result<Option<ObjectMeta>> {
         let path = self.ids_path();
@@ -104,8 +109,9 @@ impl SegmentFiles {
         vectors::check(header, meta.size, rows, layout).map_err(|source| self.damaged(VECTORS, &path, source))
     }
 
-    /// The deleted rows. What stands behind the counted part is not read.
-    pub(crate) async fn deleted_docs(&self, rows: u64) -> Result<DeletedDocs> {
+    /// The deleted rows, and the bytes of their file. What stands behind the counted
+    /// part is not read.
+    pub(crate) async fn deleted_docs(&self, rows: u64) -> Result<(DeletedDocs, u64)> {
         let path = self.deleted_docs_path();
         let (start, size) = match self.start(&path, DELETED_DOCS_START).await {
             Ok((start, meta)) => (start, meta.size),
@@ -127,7 +133,31 @@ impl SegmentFiles {
             decoder.push(&part).map_err(damaged)?;
             known = end;
         }
-        decoder.finish().map_err(damaged)
+        Ok((decoder.finish().map_err(damaged)?, size))
+    }
+
+    /// The bytes of the file with the bloom filter, if there is one.
+    pub(crate) async fn bloom_filter_len(&self) -> Result<Option<u64>> {
+        let path = self.bloom_filter_path();
+        match self.store.head(&path).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(self.unreadable(BLOOM_FILTER, &path, source)),
+        }
+    }
+
+    /// The content of the file with the bloom filter, which has `length` bytes.
+    pub(crate) async fn bloom_filter(&self, length: u64) -> Result<Bytes> {
+        // To every store, a range of an empty file is an error.
+        match length {
+            0 => Ok(Bytes::new()),
+            _ => self.read(BLOOM_FILTER, &self.bloom_filter_path(), 0..length).await,
+        }
+    }
+
+    /// The error of a bloom filter that is not what it should be.
+    pub(crate) fn damaged_bloom_filter(&self, source: m2m_segment::Error) -> Error {
+        self.damaged(BLOOM_FILTER, &self.bloom_filter_path(), source)
     }
 
     /// Reads exactly the bytes of `range`.

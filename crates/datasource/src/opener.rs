@@ -151,7 +151,7 @@ impl OpenPiece {
         let (ids, deleted, vectors) =
             futures::join!(files.check_planned(planned), files.deleted_docs(stored), vectors);
         ids?;
-        let mut deleted = deleted?;
+        let (mut deleted, _) = deleted?;
         vectors?;
         if let Some(left_out) = &reading.left_out {
             let both = deleted.with(left_out.offsets(), stored);

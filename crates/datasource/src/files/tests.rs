@@ -27,7 +27,7 @@ async fn each_file_is_opened_by_one_request() {
     let (bucket, files) = segment(offsets([4, 2])).await;
     assert_eq!(files.rows(None).await.unwrap().0, 10);
     assert_eq!(bucket.asked(), (1, 8));
-    assert_eq!(files.deleted_docs(10).await.unwrap().offsets(), [2, 4]);
+    assert_eq!(files.deleted_docs(10).await.unwrap().0.offsets(), [2, 4]);
     assert_eq!(bucket.asked(), (1, 16));
     files.check_vectors(10, VectorLayout::try_new(VectorElement::Float32, 4).unwrap()).await.unwrap();
     assert_eq!(bucket.asked(), (1, 8));
@@ -37,7 +37,7 @@ async fn each_file_is_opened_by_one_request() {
 async fn what_stands_behind_the_counted_deletes_is_not_read() {
     let (bucket, files) = segment(offsets([4, 2])).await;
     bucket.lengthen(files.deleted_docs_path(), GIB);
-    assert_eq!(files.deleted_docs(10).await.unwrap().offsets(), [2, 4]);
+    assert_eq!(files.deleted_docs(10).await.unwrap().0.offsets(), [2, 4]);
     assert_eq!(bucket.asked(), (1, DELETED_DOCS_START));
 }
 
@@ -46,7 +46,7 @@ async fn many_deletes_are_read_by_two_requests() {
     let repeated = (0..40_000).map(|entry| entry % 10);
     let (bucket, files) = segment(offsets(repeated)).await;
     bucket.lengthen(files.deleted_docs_path(), GIB);
-    let deleted = files.deleted_docs(10).await.unwrap();
+    let (deleted, _) = files.deleted_docs(10).await.unwrap();
     assert_eq!((deleted.len(), deleted.stored_entries()), (10, 40_000));
     assert_eq!(bucket.asked(), (2, 160_008));
 }
@@ -57,7 +57,7 @@ async fn deletes_without_end_are_read_in_parts() {
     let counted = (4 << 20) + 4;
     let (bucket, files) = segment(u64::to_le_bytes(counted).to_vec()).await;
     bucket.lengthen(files.deleted_docs_path(), GIB);
-    let deleted = files.deleted_docs(10).await.unwrap();
+    let (deleted, _) = files.deleted_docs(10).await.unwrap();
     assert_eq!((deleted.offsets(), deleted.stored_entries()), (&[0][..], counted / 4));
     assert_eq!(bucket.asked(), (1 + 4, 8 + counted));
     // The first part has an offset that no row has, so no other is asked for.

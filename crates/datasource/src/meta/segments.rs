@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table `meta.segments`: what the metadata and the files say of live segments.
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::catalog::Session;
 use datafusion::common::DFSchema;
@@ -11,6 +13,8 @@ use futures::stream::{self, StreamExt};
 use m2m_catalog::{Collection, FileType, Partition, Segment};
 use m2m_segment::HEADER_LEN;
 
+use crate::error::Error;
+use crate::files::{IDS, VECTORS};
 use crate::locator::SegmentLocator;
 use crate::meta::rows::{batch, count, maybe_numbers, maybe_text, numbers, text};
 use crate::source::Inner;
@@ -23,12 +27,19 @@ pub(super) struct SegmentRow<'a> {
     segment: &'a Segment,
     stats: Option<SegmentStats>,
     /// Why its files, or its vectors alone, cannot be read.
-    problem: Option<String>,
+    problem: Option<Problem>,
+}
+
+/// Why files cannot be read.
+#[derive(Clone)]
+struct Problem {
+    kind: &'static str,
+    text: String,
 }
 
 /// Columns of [`segments`] that need no file.
-const OF_METADATA: [&str; 6] =
-    ["collection", "partition_tag", "segment_id", "row_count", "file_size", "file_types"];
+const OF_METADATA: [&str; 7] =
+    ["collection", "partition_tag", "segment_id", "row_count", "file_size", "file_types", "has_raw_row"];
 
 /// Whether these columns of [`segments`], all if none are named, come from files.
 pub(super) fn needs_files(schema: &Schema, projection: Option<&Vec<usize>>) -> bool {
@@ -62,7 +73,7 @@ pub(super) fn known(source: &Inner) -> Vec<SegmentRow<'_>> {
 pub(super) fn prune(rows: &mut Vec<SegmentRow<'_>>, state: &dyn Session, filters: &[Expr]) -> DFResult<()> {
     for filter in filters {
         let columns = segments(rows)?;
-        if let Some(passes) = evaluate(filter, state, &columns) {
+        if let Some(passes) = passes(filter, state, &columns) {
             let mut passes = passes.into_iter();
             rows.retain(|_| passes.next().unwrap_or(true));
         }
@@ -70,8 +81,8 @@ pub(super) fn prune(rows: &mut Vec<SegmentRow<'_>>, state: &dyn Session, filters
     Ok(())
 }
 
-/// For each row, whether the filter lets it pass.
-fn evaluate(filter: &Expr, state: &dyn Session, columns: &RecordBatch) -> Option<Vec<bool>> {
+/// For each row, whether the filter lets it pass, if that can be told.
+pub(crate) fn passes(filter: &Expr, state: &dyn Session, columns: &RecordBatch) -> Option<Vec<bool>> {
     let schema = DFSchema::try_from(columns.schema()).ok()?;
     let filter = state.create_physical_expr(filter.clone(), &schema).ok()?;
     let mask = filter.evaluate(columns).ok()?.into_array(columns.num_rows()).ok()?;
@@ -84,7 +95,7 @@ pub(super) async fn read<'a>(source: &'a Inner, rows: Vec<SegmentRow<'a>>) -> Ve
         return rows;
     }
     // A store that cannot be reached is asked once, not for every segment.
-    let locator = source.roots.locator().await.map_err(|error| chain(&error));
+    let locator = source.roots.locator().await.map_err(|error| Problem::of(&error));
     let mut reads = Vec::with_capacity(rows.len());
     for row in rows {
         reads.push(read_one(locator.as_ref().copied(), row));
@@ -92,16 +103,16 @@ pub(super) async fn read<'a>(source: &'a Inner, rows: Vec<SegmentRow<'a>>) -> Ve
     stream::iter(reads).buffered(source.roots.headers_at_once()).collect().await
 }
 
-async fn read_one<'a>(locator: Result<&SegmentLocator, &String>, row: SegmentRow<'a>) -> SegmentRow<'a> {
+async fn read_one<'a>(locator: Result<&SegmentLocator, &Problem>, row: SegmentRow<'a>) -> SegmentRow<'a> {
     let locator = match locator {
         Err(problem) => return SegmentRow { problem: Some(problem.clone()), ..row },
         Ok(locator) => locator,
     };
     match stats::read_one(locator, 0, row.partition, row.segment).await {
-        Err(error) => SegmentRow { problem: Some(chain(&error)), ..row },
+        Err(error) => SegmentRow { problem: Some(Problem::of(&error)), ..row },
         Ok(stats) => {
             let checked = stats.files.check_vectors(stats.rows, row.collection.layout).await;
-            let problem = checked.err().map(|error| chain(&error));
+            let problem = checked.err().map(|error| Problem::of(&error));
             SegmentRow { stats: Some(stats), problem, ..row }
         }
     }
@@ -122,6 +133,7 @@ pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
         maybe_numbers(all.iter().map(move |row| row.stats.as_ref().map(|stats| count(get(stats)))))
     };
     let kinds = |kinds: &[FileType]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("+");
+    let problem = |get: fn(&Problem) -> String| all.iter().map(move |row| row.problem.as_ref().map(get));
     let path = |row: &SegmentRow<'_>| row.stats.as_ref().map(|stats| stats.files.display_folder());
     batch(vec![
         ("collection", text(all.iter().map(|row| &row.collection.name))),
@@ -136,15 +148,35 @@ pub(super) fn segments(all: &[SegmentRow<'_>]) -> DFResult<RecordBatch> {
         ("ids_bytes", stats(|stats| stats.ids.size)),
         ("vectors_bytes", maybe_numbers(all.iter().map(SegmentRow::vectors_bytes))),
         ("deleted_entries", stats(|stats| stats.deleted.stored_entries())),
+        ("deleted_docs_bytes", stats(|stats| stats.deleted_docs_bytes)),
         ("path", maybe_text(all.iter().map(path))),
-        ("problem", maybe_text(all.iter().map(|row| row.problem.clone()))),
+        (
+            "has_raw_row",
+            Arc::new(all.iter().map(|row| Some(row.segment.has_raw_row)).collect::<BooleanArray>()),
+        ),
+        ("problem", maybe_text(problem(|problem| problem.text.clone()))),
+        ("problem_kind", maybe_text(problem(|problem| problem.kind.to_owned()))),
     ])
 }
 
+impl Problem {
+    fn of(error: &Error) -> Self {
+        let kind = match error {
+            Error::Missing { what, .. } if *what == IDS => "missing ids",
+            Error::Missing { what, .. } if *what == VECTORS => "missing vectors",
+            Error::MissingDeletedDocs { .. } => "missing deleted docs",
+            Error::Damaged { .. } | Error::Milvus011 { .. } => "damaged",
+            Error::SegmentsTwice { .. } => "twice",
+            _ => "unreadable",
+        };
+        Self { kind, text: chain(error) }
+    }
+}
+
 /// An error and its causes in one line.
-fn chain(error: &crate::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();

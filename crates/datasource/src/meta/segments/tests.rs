@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::testing::{TestInstall, failure, numbers, session_over};
+use datafusion::arrow::array::AsArray;
+
+use crate::source::Source;
+use crate::testing::{TestInstall, failure, numbers, query, session_over};
 
 fn install() -> TestInstall {
     TestInstall::float(4).segment("_default", 1, 10, &[3, 0, 3]).segment("p", 2, 6, &[])
@@ -19,10 +22,42 @@ async fn segments_tell_rows_and_sizes_of_their_files() {
         ("deleted_entries", [0, 3]),
         ("ids_bytes", [56, 88]),
         ("vectors_bytes", [104, 168]),
+        ("deleted_docs_bytes", [8, 20]),
     ] {
         assert_eq!(numbers(&ctx, &format!("SELECT {column} FROM meta.segments")).await, expected, "{column}");
     }
-    assert_eq!(numbers(&ctx, "SELECT count(problem) FROM meta.segments").await, [0]);
+    let problems = "SELECT count(problem) + count(problem_kind) FROM meta.segments";
+    assert_eq!(numbers(&ctx, problems).await, [0]);
+}
+
+#[tokio::test]
+async fn the_kind_of_a_problem_is_told() {
+    let kind_of = async |install: &TestInstall| {
+        let rows = query(&install.session().await, "SELECT problem_kind FROM meta.segments ORDER BY 1").await;
+        rows[0].column(0).as_string::<i32>().value(0).to_owned()
+    };
+    for (file, kind) in
+        [("1.uid", "missing ids"), ("1.rv", "missing vectors"), ("deleted_docs", "missing deleted docs")]
+    {
+        let install = install();
+        fs::remove_file(install.file(1, file)).unwrap();
+        assert_eq!(kind_of(&install).await, kind);
+        fs::write(install.file(1, file), [7; 7]).unwrap();
+        assert_eq!(kind_of(&install).await, "damaged", "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_is_there_twice_is_told() {
+    let install = install();
+    let other = install.root().join("other");
+    fs::create_dir_all(other.join("c/1")).unwrap();
+    fs::copy(install.file(1, "1.uid"), other.join("c/1/1.uid")).unwrap();
+    let mut both = install.install();
+    both.tables.push(other);
+    let ctx = session_over(&Source::open(&both).await.unwrap());
+    let twice = "SELECT count(*) FROM meta.segments WHERE problem_kind = 'twice' AND segment_id = '1'";
+    assert_eq!(numbers(&ctx, twice).await, [1]);
 }
 
 #[tokio::test]
@@ -48,7 +83,7 @@ async fn columns_of_the_metadata_need_no_file() {
     let install = install();
     let ctx = install.session().await;
     fs::remove_dir_all(install.tables()).unwrap();
-    let claimed = "SELECT row_count FROM meta.segments WHERE file_types = 'RAW' ORDER BY segment_id";
+    let claimed = "SELECT row_count FROM meta.segments WHERE file_types = 'RAW' AND has_raw_row";
     assert_eq!(numbers(&ctx, claimed).await, [6, 10]);
     assert_eq!(numbers(&ctx, "SELECT count(*) FROM meta.segments").await, [2]);
     assert_eq!(numbers(&ctx, "SELECT count(problem) FROM meta.segments").await, [2]);
