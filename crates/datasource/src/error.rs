@@ -96,6 +96,30 @@ pub enum Error {
         /// Why.
         source: object_store::Error,
     },
+    /// A folder cannot be listed.
+    #[error("cannot list folder `{path}`")]
+    ListFolder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A bucket cannot be listed.
+    #[error("cannot list `{path}`")]
+    ListBucket {
+        /// The prefix.
+        path: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// Keys that begin with a `/` cannot be listed.
+    #[error(
+        "cannot list `{path}`: keys that begin with a `/` can be read, but not listed; look for left-over folders with the tools of the bucket"
+    )]
+    ListLeadingSlash {
+        /// The prefix.
+        path: String,
+    },
     /// The installation has no `tables` folder.
     #[error("no `tables` folder is named: give it with `--tables`")]
     NoTables,
@@ -184,6 +208,22 @@ pub enum Error {
         collection: String,
         /// Why.
         source: Box<DataFusionError>,
+    },
+    /// There is no segment at all.
+    #[error(
+        "no segment was found in {place}: name the `tables` folder of the old server; keys of a bucket that begin with a `/` cannot be listed, and have to be copied to a folder first"
+    )]
+    NothingToRecover {
+        /// Where was looked.
+        place: String,
+    },
+    /// What was said of an installation without metadata cannot be.
+    #[error("{option}: {reason}")]
+    Choice {
+        /// The option that says it.
+        option: &'static str,
+        /// Why it cannot be.
+        reason: String,
     },
     /// The query engine cannot be set up.
     #[error("cannot set up the query engine")]

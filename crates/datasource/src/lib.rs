@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A Milvus 1.x installation as SQL tables.
 //!
-//! One catalog, `milvus`, with four schemas:
+//! One catalog, `milvus`, with five schemas:
 //!
 //! | schema | tables |
 //! |---|---|
 //! | `collections` | one for each live collection, of its live rows: `id BIGINT`, `vector` (`FixedSizeList<Float32>` or `FixedSizeBinary`), `partition_tag`, `segment_id`, `segment_offset BIGINT` |
 //! | `stored` | the same tables with every stored row, and `deleted BOOLEAN` behind the other columns |
 //! | `meta` | `collections`, `partitions`, `segments`, `files`, `tables`, `environment`, `fields`, `wal`, `problems`, `server`: what the metadata says, and what of it cannot be read. Only `segments` reads headers of files, when its scan is planned and a column needs them, and then of the segments that filters over columns of the metadata leave |
+//! | `measure` | what reading the files tells: folders, lengths of vectors, repeated ids, see [`measure`] |
 //! | `inspect` | views that are worth a look, see [`inspect`] |
 //!
 //! ```no_run
@@ -29,7 +30,7 @@
 //! |---|---|---|
 //! | `collections` | live collection | `collection`, `dimension`, `metric`, `engine`, `index_params`, `index_file_size`, `auto_id`, `flag`, `created_on` (µs since 1970), `version`, `partitions`, `segments` (how many) |
 //! | `partitions` | live partition | `collection`, `partition_tag`, `table_id` (its folder), `segments` (how many) |
-//! | `segments` | live segment | `collection`, `partition_tag`, `segment_id`; of the files: `rows` (stored), `deleted`, `live`, `ids_bytes`, `vectors_bytes`, `deleted_entries` (repeated ones too), `path` (its folder), `problem` (why the files cannot be read, else null); of the metadata: `row_count`, `file_size`, `file_types` |
+//! | `segments` | live segment | `collection`, `partition_tag`, `segment_id`; of the files: `rows` (stored), `deleted`, `live`, `ids_bytes`, `vectors_bytes`, `deleted_entries` (repeated ones too), `deleted_docs_bytes`, `path` (its folder), `problem` (why the files cannot be read, else null), `problem_kind` (`missing ids`, `missing vectors`, `missing deleted docs`, `damaged`, `twice` or `unreadable`); of the metadata: `row_count`, `file_size`, `file_types`, `has_raw_row` (false: a row of an index alone makes it live) |
 //! | `files` | row of `TableFiles`, dead ones too | its columns as they are; `file_type_name` and `engine_name` say what two of them mean |
 //! | `tables` | row of `Tables`, dropped ones too | its columns as they are; `state_name`, `engine_name` and `metric_name` say what three of them mean |
 //! | `environment` | row of `Environment` | `global_lsn` |
@@ -80,6 +81,7 @@ mod files;
 pub mod functions;
 pub mod inspect;
 mod locator;
+pub mod measure;
 mod meta;
 mod names;
 mod opener;

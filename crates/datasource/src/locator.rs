@@ -43,6 +43,16 @@ impl SegmentLocator {
         Self { store: Arc::clone(first.store()), base: base_of(first), folders, is_local: first.is_local() }
     }
 
+    /// A path as a user knows it.
+    pub(crate) fn display(&self, path: &Path) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Whether keys begin with a `/`, so that the store lists others than it reads.
+    pub(crate) fn has_leading_slash(&self) -> bool {
+        !self.is_local && self.base.ends_with("//")
+    }
+
     /// The files of a segment, in the folder that has its ids. When none has,
     /// the first folder's: its path is what a message should name.
     pub(crate) async fn files(&self, table_id: &str, segment_id: &str) -> Result<SegmentFiles> {

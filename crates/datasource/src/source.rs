@@ -11,19 +11,20 @@ use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
 use crate::inspect::InspectSchema;
+use crate::measure::{MeasureSchema, Measurements};
 use crate::meta::MetaSchema;
 use crate::names;
 use crate::read_options::ReadOptions;
 use crate::roots::Roots;
 use crate::schema_provider::CollectionSchema;
-use crate::session::{CATALOG, COLLECTIONS, INSPECT, META, STORED};
+use crate::session::{CATALOG, COLLECTIONS, INSPECT, MEASURE, META, STORED};
 use crate::stats::{self, ReadableSegments};
 use crate::table::CollectionTable;
 
 /// An installation whose collections can be read. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Source {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) roots: Arc<Roots>,
     pub(crate) tables: Arc<BTreeMap<String, Arc<CollectionTable>>>,
     pub(crate) stored: Arc<BTreeMap<String, Arc<CollectionTable>>>,
+    pub(crate) measured: Arc<Measurements>,
 }
 
 /// What an examination of the metadata found beside the inventory.
@@ -118,7 +120,8 @@ impl Source {
         let stored = tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.stored())));
         let stored = Arc::new(stored.collect());
         let tables = Arc::new(tables);
-        Self { inner: Arc::new(Inner { metadata, inventory, findings, roots, tables, stored }) }
+        let measured = Arc::new(Measurements::of(&inventory));
+        Self { inner: Arc::new(Inner { metadata, inventory, findings, roots, tables, stored, measured }) }
     }
 
     /// Returns the same installation with other tables in place of those of their
@@ -135,6 +138,7 @@ impl Source {
             roots: Arc::clone(&self.inner.roots),
             tables: Arc::new(all),
             stored: Arc::clone(&self.inner.stored),
+            measured: Arc::clone(&self.inner.measured),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -179,7 +183,7 @@ impl Source {
     }
 
     /// Registers the catalog [`CATALOG`] with the schemas [`COLLECTIONS`],
-    /// [`STORED`], [`META`] and [`INSPECT`], and the store with the installation's files.
+    /// [`STORED`], [`META`], [`MEASURE`] and [`INSPECT`], and the store with the installation's files.
     ///
     /// A session can add views and tables of its own to [`COLLECTIONS`] and
     /// [`STORED`]; they are not seen by other sessions.
@@ -194,6 +198,8 @@ impl Source {
             catalog.register_schema(name, schema).map_err(Error::Session)?;
         }
         catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
+        let measure = Arc::new(MeasureSchema::new(&self.inner));
+        catalog.register_schema(MEASURE, measure).map_err(Error::Session)?;
         catalog
             .register_schema(INSPECT, Arc::new(InspectSchema::new(&self.inner)))
             .map_err(Error::Session)?;

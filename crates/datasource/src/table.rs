@@ -73,6 +73,16 @@ impl CollectionTable {
         )
     }
 
+    /// The live rows of some segments of a collection, whose headers are known.
+    pub(crate) fn of_segments(
+        collection: Collection,
+        roots: Arc<Roots>,
+        segments: impl Into<Arc<[SegmentStats]>>,
+    ) -> Self {
+        let segments = Arc::new(OnceCell::new_with(Some(segments.into())));
+        Self::showing(Shown::Live, collection, roots, segments)
+    }
+
     fn showing(
         shown: Shown,
         collection: Collection,
@@ -113,6 +123,11 @@ impl CollectionTable {
     pub async fn segments(&self) -> Result<Arc<[SegmentStats]>> {
         let read = async || stats::read(&self.roots, &self.collection).await.map(Arc::from);
         Ok(Arc::clone(self.segments.get_or_try_init(read).await?))
+    }
+
+    /// Where its segments are.
+    pub(crate) fn roots(&self) -> Arc<Roots> {
+        Arc::clone(&self.roots)
     }
 
     /// Whether both are tables of one collection with the same columns.

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reading the rows of all segments of a collection, piece by piece.
+//!
+//! Each piece is a plan of one partition, so that a piece that cannot be read ends no
+//! other: its segment has a problem, and the others have their values.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result as DFResult};
+use datafusion::execution::TaskContext;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use m2m_segment::VectorElement;
+use m2m_segment::ids::ID_BYTES;
+
+use super::SAMPLE;
+use super::lengths::Lengths;
+use super::tally::Tally;
+use super::watch::Watch;
+use crate::meta::segments::chain;
+use crate::piece::Piece;
+use crate::schema::{ID, SEGMENT_OFFSET, VECTOR};
+use crate::stats::SegmentStats;
+use crate::table::CollectionTable;
+
+/// Bytes of a piece, so that workers share large segments.
+const PIECE_BYTES: u64 = 128 << 20;
+
+/// What is read of each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Ids,
+    /// Ids, and vectors where they are of floats.
+    Vectors,
+}
+
+/// What a segment's rows are, or why they cannot be read.
+pub(super) type Outcome = Result<Tally, String>;
+
+/// What all rows are.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Of each segment, in order; how many lengths each bucket has is not kept.
+    pub(super) segments: Vec<Outcome>,
+    /// Of all segments that could be read.
+    pub(super) lengths: Lengths,
+    /// Rows that are not finite, and are kept.
+    invalid: usize,
+}
+
+impl Reading {
+    pub(super) fn columns(self, table: &CollectionTable) -> &'static [&'static str] {
+        match table.collection().layout.element() {
+            VectorElement::Float32 if self == Self::Vectors => &[ID, VECTOR, SEGMENT_OFFSET],
+            _ => &[ID],
+        }
+    }
+
+    /// Bytes that are read of a row.
+    pub(super) fn row_bytes(self, table: &CollectionTable) -> u64 {
+        match self.columns(table).contains(&VECTOR) {
+            true => ID_BYTES.saturating_add(table.collection().layout.row_bytes() as u64),
+            false => ID_BYTES,
+        }
+    }
+}
+
+/// Reads all segments once, as many pieces at a time as the session has workers, and
+/// says what their rows are.
+pub(super) async fn read(
+    table: &Arc<CollectionTable>,
+    reading: Reading,
+    watch: &Watch,
+    context: &Arc<TaskContext>,
+) -> DFResult<Passed> {
+    let segments = table.segments().await?;
+    let row_bytes = reading.row_bytes(table);
+    let mut reads = Vec::new();
+    for piece in pieces(&segments, row_bytes) {
+        let (table, context, watch) = (Arc::clone(table), Arc::clone(context), watch.clone());
+        reads.push(async move {
+            let segment = piece.segment;
+            let read = SpawnedTask::spawn(async move {
+                let mut tally = Tally::default();
+                let each = |batch: &RecordBatch| {
+                    let rows = batch.num_rows() as u64;
+                    watch.rows(rows, rows.saturating_mul(row_bytes));
+                    tally.add(batch)
+                };
+                read_piece(&table, piece, reading.columns(&table), context, each).await?;
+                Ok(tally)
+            });
+            (segment, read.join_unwind().await)
+        });
+    }
+    let mut passed = Passed::default();
+    let mut outcome = Ok(Tally::default());
+    let mut reads = stream::iter(reads).buffered(context.session_config().target_partitions().max(1));
+    while let Some((segment, read)) = reads.next().await {
+        let read = read.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+        passed.close(&segments, segment, &mut outcome);
+        match (read, &mut outcome) {
+            (Ok(next), Ok(tally)) => tally.then(next),
+            (Err(error), Ok(_)) => outcome = Err(problem(&error)),
+            // The first problem is told.
+            (_, Err(_)) => {}
+        }
+    }
+    passed.close(&segments, segments.len(), &mut outcome);
+    Ok(passed)
+}
+
+impl Passed {
+    /// Counts in all segments before `next` that are not, the first of which has this
+    /// outcome; the others have no rows.
+    fn close(&mut self, segments: &[SegmentStats], next: usize, outcome: &mut Outcome) {
+        for segment in segments.iter().take(next).skip(self.segments.len()) {
+            let mut closed = complete(segment, std::mem::replace(outcome, Ok(Tally::default())));
+            if let Ok(tally) = &mut closed {
+                self.lengths.merge(&tally.lengths);
+                tally.lengths = std::mem::take(&mut tally.lengths).without_buckets();
+                tally.invalid.truncate(SAMPLE.saturating_sub(self.invalid));
+                self.invalid += tally.invalid.len();
+            }
+            self.segments.push(closed);
+        }
+    }
+}
+
+/// Reads the rows of a piece, batch by batch.
+pub(super) async fn read_piece(
+    table: &CollectionTable,
+    piece: Piece,
+    columns: &[&str],
+    context: Arc<TaskContext>,
+    mut each: impl FnMut(&RecordBatch) -> DFResult<()>,
+) -> DFResult<()> {
+    let mut batches = table.scan_pieces(vec![vec![piece]], columns)?.execute(0, context)?;
+    while let Some(batch) = batches.try_next().await? {
+        each(&batch)?;
+    }
+    Ok(())
+}
+
+/// The segments in pieces, in order.
+fn pieces(segments: &[SegmentStats], row_bytes: u64) -> Vec<Piece> {
+    let most = usize::try_from(PIECE_BYTES / row_bytes.max(1)).unwrap_or(usize::MAX).max(1);
+    let mut pieces = Vec::with_capacity(segments.len());
+    for (segment, stats) in segments.iter().enumerate() {
+        let starts = (0..stats.rows).step_by(most);
+        pieces.extend(starts.map(|start| {
+            let end = start.saturating_add(most as u64).min(stats.rows);
+            Piece { segment, rows: start..end }
+        }));
+    }
+    pieces
+}
+
+/// The outcome, unless rows are lacking.
+fn complete(segment: &SegmentStats, outcome: Outcome) -> Outcome {
+    let tally = outcome?;
+    match segment.live() {
+        live if live == tally.rows => Ok(tally),
+        live => Err(format!("expected {live} live rows in the segment, found {}", tally.rows)),
+    }
+}
+
+/// Why something cannot be read, without what the engine puts around it.
+pub(super) fn problem(error: &DataFusionError) -> String {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let causes = std::iter::successors(Some(first), |error| error.source());
+    let own = causes.filter_map(|error| error.downcast_ref::<crate::Error>()).next();
+    own.map_or_else(|| chain(error), |error| chain(error))
+}
