@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use m2m_catalog::{Error, Install, Inventory, MetaSource, Metadata, MySql, meta_json};
+use m2m_catalog::{Error, Install, Inventory, MetaSource, Metadata, MySql, Place, ServerSigns, meta_json};
 
 use crate::support::fixtures;
 use crate::support::services::{MariaDb, mariadb};
@@ -307,6 +307,51 @@ async fn what_is_no_number_is_never_taken_for_one() {
     let text = said(&read(&address).await.unwrap_err());
     assert!(text.contains("column id"), "{text}");
     server.administer("utf8mb4", &format!("DROP DATABASE {database}"));
+}
+
+#[tokio::test]
+async fn an_examination_tells_of_other_connections_of_fields_and_of_what_cannot_be() {
+    let server = mariadb();
+    let database = "milvus_test_examined";
+    server.copy(database);
+    let mysql = MySql::parse(&server.dsn(&server.user, database, "")).unwrap();
+    let metadata = Metadata { source: MetaSource::MySql(mysql.clone()), wal: None };
+    let whole = metadata.examine().await;
+    assert_eq!((whole.problems, whole.fields), (vec![], vec![]), "the table `Fields` is missing");
+    assert_eq!(whole.server, ServerSigns::default());
+    server.administer(
+        "utf8mb4",
+        &format!(
+            "USE {database}; CREATE TABLE Fields LIKE milvus.Fields;
+            INSERT INTO Fields VALUES ('späte', 'price', 11, '{{}}');
+            UPDATE Tables SET metric_type = 9 WHERE table_id = 'float_l2';"
+        ),
+    );
+    let other = mysql.reader().await.unwrap();
+    let found = metadata.examine().await;
+    let sign = found.server.sign.unwrap();
+    assert!(!found.server.is_running && sign.contains("other connection"), "{sign}");
+    let fields: Vec<_> =
+        found.fields.iter().map(|row| (row.collection_id.as_str(), row.field_type)).collect();
+    assert_eq!(fields, [("späte", Some(11))]);
+    assert_eq!(found.problems.len(), 1);
+    let problem = &found.problems[0];
+    assert_eq!((problem.place, problem.collection.as_deref()), (Place::Collection, Some("float_l2")));
+    assert_eq!(problem.message, said(&metadata.inventory().await.unwrap_err()));
+    assert!(problem.remedy.contains("in a copy of the database"), "{}", problem.remedy);
+    assert_eq!(found.inventory.collections.len() + 1, whole.inventory.collections.len());
+    other.close().await;
+    server.administer("utf8mb4", &format!("ALTER TABLE {database}.Fields DROP COLUMN field_name"));
+    let found = metadata.examine().await;
+    let subjects: Vec<_> = found.problems.iter().map(|problem| problem.subject.as_str()).collect();
+    assert!(
+        matches!(subjects[..], [row, "table `Fields`"] if row.contains("column `metric_type`")),
+        "{subjects:?}"
+    );
+    server.administer("utf8mb4", &format!("DROP DATABASE {database}"));
+    let gone = metadata.examine().await;
+    assert_eq!((gone.problems.len(), gone.problems[0].place), (1, Place::Metadata));
+    assert!(gone.problems[0].remedy.contains("`meta_uri`"), "{}", gone.problems[0].remedy);
 }
 
 #[tokio::test]
