@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How values are written on the page.
+#![expect(unreachable_pub, reason = "`filter_fn` makes public functions, whatever stands here")]
 
 use askama::{Result, Values, filter_fn};
 use indicatif::{HumanBytes, HumanCount};
