@@ -11,6 +11,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use m2m_catalog::Install;
 use m2m_datasource::{SessionOptions, Source, session};
+use m2m_migration::{DumpSettings, MappingServer, Selection, register_mapping};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, MakeConnection, Runner};
 
 use crate::support::fixtures;
@@ -97,6 +98,9 @@ async fn open() -> Result<Session, Failed> {
     let source = Source::open(&Install::locate(&install).unwrap()).await.unwrap();
     let ctx = session(SessionOptions { workers: 2, ..SessionOptions::default() }).unwrap();
     source.register(&ctx).unwrap();
+    let dumping = DumpSettings { workers: 2, ..DumpSettings::default() };
+    let selection = Selection::default();
+    register_mapping(&ctx, &source, MappingServer::Assumed, &selection, &dumping).unwrap();
     Ok(Session { ctx, folder })
 }
 
