@@ -9,6 +9,7 @@
 mod check;
 mod histogram;
 mod meter;
+mod moment;
 mod report;
 mod run;
 mod shipped;

@@ -50,8 +50,9 @@ pub async fn audit(
             return Err(Error::NoCheck { id: id.clone() });
         }
     }
-    let views = Views::new(ctx, checks)?;
+    let views = Views::of_moment(ctx, checks)?;
     let meter = if settings.quick { None } else { Some(watch(source, settings, observer).await?) };
+    let ctx = &views.session();
     let mut reports = Vec::with_capacity(checks.len());
     for check in checks {
         reports.push(Box::pin(run(ctx, &views, check, settings)).await);

@@ -29,9 +29,10 @@ use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-use m2m_datasource::CATALOG;
+use m2m_datasource::{CATALOG, META};
 
 use super::check::Check;
+use super::moment::Moment;
 use crate::error::Result;
 
 /// Name of the schema with the checks of an audit.
@@ -52,7 +53,7 @@ const REMEDY: &str = "remedy";
 ///
 /// When the session has no installation registered.
 pub fn register_audit(ctx: &SessionContext, checks: &[Check]) -> Result<()> {
-    let views = Arc::new(Views::new(ctx, checks)?);
+    let views = Arc::new(Views::new(ctx, checks, |_, schema| schema)?);
     let catalog = ctx.catalog(CATALOG).ok_or_else(no_catalog)?;
     catalog.register_schema(AUDIT, views)?;
     Ok(())
@@ -70,14 +71,32 @@ pub(super) struct Views {
 }
 
 impl Views {
+    /// The checks over the installation as it is at one moment.
+    pub(super) fn of_moment(ctx: &SessionContext, checks: &[Check]) -> DFResult<Self> {
+        let state = ctx.state();
+        Self::new(ctx, checks, |name, schema| match name {
+            META => Arc::new(Moment::new(schema, state.clone())),
+            _ => schema,
+        })
+    }
+
+    /// A session that sees what the checks see.
+    pub(super) fn session(&self) -> SessionContext {
+        SessionContext::new_with_state(self.planner.clone())
+    }
+
     /// What plans the views has the tables of the session, and nothing that holds this
     /// schema: neither keeps the other alive.
-    pub(super) fn new(ctx: &SessionContext, checks: &[Check]) -> DFResult<Self> {
+    fn new(
+        ctx: &SessionContext,
+        checks: &[Check],
+        seen: impl Fn(&str, Arc<dyn SchemaProvider>) -> Arc<dyn SchemaProvider>,
+    ) -> DFResult<Self> {
         let known = ctx.catalog(CATALOG).ok_or_else(no_catalog)?;
         let catalog = MemoryCatalogProvider::new();
         for name in known.schema_names().into_iter().filter(|name| name != AUDIT) {
             if let Some(schema) = known.schema(&name) {
-                catalog.register_schema(&name, schema)?;
+                catalog.register_schema(&name, seen(&name, schema))?;
             }
         }
         let catalogs = MemoryCatalogProviderList::new();
