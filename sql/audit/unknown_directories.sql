@@ -17,7 +17,7 @@ SELECT
     bytes,
     path,
     concat(
-        CASE WHEN state = 'ghost' THEN 'no collection or partition is called like this' ELSE 'the metadata does not name this segment' END,
+        CASE WHEN state = 'ghost' THEN concat('no collection or partition is called `', table_id, '`') ELSE 'the metadata does not name this segment' END,
         ': ', files, CASE WHEN files = 1 THEN ' file, ' ELSE ' files, ' END, bytes, ' bytes', CASE WHEN rows IS NULL THEN '' ELSE concat(', ', rows, ' rows') END
     ) AS message
 FROM measure.directories
