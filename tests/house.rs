@@ -75,6 +75,17 @@ fn every_shipped_inspection_view_answers_for_every_fixture() {
 }
 
 #[test]
+fn every_check_of_the_audit_is_in_the_guide() {
+    let guide = fs::read_to_string(project().join("sql/README.md")).unwrap();
+    let checks = m2m_migration::audit::shipped_checks().unwrap();
+    assert_eq!(checks.len(), files(&project().join("sql/audit"), "sql").len());
+    for check in checks {
+        let row = format!("| `{}` | {} | {} |", check.id, check.severity.name(), check.title);
+        assert!(guide.contains(&row), "sql/README.md lacks the line\n{row}");
+    }
+}
+
+#[test]
 fn every_fixture_is_described() {
     let readme = fs::read_to_string(project().join("tests/fixtures/README.md")).unwrap();
     for archive in files(&project().join("tests/fixtures"), "xz") {
