@@ -2,7 +2,6 @@
 //! Metadata that is looked at although parts of it cannot be read.
 
 use std::error::Error as _;
-use std::path::Path;
 
 use crate::error::Error;
 use crate::inventory::Inventory;
@@ -145,7 +144,7 @@ const RESTORE: &str = "restore it from a backup, or, when there is none, let `m2
 
 fn of_metadata(error: &Error, source: &MetaSource) -> String {
     match error {
-        Error::Damaged { path, .. } => of_damage(path),
+        Error::Damaged { .. } => OF_DAMAGE.into(),
         Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => RESTORE.into(),
         Error::Read { path, .. } => {
             format!("let this user read `{}` and the folders above it; m2m does not write there", path.display())
@@ -167,13 +166,9 @@ fn of_metadata(error: &Error, source: &MetaSource) -> String {
     }
 }
 
-/// The shell's own `.recover` saves more, but Debian's shell does not have it.
-fn of_damage(path: &Path) -> String {
-    let path = path.display();
-    format!(
-        "if the old server runs, stop it and look again; else restore a backup; without one, let `m2m recover --tables DIR` write a `meta.json` from the segment files in the folder `tables`, or save the rows that can be read with `sqlite3 '{path}' .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 saved.sqlite`, name `saved.sqlite` with `--meta`, and see by another audit which segments it does not know any more"
-    )
-}
+/// The shell's own `.recover` saves more, but Debian's shell fails at it. Either
+/// may write to the database that it opens.
+const OF_DAMAGE: &str = "if the old server runs, stop it and look again; else restore a backup; without one, let `m2m recover --tables DIR` write a `meta.json` from the segment files in the folder `tables`; or copy the file, with its `-wal`, save the rows that can be read with `sqlite3 COPY .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 saved.sqlite`, name `saved.sqlite` with `--meta`, and see by another audit which segments it does not know any more";
 
 fn of_collection(source: &MetaSource) -> String {
     match source {

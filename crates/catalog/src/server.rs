@@ -114,7 +114,13 @@ fn fresh(folder: &Path, now: SystemTime) -> Option<String> {
     let (last, path) = std::fs::read_dir(folder).ok()?.filter_map(written).max()?;
     // The clock of a file server may be a little ahead.
     let age = now.duration_since(last).unwrap_or_else(|ahead| ahead.duration());
-    let text = || format!("`{}` was written {} s ago: the server runs", path.display(), age.as_secs());
+    let text = || {
+        format!(
+            "`{}` was written {} s ago: the server runs, unless the file was just copied",
+            path.display(),
+            age.as_secs()
+        )
+    };
     (age < FRESH).then(text)
 }
 
