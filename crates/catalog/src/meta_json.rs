@@ -27,6 +27,9 @@ struct Meta {
     collections: Vec<CollectionJson>,
     #[serde(default)]
     rows: i64,
+    /// What is to be known of the rest. It is for people, and not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -177,8 +180,19 @@ impl Claims {
 ///
 /// When it cannot be encoded.
 pub fn write(inventory: &Inventory) -> Result<String> {
+    write_with_notes(inventory, Vec::new())
+}
+
+/// Returns the inventory as the text of a `meta.json`, and with it what people
+/// should know of it.
+///
+/// # Errors
+///
+/// When it cannot be encoded.
+pub fn write_with_notes(inventory: &Inventory, notes: Vec<String>) -> Result<String> {
     let collections: Vec<CollectionJson> = inventory.collections.iter().map(to_json).collect();
-    let meta = Meta { version: VERSION, rows: total(collections.iter().map(|one| one.rows)), collections };
+    let rows = total(collections.iter().map(|one| one.rows));
+    let meta = Meta { version: VERSION, rows, notes, collections };
     serde_json::to_string_pretty(&meta).map_err(|source| Error::Encode { source })
 }
 
@@ -347,6 +361,15 @@ mod tests {
         partition.segments[0].file_types = vec![FileType::Backup, FileType::Index];
         collection.partitions.push(partition);
         assert_eq!(parse(&write(&inventory).unwrap()).unwrap(), inventory);
+    }
+
+    #[test]
+    fn notes_are_written_and_change_nothing() {
+        let inventory = parse(OLD).unwrap();
+        let text = write_with_notes(&inventory, vec!["metric: guessed".into()]).unwrap();
+        assert!(text.contains(r#""metric: guessed""#), "{text}");
+        assert_eq!(parse(&text).unwrap(), inventory);
+        assert!(!write(&inventory).unwrap().contains("notes"));
     }
 
     #[test]
