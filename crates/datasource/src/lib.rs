@@ -89,6 +89,7 @@ mod piece;
 mod prune;
 mod pushdown;
 mod read_options;
+pub mod recover;
 mod roots;
 mod schema;
 mod schema_provider;

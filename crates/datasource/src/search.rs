@@ -14,7 +14,7 @@ use crate::files::IDS;
 /// Where the folders of the tables may be below a prefix: right there, below
 /// the folder of the database or of the server, and below the whole bucket of a
 /// server that has its folder where it is by default.
-const FOLDERS: [&str; 4] = ["", "tables", "db/tables", "var/lib/milvus/db/tables"];
+pub(crate) const FOLDERS: [&str; 4] = ["", "tables", "db/tables", "var/lib/milvus/db/tables"];
 /// Segments that are looked for: one may have lost its files.
 const PROBES: usize = 4;
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use super::*;
+
+/// What the rows share, each with id, vector, segment and whether it is deleted.
+fn walked(rows: &[(i64, u8, u32, bool)]) -> Shared {
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
+    let mut walk = Walk::default();
+    for (id, vector, segment, deleted) in rows {
+        walk.row(id, &[vector; 16], segment, deleted);
+    }
+    walk.finish()
+}
+
+const LIVE: bool = false;
+const DELETED: bool = true;
+
+#[test]
+fn a_merge_holds_the_live_rows_of_its_source_and_none_of_the_deleted_ones() {
+    let shared =
+        walked(&[(1, 0, 0, LIVE), (2, 0, 0, DELETED), (3, 0, 0, LIVE), (1, 0, 7, LIVE), (3, 0, 7, DELETED)]);
+    let pair = Pair { held: 2, live: 1, deleted: 1, again: 0 };
+    assert_eq!(shared.pairs, BTreeMap::from([((0, 7), pair)]));
+    assert_eq!(shared.covered, BTreeMap::from([(7, 1)]));
+}
+
+#[test]
+fn a_merge_that_is_older_than_a_delete_holds_the_deleted_row() {
+    let shared = walked(&[(1, 0, 0, LIVE), (2, 0, 0, DELETED), (1, 0, 1, LIVE), (2, 0, 1, LIVE)]);
+    assert_eq!(shared.pairs[&(0, 1)], Pair { held: 1, live: 1, deleted: 0, again: 1 });
+    assert_eq!(shared.covered[&1], 2);
+}
+
+#[test]
+fn a_deleted_row_that_was_inserted_again_and_merged_is_explained_by_the_other_source() {
+    let shared = walked(&[(5, 0, 0, DELETED), (5, 0, 1, LIVE), (5, 0, 2, LIVE)]);
+    assert_eq!(shared.pairs[&(0, 2)].again, 0);
+    assert_eq!(shared.pairs[&(1, 2)].held, 1);
+}
+
+#[test]
+fn rows_count_as_often_as_they_are_stored() {
+    let shared = walked(&[(5, 0, 0, LIVE), (5, 0, 0, LIVE), (5, 0, 1, LIVE)]);
+    assert_eq!(shared.pairs[&(0, 1)].held, 1, "of two rows one is held");
+    let other = walked(&[(5, 0, 0, LIVE), (5, 1, 1, LIVE)]);
+    assert_eq!(other, Shared::default(), "another vector is another row");
+}
+
+#[test]
+fn a_row_of_very_many_segments_is_compared_among_the_newest() {
+    let rows: Vec<_> = (0..200_u32).map(|segment| (1, 0, segment, LIVE)).collect();
+    let shared = walked(&rows);
+    assert!(shared.is_cut);
+    assert_eq!(shared.pairs.len(), SEGMENTS * (SEGMENTS - 1) / 2);
+    assert!(shared.pairs.contains_key(&(198, 199)) && !shared.pairs.contains_key(&(0, 199)));
+}
