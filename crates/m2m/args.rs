@@ -3,6 +3,9 @@
 //! `Debug`. A command's own options stand before those that it shares, under
 //! whose heading the help would show them otherwise.
 
+mod audit;
+mod recover;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -11,6 +14,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::config::keys::{self, Key};
 use crate::error::{Error, Result};
 use crate::query::Script;
+pub(crate) use audit::{Audit, AuditFormat, Denied};
+pub(crate) use recover::{Recover, metric_of_name};
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Parser)]
@@ -182,8 +187,12 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// Show what migrate would do; nothing is written
     Plan(Plan),
+    /// Say what stands in the way of a migration, before anything is written
+    Audit(Audit),
     /// Write the metadata of a 1.x installation as `meta.json`
     Export(Export),
+    /// Make a `meta.json` from the segments alone, when the metadata is lost
+    Recover(Recover),
     /// Show, begin or check a configuration
     Config(Config),
     /// Print a script that has a shell complete commands and options
@@ -198,9 +207,13 @@ impl Command {
             Self::Load(load) => load.options.keys(),
             Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
             Self::Plan(plan) => [plan.dump.keys(), plan.load.keys()].concat(),
-            Self::Sql(_) | Self::Verify(_) | Self::Export(_) | Self::Config(_) | Self::Completions(_) => {
-                Vec::new()
-            }
+            Self::Sql(_)
+            | Self::Audit(_)
+            | Self::Verify(_)
+            | Self::Export(_)
+            | Self::Recover(_)
+            | Self::Config(_)
+            | Self::Completions(_) => Vec::new(),
         }
     }
 }

@@ -89,12 +89,14 @@ async fn dispatch(args: Args) -> Result<Exit> {
     settings.warn()?;
     match args.command {
         Command::Sql(args) => commands::sql::run(args, &settings).await,
+        Command::Audit(args) => commands::audit::run(args, &settings).await,
         Command::Dump(args) => commands::dump::run(args, &settings).await,
         Command::Load(args) => commands::load::run(args, &settings).await,
         Command::Verify(args) => commands::verify::run(args, &settings).await,
         Command::Migrate(args) => commands::migrate::run(args, &settings).await,
         Command::Plan(args) => commands::plan::run(args, &settings).await,
         Command::Export(args) => commands::export::run(args, &settings).await,
+        Command::Recover(args) => commands::recover::run(args, &settings).await,
         Command::Config(args) => commands::config::run(&args, &settings),
         Command::Completions(args) => commands::completions::run(&args),
     }

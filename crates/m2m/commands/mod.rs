@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One file for each command.
 
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dump;
@@ -8,5 +9,6 @@ pub(crate) mod export;
 pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod plan;
+pub(crate) mod recover;
 pub(crate) mod sql;
 pub(crate) mod verify;
