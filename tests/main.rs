@@ -23,6 +23,7 @@ mod numpy;
 mod numpy_tables;
 mod partial;
 mod planned;
+mod recover;
 mod remote;
 mod shell;
 mod slt;

@@ -42,7 +42,7 @@ fn first() -> BucketOptions {
 }
 
 /// Uploads the segments of the installation, and returns their prefix.
-async fn upload() -> String {
+pub(crate) async fn upload() -> String {
     let prefix = unique("var/lib/milvus/db/tables");
     let storage = Storage::bucket(&services::open().bucket, &prefix, &first()).unwrap();
     for (file, relative) in files(&fixtures::install(INSTALL).join("db/tables")) {
@@ -52,7 +52,7 @@ async fn upload() -> String {
 }
 
 /// The environment of a source in the bucket of the first server.
-fn of_first(prefix: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn of_first(prefix: &str) -> Vec<(&'static str, String)> {
     let target = services::open();
     let meta = fixtures::install(INSTALL).join("db/meta.sqlite");
     vec![

@@ -2,6 +2,7 @@
 //! Every fixture, read by SQL, is what its generator says.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -17,7 +18,12 @@ use crate::support::fixtures::{self, CollectionTruth, INSTALLS, PartitionTruth};
 type Rows = Vec<(i64, Vec<u8>)>;
 
 async fn open(name: &str) -> SessionContext {
-    let source = Source::open(&Install::locate(&fixtures::install(name)).unwrap()).await.unwrap();
+    register(&fixtures::install(name)).await
+}
+
+/// A session over the installation in a folder.
+pub(crate) async fn register(folder: &Path) -> SessionContext {
+    let source = Source::open(&Install::locate(folder).unwrap()).await.unwrap();
     let ctx = session(SessionOptions { workers: 2, ..SessionOptions::default() }).unwrap();
     source.register(&ctx).unwrap();
     ctx
@@ -93,7 +99,8 @@ async fn single(ctx: &SessionContext, sql: &str) -> i64 {
     batches[0].column(0).as_primitive::<Int64Type>().value(0)
 }
 
-async fn check_collection(ctx: &SessionContext, install: &str, truth: &CollectionTruth) {
+/// Compares the rows of a collection with their truth.
+pub(crate) async fn check_collection(ctx: &SessionContext, install: &str, truth: &CollectionTruth) {
     let name = &truth.collection;
     let count = single(ctx, &format!("SELECT count(*) FROM {name}")).await;
     assert_eq!(count as u64, truth.live_rows, "{install}: {name}");

@@ -72,6 +72,8 @@ pub(crate) struct CollectionTruth {
 #[derive(Debug, Deserialize)]
 pub(crate) struct PartitionTruth {
     pub(crate) tag: String,
+    #[serde(default)]
+    pub(crate) table_id: String,
     pub(crate) live_rows: u64,
     pub(crate) ids_sha256: String,
     pub(crate) vectors_sha256: String,
