@@ -18,6 +18,7 @@ mod house;
 mod if_exists;
 mod mapping;
 mod mariadb;
+mod measure;
 mod milvus;
 mod numpy;
 mod numpy_tables;
