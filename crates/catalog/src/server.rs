@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -18,8 +17,6 @@ use crate::metadata::{MetaSource, Metadata};
 const DATABASE_LOCKS: (i64, i64) = (0x4000_0000, 512);
 /// Where it locks the index of a `-wal`: eight locks and the dead man's switch (`wal.c`).
 const INDEX_LOCKS: (i64, i64) = (120, 9);
-/// A log that was written so short a time ago has a server that writes it.
-const FRESH: Duration = Duration::from_secs(60);
 
 /// Whether the old server seems to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +47,6 @@ impl ServerSigns {
             MetaSource::MySql(_) | MetaSource::Unread(_) => {}
             MetaSource::MetaJson { .. } => return Self::default(),
         }
-        signs.extend(metadata.wal.as_deref().and_then(|folder| fresh(folder, SystemTime::now())));
         Self { is_running, sign: (!signs.is_empty()).then(|| signs.join("; ")) }
     }
 }
@@ -84,70 +80,26 @@ fn holder(file: &File, (start, length): (i64, i64)) -> Option<i32> {
     (i32::from(lock.l_type) != libc::F_UNLCK).then_some(lock.l_pid)
 }
 
-/// Says which files are beside a database that its last user would have removed.
+/// Says which files are beside a database that its last user would have emptied. An
+/// empty one holds nothing that could be missed: anybody who looked leaves it.
 fn left_over(path: &Path) -> Option<String> {
-    let found: Vec<(String, SystemTime)> =
-        ["-wal", "-shm", "-journal"].iter().filter_map(|ending| found(path, ending)).collect();
-    let last = found.iter().map(|(_, written)| *written).max()?;
-    let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
-    Some(format!(
-        "beside the metadata there is {}, last written {}: the server runs, or it did not stop cleanly",
-        names.join(" and "),
-        utc(last)
-    ))
+    let found: Vec<String> =
+        ["-wal", "-journal"].iter().filter_map(|ending| filled(&beside(path, ending))).collect();
+    (!found.is_empty()).then(|| {
+        let names = found.join(" and ");
+        format!("beside the metadata there is {names}: the server runs, or it did not stop cleanly")
+    })
 }
 
-fn found(path: &Path, ending: &str) -> Option<(String, SystemTime)> {
-    let path = beside(path, ending);
-    let file = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    // In some modes a journal is emptied instead of removed.
-    let is_done = ending == "-journal" && file.len() == 0;
-    if is_done { None } else { Some((format!("`{}`", path.display()), file.modified().ok()?)) }
-}
-
-/// Says which file of the log was just written.
-fn fresh(folder: &Path, now: SystemTime) -> Option<String> {
-    let written = |entry: std::io::Result<std::fs::DirEntry>| {
-        let entry = entry.ok()?;
-        Some((entry.metadata().ok().filter(std::fs::Metadata::is_file)?.modified().ok()?, entry.path()))
-    };
-    let (last, path) = std::fs::read_dir(folder).ok()?.filter_map(written).max()?;
-    // The clock of a file server may be a little ahead.
-    let age = now.duration_since(last).unwrap_or_else(|ahead| ahead.duration());
-    let text = || {
-        format!(
-            "`{}` was written {} s ago: the server runs, unless the file was just copied",
-            path.display(),
-            age.as_secs()
-        )
-    };
-    (age < FRESH).then(text)
+fn filled(path: &Path) -> Option<String> {
+    let length = path.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    (length > 0).then(|| format!("`{}` with {length} bytes", path.display()))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
-}
-
-/// A time in words, to the second. There is none before 1970.
-fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let (year, month, day) = date(seconds / 86_400);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-/// Year, month and day of a number of days after 1970-01-01. The reckoning
-/// begins on 1 March of the year 0, so that a leap day is the last of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (year, day) = (era * 400 + year, day - (153 * month + 2) / 5 + 1);
-    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
 #[cfg(test)]
