@@ -124,7 +124,7 @@ pub(crate) fn look(metadata: &str, text: &[u8]) -> Result<(Inventory, Vec<Troubl
         match of_json(metadata, json).and_then(|collection| claims.check(metadata, collection)) {
             Ok(collection) => collections.push(collection),
             Err(error) if left_out.insert(name.clone()) => {
-                troubles.push(Trouble::of_collection(&name, error))
+                troubles.push(Trouble::of_collection(&name, error));
             }
             // The collection has its problem.
             Err(_) => {}
