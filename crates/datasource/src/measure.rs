@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | `directories` | folder of a segment below a `tables` folder | `root`, `table_id`, `segment_id`, `path`, `state`, `collection`, `partition_tag`, `files`, `bytes`, `rows` (by the size of its file of ids), `has_ids`, `has_vectors`, `has_deleted_docs`, `has_bloom_filter`, `attribute_files`, `index_files`, `temporary_files` | names and sizes |
 //! | `segments` | live segment that can be read | `collection`, `partition_tag`, `segment_id`, `live_rows`, `min_id`, `max_id`, `not_finite_rows`, `zero_rows`, `unit_rows` (of length 1 within 0.001), `min_norm`, `avg_norm`, `max_norm` (of finite vectors), `problem` (why its data cannot be read) | vectors |
-//! | `norms` | range of lengths that vectors of a collection have, 16 an octave; zeros are from 0 to 0 | `collection`, `lower`, `upper`, `rows` | vectors |
+//! | `norms` | range of lengths that vectors of a collection have, 16 an octave, with 1 in the middle of one; zeros are from 0 to 0 | `collection`, `lower`, `upper`, `rows` | vectors |
 //! | `invalid_rows` | live row with NaN or infinity, the first 1000 of a collection | `collection`, `partition_tag`, `segment_id`, `segment_offset`, `id`, `component` (the first that is not finite, from 0) | vectors |
 //! | `repeats` | collection with ids that several live rows have | `collection`, `ids`, `rows` (that have them), `across_partitions` (ids in several partitions), `different_vectors` (ids whose vectors are not all equal) | ids, and vectors of rows that share an id |
 //! | `repeated_ids` | such id, the first 1000 of a collection | `collection`, `id`, `rows`, `partitions`, `has_different_vectors` | the same |
@@ -104,10 +104,10 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When there is no such collection.
+    /// When there is no such collection, or its store cannot be reached.
     pub async fn measure_total(&self, collection: &str) -> Result<MeasureTotal> {
         let table = self.collection(collection)?;
-        let table = self.inner.measured.table(&self.inner.roots, table.collection()).await;
+        let table = self.inner.measured.table(&self.inner.roots, table.collection()).await?;
         let rows = table.segments().await?.iter().map(|segment| segment.live()).sum();
         let row_bytes = Reading::Vectors.row_bytes(&table);
         Ok(MeasureTotal { rows, bytes: row_bytes.saturating_mul(rows) })
@@ -181,7 +181,7 @@ impl Measure {
             return Ok(RecordBatch::new_empty(self.schema()));
         };
         let measured = &source.measured;
-        let table = measured.table(&source.roots, collection).await;
+        let table = measured.table(&source.roots, collection).await?;
         let segments = table.segments().await?;
         let element = collection.layout.element();
         let of = Of { collection: &collection.name, element, segments: &segments, measured: () };

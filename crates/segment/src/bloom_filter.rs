@@ -168,7 +168,7 @@ fn shape(capacity: u32, error_rate: f64) -> Option<(u32, u32)> {
 /// A number without fraction from 1 to 2³² - 1.
 fn whole(number: f64) -> Option<u32> {
     let is_whole = (1.0..=f64::from(u32::MAX)).contains(&number);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
     is_whole.then_some(number as u32)
 }
 

@@ -14,9 +14,12 @@ const END: i32 = 136 * AN_OCTAVE;
 /// Lengths that differ from 1 by no more count as 1.
 const UNIT: f64 = 0.001;
 
-/// Where buckets begin, and where the last one ends.
-static BOUNDS: LazyLock<Vec<f64>> =
-    LazyLock::new(|| (FIRST..=END).map(|number| (f64::from(number) / f64::from(AN_OCTAVE)).exp2()).collect());
+/// Where buckets begin, and where the last one ends. Unit vectors, which are a little
+/// longer or shorter than 1, are all in the middle of one.
+static BOUNDS: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let bound = |number| ((f64::from(number) - 0.5) / f64::from(AN_OCTAVE)).exp2();
+    (FIRST..=END).map(bound).collect()
+});
 
 /// What the lengths of some vectors are.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +88,6 @@ impl Lengths {
 
     /// The mean of the finite lengths.
     pub(super) fn mean(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "a mean has no more digits than a float")]
         (self.finite > 0).then(|| self.sum / self.finite as f64)
     }
 
@@ -100,8 +102,8 @@ impl Lengths {
 
 /// The place of the bucket of a length above 0.
 fn bucket(length: f64) -> usize {
-    let number = (length.log2() * f64::from(AN_OCTAVE)).floor() - f64::from(FIRST);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast ends at the limits")]
+    let number = (length.log2() * f64::from(AN_OCTAVE) + 0.5).floor() - f64::from(FIRST);
+    #[expect(clippy::cast_possible_truncation, reason = "a cast ends at the limits")]
     let place = (number as usize).min(BOUNDS.len() - 2);
     // A length on a bound is rounded to either side of it.
     let begins = |place: usize| BOUNDS.get(place).copied().unwrap_or(f64::INFINITY);
@@ -148,8 +150,8 @@ mod tests {
         assert_eq!((lengths.not_finite, lengths.zero, lengths.unit), (3, 2, 2));
         assert_eq!(lengths.range, Some((0.0, 1.000_976_562_5)));
         assert_eq!(lengths.mean(), Some(2.000_976_562_5 / 4.0));
-        let buckets: Vec<_> = lengths.buckets().map(|(lower, _, rows)| (lower, rows)).collect();
-        assert_eq!(buckets, [(0.0, 2), (1.0, 2)]);
+        let buckets: Vec<_> = lengths.buckets().collect();
+        assert_eq!(buckets, [(0.0, 0.0, 2), ((-0.5_f64 / 16.0).exp2(), (0.5_f64 / 16.0).exp2(), 2)]);
         assert_eq!(of(&[f64::NAN]).mean(), None);
     }
 

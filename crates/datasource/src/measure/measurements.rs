@@ -15,6 +15,7 @@ use super::blooms::{self, Bloom};
 use super::pass::{self, Outcome, Passed, Reading};
 use super::repeats::{self, Repeats};
 use super::watch::Watch;
+use crate::error::Result;
 use crate::roots::Roots;
 use crate::stats;
 use crate::table::CollectionTable;
@@ -43,17 +44,23 @@ impl Measurements {
         Self { collections: names.map(|name| (name, Measured::default())).collect(), ..Self::default() }
     }
 
-    /// The segments of a collection that can be read, as a table.
-    pub(super) async fn table(&self, roots: &Arc<Roots>, collection: &Collection) -> Arc<CollectionTable> {
+    /// The segments of a collection that can be read, as a table. A store that cannot be
+    /// reached is an error, and no collection without segments.
+    pub(super) async fn table(
+        &self,
+        roots: &Arc<Roots>,
+        collection: &Collection,
+    ) -> Result<Arc<CollectionTable>> {
         let read = async || {
             let mut read = stats::read_readable(roots, slice::from_ref(collection)).await;
             let segments = read.pop().unwrap_or_default().segments;
             Arc::new(CollectionTable::of_segments(collection.clone(), Arc::clone(roots), segments))
         };
-        match self.collections.get(&collection.name) {
+        roots.locator().await?;
+        Ok(match self.collections.get(&collection.name) {
             Some(measured) => Arc::clone(measured.table.get_or_init(read).await),
             None => read().await,
-        }
+        })
     }
 
     /// What the vectors of a table are.
@@ -83,7 +90,7 @@ impl Measurements {
                     suspects(&pass::read(table, Reading::Ids, &Watch::default(), context).await?.segments)
                 }
             };
-            Ok(Arc::new(repeats::find(table, suspects, context).await?))
+            Ok(Arc::new(repeats::find(table, &suspects, context).await?))
         };
         match measured {
             Some(measured) => Ok(Arc::clone(measured.repeats.get_or_try_init(read).await?)),

@@ -61,13 +61,13 @@ pub(super) struct RepeatedId {
 /// Finds the repeated ids of a table. All others are in no suspect.
 pub(super) async fn find(
     table: &Arc<CollectionTable>,
-    suspects: Vec<usize>,
+    suspects: &[usize],
     context: &TaskContext,
 ) -> DFResult<Repeats> {
     if suspects.is_empty() {
         return Ok(Repeats::default());
     }
-    let ctx = session(table, &suspects, context).await?;
+    let ctx = session(table, suspects, context).await?;
     let mut walk = IdWalk::default();
     let mut rows = ctx.sql(PARTITIONS_BY_ID).await?.execute_stream().await?;
     while let Some(batch) = rows.try_next().await? {

@@ -81,8 +81,8 @@ async fn norms_count_every_finite_row_once() {
     let install = odd_lengths();
     let ctx = install.session().await;
     assert_eq!(numbers(&ctx, "SELECT sum(rows) FROM measure.norms").await, [7]);
-    let small = "SELECT lower FROM measure.norms WHERE upper < 6 ORDER BY lower";
-    assert_eq!(texts(&ctx, small).await, ["0.0", "1.0", "4.967431248293936"]);
+    let small = "SELECT round(lower, 3) FROM measure.norms WHERE upper < 6 ORDER BY lower";
+    assert_eq!(texts(&ctx, small).await, ["0.0", "0.979", "4.861"]);
     assert_eq!(numbers(&ctx, "SELECT rows FROM measure.norms WHERE upper = 0").await, [1]);
 }
 
