@@ -5,7 +5,7 @@ use indicatif::HumanCount;
 use m2m_migration::audit::{CheckReport, Outcome, Severity};
 use serde_json::Value;
 
-use super::text::counted;
+use super::text::{counted, rounded};
 
 /// Characters of a text that needs no wide column.
 const SHORT: usize = 40;
@@ -94,7 +94,11 @@ impl<'a> Finding<'a> {
 fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => Cell { class: "null", text: "NULL".into() },
-        Value::Number(number) => Cell { class: "number", text: number.to_string() },
+        Value::Number(number) => {
+            // What is whole may be an id, so its digits stay as they are.
+            let fraction = number.as_f64().filter(|_| number.is_f64()).map(rounded);
+            Cell { class: "number", text: fraction.unwrap_or_else(|| number.to_string()) }
+        }
         Value::String(text) => words(text),
         other => words(&other.to_string()),
     }

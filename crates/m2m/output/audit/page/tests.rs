@@ -197,7 +197,10 @@ fn what_became_of_each_check_is_told() {
     let mut report = empty();
     report.verdict = Verdict::ReadyWithWarnings;
     report.is_quick = true;
-    let rows = vec![vec![json!("a"), json!(12_345), json!("message & more")], vec![Value::Null]];
+    let rows = vec![
+        vec![json!("a"), json!(12_345), json!("message & more")],
+        vec![Value::Null, json!(0.000_123_456_789)],
+    ];
     report.checks = vec![
         CheckReport { is_allowed: true, ..found("lost", Severity::Error, 2, rows.clone()) },
         found("bent", Severity::Warning, 12_345, rows),
@@ -220,6 +223,7 @@ fn what_became_of_each_check_is_told() {
         "<caption>first 2 of 12,345</caption>",
         "<td class=\"number\"><bdi>12345</bdi></td>",
         "<bdi>message &#38; more</bdi>",
+        "<bdi>0.0001235</bdi>",
         "<td class=\"null\"><bdi>NULL</bdi></td>",
         "no such table",
         "SELECT 1 AS slow",

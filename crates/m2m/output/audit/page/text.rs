@@ -19,7 +19,8 @@ pub(super) fn rounded(value: f64) -> String {
         size if size >= 1.0 => 3,
         size if size >= 0.1 => 4,
         size if size >= 0.01 => 5,
-        _ => 6,
+        size if size >= 0.001 => 6,
+        _ => 7,
     };
     let text = format!("{value:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -40,7 +41,7 @@ mod tests {
         let cases = [
             (0.0, "0"),
             (1.0, "1"),
-            (0.000_999_7, "0.001"),
+            (0.000_999_7, "0.0009997"),
             (0.123_456, "0.1235"),
             (1.234_56, "1.235"),
             (99.999, "100"),
