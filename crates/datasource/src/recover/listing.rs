@@ -113,7 +113,7 @@ fn choose_folder(root: &Storage, mut listing: Listing, folders: BTreeMap<&str, L
     for (name, folder) in folders {
         match (sign(&folder), &chosen) {
             (None, _) => {
-                listing.stray(format!("what is below `{}` is no segment", root.display(&root.child(name))))
+                listing.stray(format!("what is below `{}` is no segment", root.display(&root.child(name))));
             }
             (Some(sign), None) => chosen = Some((sign, folder)),
             (Some(second), Some((first, _))) => {
