@@ -2,8 +2,8 @@
 --
 -- severity: warning
 -- remedy: If all collections and rows that should be there are, nothing has to be
--- done: these folders are not migrated. If rows are missed, `m2m recover --tables DIR`
--- shows what the folders hold.
+-- done: these folders are not migrated. If rows are missed, `m2m recover --tables DIR
+-- --out NEW` shows what the folders hold.
 --
 -- A server forgets segments that it was still writing when it was killed; their rows
 -- are in the write-ahead log. Or the metadata is of another time than the files.
@@ -21,5 +21,8 @@ SELECT
         ': ', files, CASE WHEN files = 1 THEN ' file, ' ELSE ' files, ' END, bytes, ' bytes', CASE WHEN rows IS NULL THEN '' ELSE concat(', ', rows, ' rows') END
     ) AS message
 FROM measure.directories
-WHERE state IN ('unknown', 'ghost')
+WHERE
+    state IN ('unknown', 'ghost')
+    -- Of metadata that cannot be read every folder would be unknown.
+    AND NOT EXISTS (SELECT 1 FROM meta.problems WHERE place = 'metadata' AND NOT EXISTS (SELECT 1 FROM meta.collections))
 ORDER BY table_id, segment_id
