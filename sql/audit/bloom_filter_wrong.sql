@@ -2,7 +2,8 @@
 --
 -- severity: warning
 -- remedy: Compare some of the ids with what clients of the old server know. If the
--- file of ids is of another segment, restore the folder from a backup.
+-- file of ids is of another segment, restore the folder from a backup. A filter that
+-- cannot be read is no loss: a migration does not need it.
 --
 -- The filter is written together with the ids, and every live id must pass it. One
 -- that does not says that the ids or the filter are damaged.
