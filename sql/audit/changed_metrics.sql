@@ -1,9 +1,10 @@
--- Metrics that Milvus 2.x does not have.
+-- Collections that get another metric in Milvus 2.x.
 --
 -- severity: warning
 -- remedy: Compare rankings, not scores, with those of the old server.
 --
--- The nearest metric takes its place.
+-- The nearest metric takes the place of one that Milvus 2.x does not have; others
+-- change because the settings say so.
 SELECT
     collection,
     metric,
