@@ -18,7 +18,7 @@ SELECT
         CASE state
             WHEN 'replaced' THEN 'the segment was merged, compacted or dropped'
             WHEN 'unfinished' THEN 'the segment was being written'
-            ELSE 'the collection or partition is dropped'
+            ELSE concat('collection or partition `', table_id, '` is dropped')
         END,
         ': ', files, CASE WHEN files = 1 THEN ' file, ' ELSE ' files, ' END, bytes, ' bytes'
     ) AS message

@@ -12,6 +12,10 @@ SELECT
     inserted_rows,
     deleted_rows,
     records,
-    concat(inserted_rows, ' inserted rows and ', deleted_rows, ' deletes stand only in the write-ahead log') AS message
+    concat(
+        inserted_rows, CASE WHEN inserted_rows = 1 THEN ' inserted row and ' ELSE ' inserted rows and ' END,
+        deleted_rows, CASE WHEN deleted_rows = 1 THEN ' deleted id' ELSE ' deleted ids' END,
+        ' stand only in the write-ahead log'
+    ) AS message
 FROM meta.wal
 ORDER BY collection, partition_tag
