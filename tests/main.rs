@@ -2,6 +2,7 @@
 //! The integration tests of m2m, one binary for all of them: whatever links
 //! DataFusion is large and slow to link.
 
+mod audit;
 mod audit_page;
 mod cli;
 mod clouds;
