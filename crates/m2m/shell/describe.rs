@@ -94,7 +94,7 @@ pub(super) enum Listed {
     Views,
 }
 
-/// Tables and views. The engine's own schema is listed when it is asked for by name.
+/// Tables and views, the collections first. The engine's own schema is listed when it is asked for by name.
 pub(super) fn tables(names: &Names, listed: Listed, pattern: Option<&Pattern>) -> String {
     let mut conditions = Vec::new();
     if pattern.is_none_or(|pattern| pattern.schema.is_none()) {
@@ -111,7 +111,8 @@ pub(super) fn tables(names: &Names, listed: Listed, pattern: Option<&Pattern>) -
     format!(
         "SELECT t.table_schema AS schema, t.table_name AS name, \
          CASE WHEN t.table_type = 'VIEW' THEN 'view' ELSE {kind} END AS kind{about} \
-         FROM information_schema.tables t{join} WHERE {conditions} ORDER BY 1, 2"
+         FROM information_schema.tables t{join} WHERE {conditions} \
+         ORDER BY t.table_schema <> '{COLLECTIONS}', 1, 2"
     )
 }
 
