@@ -169,7 +169,9 @@ impl Error {
             | Self::Migration(m2m_migration::Error::Datasource(m2m_datasource::Error::NoCollection {
                 ..
             }))
-            | Self::Datasource(m2m_datasource::Error::Choice { .. }) => Exit::Usage,
+            | Self::Datasource(
+                m2m_datasource::Error::Choice { .. } | m2m_datasource::Error::NoCollection { .. },
+            ) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
             | Self::Statement(_)

@@ -175,6 +175,13 @@ impl Source {
             .ok_or_else(|| Error::NoCollection { name: name.into(), hint: names::hint(name, known()) })
     }
 
+    /// Returns what of the metadata or the log cannot be read. A source that was not
+    /// opened to be examined has no problem.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.inner.findings.problems
+    }
+
     /// Reads the headers of all live segments, collection by collection in the order
     /// of the inventory. Damaged segments are counted, and end nothing; why one
     /// cannot be read stands in `meta.segments`.

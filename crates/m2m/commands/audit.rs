@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use m2m_catalog::Place;
 use m2m_datasource::Source;
 use m2m_migration::Observer;
 use m2m_migration::audit::{
@@ -92,7 +93,19 @@ fn known(allowed: &[String], checks: &[Check]) -> Result<()> {
     Err(Error::Setting { setting: "--allow".into(), reason })
 }
 
-/// The names of collections as the installation has them.
+/// The names of collections as the installation has them. One that cannot be read is told
+/// in the report, and so is metadata that says nothing of collections.
 fn collections(source: &Source, asked: &[String]) -> Result<Vec<String>> {
-    asked.iter().map(|name| Ok(source.collection(name)?.collection().name.clone())).collect()
+    let is_told = |name: &String| {
+        source.problems().iter().any(|problem| match &problem.collection {
+            Some(collection) => collection == name,
+            None => problem.place == Place::Metadata,
+        })
+    };
+    let known = |name: &String| match source.collection(name) {
+        Ok(table) => Ok(table.collection().name.clone()),
+        Err(_) if is_told(name) => Ok(name.clone()),
+        Err(error) => Err(error.into()),
+    };
+    asked.iter().map(known).collect()
 }
