@@ -73,9 +73,17 @@ pub fn with_own_checks(mut checks: Vec<Check>, folder: &Path) -> Result<Vec<Chec
             let reason = format!("there is a check of this name already; rename `{}`", path.display());
             return Err(Error::Check { id: name, reason });
         }
-        checks.push(Check::parse(&name, &sql)?);
+        checks.push(Check::parse(&name, &sql).map_err(|error| located(error, &path))?);
     }
     Ok(sorted(checks))
+}
+
+/// Says which file is no check.
+fn located(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Check { id, reason } => Error::Check { id, reason: format!("{reason}, in `{}`", path.display()) },
+        error => error,
+    }
 }
 
 fn sorted(mut checks: Vec<Check>) -> Vec<Check> {
@@ -127,6 +135,9 @@ mod tests {
         fs::write(folder.path().join("estimate.sql"), sql).unwrap();
         let error = with_own_checks(shipped_checks().unwrap(), folder.path()).unwrap_err().to_string();
         assert!(error.contains("of this name already"), "{error}");
+        fs::write(folder.path().join("mine.sql"), "SELECT 1 AS message").unwrap();
+        let error = with_own_checks(Vec::new(), folder.path()).unwrap_err().to_string();
+        assert!(error.contains("no `severity:`") && error.contains("mine.sql"), "{error}");
         fs::write(folder.path().join("estimate.sql"), [0xff]).unwrap();
         assert!(with_own_checks(Vec::new(), folder.path()).is_err());
         assert!(with_own_checks(Vec::new(), &folder.path().join("none")).is_err());
