@@ -20,5 +20,5 @@ SELECT
         CAST(ceil(load_seconds) AS BIGINT), ' s to import'
     ) AS message
 FROM mapping.collections
-WHERE live_rows > 0
+WHERE live_rows > 0 AND import_files IS NOT NULL
 ORDER BY collection

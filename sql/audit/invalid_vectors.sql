@@ -6,11 +6,12 @@
 --
 -- Milvus 1.x took any component; Milvus 2.x refuses the import.
 SELECT
-    collection,
-    partition_tag,
-    segment_id,
-    not_finite_rows AS rows,
-    concat(not_finite_rows, CASE WHEN not_finite_rows = 1 THEN ' row has' ELSE ' rows have' END, ' a vector with NaN or infinity') AS message
-FROM measure.segments
-WHERE not_finite_rows > 0
-ORDER BY collection, partition_tag, segment_id
+    s.collection,
+    s.partition_tag,
+    s.segment_id,
+    s.not_finite_rows AS rows,
+    concat(s.not_finite_rows, CASE WHEN s.not_finite_rows = 1 THEN ' row has' ELSE ' rows have' END, ' a vector with NaN or infinity') AS message
+FROM measure.segments AS s
+JOIN mapping.collections AS m ON m.collection = s.collection
+WHERE s.not_finite_rows > 0 AND m.invalid_vectors = 'fail'
+ORDER BY s.collection, s.partition_tag, s.segment_id

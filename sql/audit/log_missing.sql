@@ -13,4 +13,4 @@ SELECT
         ELSE 'no write-ahead log was found or named'
     END AS message
 FROM meta.server
-WHERE wal IS NULL AND NOT EXISTS (SELECT 1 FROM meta.problems WHERE place = 'metadata')
+WHERE wal IS NULL AND EXISTS (SELECT 1 FROM meta.collections)

@@ -9,15 +9,17 @@
 -- not say which of them it answers with. Rows with equal vectors come from a log that
 -- was replayed; different vectors from clients that took an insert for an update.
 SELECT
-    collection,
-    ids,
-    rows,
-    across_partitions,
-    different_vectors,
+    r.collection,
+    r.ids,
+    r.rows,
+    r.across_partitions,
+    r.different_vectors,
     concat(
-        ids, CASE WHEN ids = 1 THEN ' id has ' ELSE ' ids have ' END, rows, ' rows; ',
-        across_partitions, ' of them in several partitions, ',
-        different_vectors, ' with different vectors'
+        r.ids, CASE WHEN r.ids = 1 THEN ' id has ' ELSE ' ids have ' END, r.rows, ' rows; ',
+        r.across_partitions, ' of them in several partitions, ',
+        r.different_vectors, ' with different vectors'
     ) AS message
-FROM measure.repeats
-ORDER BY collection
+FROM measure.repeats AS r
+JOIN mapping.collections AS m ON m.collection = r.collection
+WHERE m.duplicates <> 'fail'
+ORDER BY r.collection

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
+use super::views::FINDINGS;
 use crate::error::{Error, Result};
 
 /// The shipped checks: their ids, and their files.
@@ -31,6 +32,8 @@ const SHIPPED: &[(&str, &str)] = &[
     ("missing_deleted_docs", include_str!("../../../../sql/audit/missing_deleted_docs.sql")),
     ("missing_files", include_str!("../../../../sql/audit/missing_files.sql")),
     ("normalised_vectors", include_str!("../../../../sql/audit/normalised_vectors.sql")),
+    ("not_normalised", include_str!("../../../../sql/audit/not_normalised.sql")),
+    ("refused_ids", include_str!("../../../../sql/audit/refused_ids.sql")),
     ("renamed_partitions", include_str!("../../../../sql/audit/renamed_partitions.sql")),
     ("repeated_deletes", include_str!("../../../../sql/audit/repeated_deletes.sql")),
     ("repeated_ids", include_str!("../../../../sql/audit/repeated_ids.sql")),
@@ -39,6 +42,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("server_limits", include_str!("../../../../sql/audit/server_limits.sql")),
     ("server_not_stopped", include_str!("../../../../sql/audit/server_not_stopped.sql")),
     ("server_running", include_str!("../../../../sql/audit/server_running.sql")),
+    ("skipped_vectors", include_str!("../../../../sql/audit/skipped_vectors.sql")),
     ("temporary_files", include_str!("../../../../sql/audit/temporary_files.sql")),
     ("unflushed_rows", include_str!("../../../../sql/audit/unflushed_rows.sql")),
     ("unknown_directories", include_str!("../../../../sql/audit/unknown_directories.sql")),
@@ -69,11 +73,12 @@ pub fn with_own_checks(mut checks: Vec<Check>, folder: &Path) -> Result<Vec<Chec
     for path in files(folder)? {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let sql = fs::read_to_string(&path).map_err(|source| Error::Checks { path: path.clone(), source })?;
-        if checks.iter().any(|known| known.id == name) {
+        if name == FINDINGS || checks.iter().any(|known| known.id == name) {
             let reason = format!("there is a check of this name already; rename `{}`", path.display());
             return Err(Error::Check { id: name, reason });
         }
-        checks.push(Check::parse(&name, &sql).map_err(|error| located(error, &path))?);
+        let check = Check::parse(&name, &sql).map_err(|error| located(error, &path))?;
+        checks.push(Check { is_own: true, ..check });
     }
     Ok(sorted(checks))
 }
@@ -81,7 +86,9 @@ pub fn with_own_checks(mut checks: Vec<Check>, folder: &Path) -> Result<Vec<Chec
 /// Says which file is no check.
 fn located(error: Error, path: &Path) -> Error {
     match error {
-        Error::Check { id, reason } => Error::Check { id, reason: format!("{reason}, in `{}`", path.display()) },
+        Error::Check { id, reason } => {
+            Error::Check { id, reason: format!("{reason}, in `{}`", path.display()) }
+        }
         error => error,
     }
 }

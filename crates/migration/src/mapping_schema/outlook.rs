@@ -11,7 +11,7 @@ use super::Facts;
 use crate::error::Result;
 use crate::fields::{Measured, PlannedField, derive};
 use crate::plan::{Shape, of_whole};
-use crate::settings::{CollectionSettings, Cosine, DumpSettings, Selection};
+use crate::settings::{Choices, CollectionSettings, Cosine, DumpSettings, Selection};
 use crate::target::{Mapping, map};
 
 /// What becomes of a collection.
@@ -20,6 +20,8 @@ pub(super) struct Outlook<'a> {
     pub(super) target_name: String,
     pub(super) live_rows: u64,
     pub(super) unreadable: usize,
+    /// What is chosen for it.
+    pub(super) choices: Choices,
     /// An error is one of what is chosen for the collection.
     pub(super) planned: Result<Planned>,
 }
@@ -56,6 +58,7 @@ fn of_collection<'a>(
         collection,
         live_rows: read.segments.iter().map(SegmentStats::live).sum(),
         unreadable: read.unreadable,
+        choices: settings.choices.clone(),
         planned: plan(&table, &target_name, &settings, &read.segments, version, &facts.dumping),
         target_name,
     })

@@ -12,7 +12,7 @@ use super::{Facts, Server};
 use crate::error::Result;
 use crate::plan::partition_names;
 use crate::report::{dump_seconds, load_seconds};
-use crate::settings::Partitions;
+use crate::settings::{Cosine, Duplicates, InvalidVectors, Partitions};
 use crate::tables::{Cell, NUMBER, REAL, Row, TEXT, TRUTH};
 use crate::target::{Limit, said};
 
@@ -62,6 +62,9 @@ impl Kind {
                 ("dump_seconds", REAL),
                 ("load_seconds", REAL),
                 ("unreadable_segments", NUMBER),
+                ("duplicates", TEXT),
+                ("invalid_vectors", TEXT),
+                ("ip_to_cosine", TEXT),
             ],
             Self::Partitions => &[
                 ("collection", TEXT),
@@ -128,7 +131,35 @@ fn of_collection(outlook: &Outlook<'_>) -> Row {
         Cell::Real(planned.map(|planned| dump_seconds(planned.bytes))),
         Cell::Real(planned.map(|planned| load_seconds(planned.bytes, planned.jobs))),
         number(outlook.unreadable),
+        text(of_duplicates(outlook.choices.duplicates)),
+        text(of_invalid_vectors(outlook.choices.invalid_vectors)),
+        text(of_cosine(outlook.choices.cosine)),
     ]
+}
+
+/// The words of the configuration.
+fn of_duplicates(choice: Duplicates) -> &'static str {
+    match choice {
+        Duplicates::Keep => "keep",
+        Duplicates::First => "first",
+        Duplicates::Last => "last",
+        Duplicates::Fail => "fail",
+    }
+}
+
+fn of_invalid_vectors(choice: InvalidVectors) -> &'static str {
+    match choice {
+        InvalidVectors::Fail => "fail",
+        InvalidVectors::Skip => "skip",
+    }
+}
+
+fn of_cosine(choice: Cosine) -> &'static str {
+    match choice {
+        Cosine::Never => "never",
+        Cosine::IfNormalised => "ifNormalised",
+        Cosine::Always => "always",
+    }
 }
 
 /// Bytes of a stored row: its id and its vector.
