@@ -1,5 +1,5 @@
 -- What an audit says of each collection: bytes are those of ids and vectors, which
--- stand behind 8 bytes in their files.
+-- stand behind 8 bytes in their files. Nothing of a segment with a problem is counted.
 SELECT
     c.collection AS name,
     CASE WHEN c.metric IN ('L2', 'IP') THEN 'float' ELSE 'binary' END AS vectors,
@@ -17,8 +17,8 @@ LEFT JOIN (
     SELECT
         collection,
         count(problem) AS problems,
-        sum(live) AS live,
-        sum(deleted) AS deleted,
+        sum(live) FILTER (WHERE problem IS NULL) AS live,
+        sum(deleted) FILTER (WHERE problem IS NULL) AS deleted,
         sum(live * ((ids_bytes + vectors_bytes - 16) / nullif(rows, 0))) AS live_bytes,
         sum(deleted * ((ids_bytes + vectors_bytes - 16) / nullif(rows, 0))) AS deleted_bytes
     FROM meta.segments

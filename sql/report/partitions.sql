@@ -14,8 +14,8 @@ LEFT JOIN (
     SELECT
         collection,
         partition_tag,
-        sum(live) AS live,
-        sum(deleted) AS deleted,
+        sum(live) FILTER (WHERE problem IS NULL) AS live,
+        sum(deleted) FILTER (WHERE problem IS NULL) AS deleted,
         sum(live * ((ids_bytes + vectors_bytes - 16) / nullif(rows, 0))) AS live_bytes
     FROM meta.segments
     GROUP BY collection, partition_tag

@@ -1,3 +1,3 @@
--- The server that the installation is audited for.
-SELECT milvus, is_assumed
+-- The server that the installation is audited for, and when.
+SELECT milvus, is_assumed, concat(date_trunc('second', now()), '') AS made_at
 FROM mapping.server

@@ -12,6 +12,7 @@ mod meter;
 mod moment;
 mod report;
 mod run;
+mod scope;
 mod shipped;
 mod summary;
 mod values;
@@ -37,10 +38,4 @@ pub struct AuditSettings {
     pub allow: Vec<String>,
     /// Findings of this severity and worse ones stand in the way; errors always do.
     pub deny: Option<Severity>,
-}
-
-impl AuditSettings {
-    fn is_asked_for(&self, collection: &str) -> bool {
-        self.collections.is_empty() || self.collections.iter().any(|asked| asked == collection)
-    }
 }

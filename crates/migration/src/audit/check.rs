@@ -66,6 +66,8 @@ pub struct Check {
     pub remedy: String,
     /// The query, with the comment above it.
     pub sql: String,
+    /// Whether it is a user's.
+    pub is_own: bool,
 }
 
 impl Check {
@@ -91,6 +93,7 @@ impl Check {
             explanation: String::new(),
             remedy: String::new(),
             sql: sql.trim_end().into(),
+            is_own: false,
         };
         let mut severity = None;
         for (at, paragraph) in paragraphs(sql).into_iter().enumerate() {

@@ -3,10 +3,8 @@
 
 use super::report::Bin;
 
-/// The most bars of a histogram.
-const BARS: usize = 24;
-/// A range is divided by logarithm when its ends differ by more than this factor.
-const WIDE: f64 = 100.0;
+/// The most bars of a histogram of lengths, that of zero apart.
+const BARS: f64 = 24.0;
 
 /// Divides segments by their rows: powers of ten, and in each of them 1, 2 and 5.
 pub(super) fn by_rows(rows: &[u64]) -> Vec<Bin> {
@@ -28,36 +26,35 @@ pub(super) fn by_rows(rows: &[u64]) -> Vec<Bin> {
     trimmed(bins.collect())
 }
 
-/// Puts fine bins, sorted, into bars between the smallest and the largest value. A bin
-/// goes where its middle is.
+/// Joins fine bins, sorted, to bars of as many bins each, so that every count is exact. The
+/// outer bars end at the smallest and the largest value.
 pub(super) fn by_length(fine: &[Bin], min: f64, max: f64) -> Vec<Bin> {
-    let total: u64 = fine.iter().map(|bin| bin.count).sum();
-    // Wider than a fine bin, all of them would be drawn apart for nothing.
-    if max <= min * 1.05 || !max.is_finite() {
-        return vec![Bin { from: min, to: max, count: total }];
-    }
-    let is_wide = min > 0.0 && max / min > WIDE;
-    let place = |value: f64| match is_wide {
-        true => (value / min).ln() / (max / min).ln(),
-        false => (value - min) / (max - min),
-    };
-    let bound = |bar: usize| {
-        let share = number(bar as u64) / number(BARS as u64);
-        match is_wide {
-            true => min * (max / min).powf(share),
-            false => min + share * (max - min),
+    let mut bars: Vec<Bin> = fine.iter().filter(|bin| bin.from <= 0.0).copied().collect();
+    let positive: Vec<Bin> = fine.iter().filter(|bin| bin.from > 0.0).copied().collect();
+    if let (Some(first), Some(last)) = (positive.first(), positive.last()) {
+        let ratio = first.to / first.from;
+        let steps = |to: f64| ((to / first.from).ln() / ratio.ln()).round().max(0.0);
+        let per_bar = (steps(last.to) / BARS).ceil().max(1.0);
+        let bound = |bar: f64| first.from * ratio.powf(bar * per_bar);
+        let mut bar = 0.0;
+        let mut joined = Bin { from: bound(0.0), to: bound(1.0), count: 0 };
+        for bin in &positive {
+            while steps(bin.from) >= (bar + 1.0) * per_bar {
+                bars.push(joined);
+                bar += 1.0;
+                joined = Bin { from: bound(bar), to: bound(bar + 1.0), count: 0 };
+            }
+            joined.count += bin.count;
         }
-    };
-    let mut bins: Vec<Bin> =
-        (0..BARS).map(|bar| Bin { from: bound(bar), to: bound(bar + 1), count: 0 }).collect();
-    for one in fine {
-        let middle = f64::midpoint(one.from, one.to).clamp(min, max);
-        let at = (0..BARS).rev().find(|bar| place(middle) >= number(*bar as u64) / number(BARS as u64));
-        if let Some(bin) = bins.get_mut(at.unwrap_or(0)) {
-            bin.count += one.count;
-        }
+        bars.push(joined);
     }
-    bins
+    if let Some(first) = bars.first_mut() {
+        first.from = first.from.max(min);
+    }
+    if let Some(last) = bars.last_mut() {
+        last.to = last.to.min(max);
+    }
+    bars
 }
 
 /// Without the empty bins at both ends.
@@ -91,19 +88,49 @@ mod tests {
         assert_eq!(all.iter().map(|bin| bin.count).sum::<u64>(), 4);
     }
 
+    /// Fine bins, 16 an octave, which hold their place.
+    fn fine(places: std::ops::Range<i32>) -> Vec<Bin> {
+        let bound = |place: i32| 2_f64.powf(f64::from(place) / 16.0);
+        places.map(|place| bin(bound(place), bound(place + 1), u64::from(place.unsigned_abs()))).collect()
+    }
+
+    fn counts(bars: &[Bin]) -> Vec<u64> {
+        bars.iter().map(|bar| bar.count).collect()
+    }
+
     #[test]
-    fn no_vector_is_lost_between_bars() {
-        let fine: Vec<Bin> = (0..160)
-            .map(|at| bin(2_f64.powf(f64::from(at) / 16.0), 2_f64.powf(f64::from(at + 1) / 16.0), 3))
-            .collect();
-        for (min, max) in [(1.0, 1024.0), (1.01, 1000.0), (1.0, 90.0), (0.0, 1024.0)] {
-            let bars = by_length(&fine, min, max);
-            assert_eq!(bars.iter().map(|bin| bin.count).sum::<u64>(), 480, "{min} {max}");
-            assert_eq!(bars.len(), BARS);
-            assert!((bars[0].from - min).abs() < 1e-9 && (bars[BARS - 1].to - max).abs() < 1e-6);
-            assert!(bars.windows(2).all(|pair| (pair[0].to - pair[1].from).abs() < 1e-9));
-        }
-        assert_eq!(by_length(&fine, 16.0, 16.0), [bin(16.0, 16.0, 480)]);
-        assert_eq!(by_length(&[], 0.0, 0.0), [bin(0.0, 0.0, 0)]);
+    fn every_bar_counts_whole_bins() {
+        // No more bins than bars: each is one.
+        let bars = by_length(&fine(3..9), 1.15, 1.45);
+        assert_eq!(counts(&bars), [3, 4, 5, 6, 7, 8]);
+        assert_eq!((bars[0].from, bars[5].to), (1.15, 1.45));
+        assert!(bars.windows(2).all(|pair| (pair[0].to - pair[1].from).abs() < 1e-9));
+        // 160 bins are 7 a bar.
+        let bars = by_length(&fine(0..160), 1.0, 1024.0);
+        assert_eq!(counts(&bars)[..2], [21, 70]);
+        assert_eq!((bars.len(), bars.iter().map(|bar| bar.count).sum::<u64>()), (23, 159 * 80));
+        assert!((bars[22].to - 1024.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn gaps_are_bars_that_count_nothing() {
+        let fine = [&fine(0..2)[..], &fine(5..7)].concat();
+        assert_eq!(counts(&by_length(&fine, 1.0, 1.35)), [0, 1, 0, 0, 0, 5, 6]);
+    }
+
+    #[test]
+    fn zero_has_a_bar_of_its_own() {
+        let fine = [&[bin(0.0, 0.0, 9)][..], &fine(4..6)].concat();
+        let bars = by_length(&fine, 0.0, 1.29);
+        assert_eq!((counts(&bars), bars[0].to, bars[2].to), (vec![9, 4, 5], 0.0, 1.29));
+        assert_eq!(by_length(&fine[..1], 0.0, 0.0), [bin(0.0, 0.0, 9)]);
+        assert_eq!(by_length(&[], 0.0, 0.0), []);
+    }
+
+    #[test]
+    fn the_whole_range_of_floats_fits() {
+        let ends = [bin(1e-45, 1e-45 * 2_f64.powf(0.0625), 1), bin(3.4e38, 3.4e38 * 2_f64.powf(0.0625), 2)];
+        let bars = by_length(&ends, 1e-45, 3.4e38);
+        assert!(bars.len() <= 25 && counts(&bars).iter().sum::<u64>() == 3, "{bars:?}");
     }
 }

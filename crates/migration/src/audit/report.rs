@@ -17,12 +17,18 @@ pub struct AuditReport {
     pub format: u32,
     /// Version of m2m that made the audit.
     pub m2m_version: String,
+    /// When the audit began, as RFC 3339.
+    pub made_at: String,
     /// Whether it is safe to go on.
     pub verdict: Verdict,
+    /// Findings of this severity stand in the way too, where errors alone are not enough.
+    pub denied: Option<Severity>,
     /// Whether the checks that read all data were left out.
     pub is_quick: bool,
     /// What was audited.
     pub source: AuditedSource,
+    /// The collections that were asked for; none when all were.
+    pub only: Vec<String>,
     /// What it was audited for.
     pub target: AuditedTarget,
     /// Sums over the audited collections.
@@ -181,6 +187,8 @@ pub struct CheckReport {
     pub remedy: String,
     /// Its query.
     pub sql: String,
+    /// Whether it was added with `--checks`.
+    pub is_own: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// Whether its findings were allowed: they are shown, and have no part in the verdict.
@@ -189,7 +197,8 @@ pub struct CheckReport {
     pub findings: u64,
     /// Names of the columns of `rows`.
     pub columns: Vec<String>,
-    /// The first rows, at most 100 of them.
+    /// The first rows, at most 100 of them. Integers beyond 2^53, which many programs
+    /// cannot hold, are texts; texts are cut after 1,000 characters.
     pub rows: Vec<Vec<Value>>,
     /// Why it could not be run.
     pub problem: Option<String>,

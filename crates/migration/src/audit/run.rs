@@ -6,23 +6,27 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DFResult;
-use datafusion::logical_expr::{LogicalPlan, ident, lit};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::TryStreamExt;
 use m2m_datasource::{MEASURE, Source};
 use serde_json::Value;
 
+use super::AuditSettings;
 use super::check::{Check, Severity};
 use super::meter::Meter;
 use super::report::{AuditReport, AuditedSource, CheckReport, Outcome, REPORT_FORMAT, Verdict};
-use super::values;
+use super::scope::Scope;
 use super::views::Views;
-use super::{AuditSettings, summary};
+use super::{summary, values};
 use crate::error::{Error, Result};
 use crate::event::Observer;
+use crate::target::said;
 
 /// Rows of a check that a report shows.
 const SHOWN_ROWS: usize = 100;
+/// Characters of a text that a report shows.
+const SHOWN_CHARS: usize = 1000;
 /// Schemas whose tables need no data, and the tables of [`MEASURE`] that do not.
 const METADATA: [&str; 4] = ["meta", "mapping", "milvus2x", "information_schema"];
 const MEASURED_WITHOUT_DATA: [&str; 1] = ["directories"];
@@ -31,12 +35,12 @@ const MEASURED_WITHOUT_DATA: [&str; 1] = ["directories"];
 /// `mapping` too.
 ///
 /// A check that cannot be run is no error: the report says so, and its verdict is
-/// [`Verdict::NotReady`].
+/// [`Verdict::NotReady`] unless the check is allowed.
 ///
 /// # Errors
 ///
-/// When the settings name a check that does not exist, or the installation cannot be
-/// summed up.
+/// When the settings name a check that does not exist, the server that is named cannot be
+/// asked, or the installation cannot be summed up.
 pub async fn audit(
     source: &Source,
     ctx: &SessionContext,
@@ -45,45 +49,38 @@ pub async fn audit(
     observer: &Arc<dyn Observer>,
 ) -> Result<AuditReport> {
     let started = std::time::Instant::now();
-    for id in &settings.allow {
-        if !checks.iter().any(|check| check.id == *id) {
-            return Err(Error::NoCheck { id: id.clone() });
-        }
+    if let Some(id) = settings.allow.iter().find(|id| !checks.iter().any(|check| check.id == **id)) {
+        return Err(Error::NoCheck { id: id.clone() });
     }
     let views = Views::of_moment(ctx, checks)?;
-    let meter = if settings.quick { None } else { Some(watch(source, settings, observer).await?) };
     let ctx = &views.session();
+    // Nothing is read for a server that is not there.
+    let server = summary::server(ctx).await?;
+    let scope = Scope::new(source, &settings.collections);
+    let meter = if settings.quick { None } else { Some(Meter::begin(source, &scope, observer).await) };
     let mut reports = Vec::with_capacity(checks.len());
     for check in checks {
-        reports.push(Box::pin(run(ctx, &views, check, settings)).await);
+        reports.push(Box::pin(run(ctx, &views, check, settings, &scope)).await);
     }
+    let (totals, collections) = Box::pin(summary::summary(ctx, settings, &scope)).await?;
     if let Some(meter) = meter {
         meter.finish();
     }
-    let summary = Box::pin(summary::summary(ctx, settings)).await?;
-    let verdict = verdict(&reports, settings.deny);
     Ok(AuditReport {
         format: REPORT_FORMAT,
         m2m_version: env!("CARGO_PKG_VERSION").into(),
-        verdict,
+        made_at: server.made_at,
+        verdict: verdict(&reports, settings.deny),
+        denied: settings.deny,
         is_quick: settings.quick,
         source: audited(source),
-        target: summary.target,
-        totals: summary.totals,
-        collections: summary.collections,
+        only: settings.collections.clone(),
+        target: server.target,
+        totals,
+        collections,
         checks: reports,
         seconds: started.elapsed().as_secs_f64(),
     })
-}
-
-async fn watch(
-    source: &Source,
-    settings: &AuditSettings,
-    observer: &Arc<dyn Observer>,
-) -> Result<Arc<Meter>> {
-    let names = source.inventory().collections.iter().map(|collection| collection.name.as_str());
-    let names: Vec<&str> = names.filter(|name| settings.is_asked_for(name)).collect();
-    Meter::begin(source, &names, observer).await
 }
 
 fn audited(source: &Source) -> AuditedSource {
@@ -95,7 +92,13 @@ fn audited(source: &Source) -> AuditedSource {
     }
 }
 
-async fn run(ctx: &SessionContext, views: &Views, check: &Check, settings: &AuditSettings) -> CheckReport {
+async fn run(
+    ctx: &SessionContext,
+    views: &Views,
+    check: &Check,
+    settings: &AuditSettings,
+    scope: &Scope,
+) -> CheckReport {
     let mut report = CheckReport {
         id: check.id.clone(),
         severity: check.severity,
@@ -103,6 +106,7 @@ async fn run(ctx: &SessionContext, views: &Views, check: &Check, settings: &Audi
         explanation: check.explanation.clone(),
         remedy: check.remedy.clone(),
         sql: check.sql.clone(),
+        is_own: check.is_own,
         outcome: Outcome::Passed,
         is_allowed: settings.allow.contains(&check.id),
         findings: 0,
@@ -110,9 +114,9 @@ async fn run(ctx: &SessionContext, views: &Views, check: &Check, settings: &Audi
         rows: Vec::new(),
         problem: None,
     };
-    if let Err(error) = fill(ctx, views, check, settings, &mut report).await {
+    if let Err(error) = fill(ctx, views, check, settings.quick, scope, &mut report).await {
         report.outcome = Outcome::Failed;
-        report.problem = Some(chain(&Error::from(error)));
+        report.problem = Some(said(&Error::from(error)));
     }
     report
 }
@@ -121,17 +125,17 @@ async fn fill(
     ctx: &SessionContext,
     views: &Views,
     check: &Check,
-    settings: &AuditSettings,
+    quick: bool,
+    scope: &Scope,
     report: &mut CheckReport,
 ) -> DFResult<()> {
     let plan = views.plan(check).await?;
-    if settings.quick && reads_data(&plan)? {
+    if quick && reads_data(&plan)? {
         report.outcome = Outcome::NotRun;
         return Ok(());
     }
     report.columns = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let mut rows =
-        narrowed(DataFrame::new(ctx.state(), plan), &settings.collections)?.execute_stream().await?;
+    let mut rows = scope.narrow(DataFrame::new(ctx.state(), plan))?.execute_stream().await?;
     while let Some(batch) = rows.try_next().await? {
         report.findings += batch.num_rows() as u64;
         let room = SHOWN_ROWS.saturating_sub(report.rows.len()).min(batch.num_rows());
@@ -144,18 +148,16 @@ async fn fill(
 }
 
 fn shown(batch: &RecordBatch) -> DFResult<Vec<Vec<Value>>> {
-    let columns = batch.columns().iter().map(values::of_column).collect::<DFResult<Vec<_>>>()?;
-    Ok((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect())
-}
-
-/// Leaves out findings of collections that are not asked for; those of none stay.
-fn narrowed(rows: DataFrame, collections: &[String]) -> DFResult<DataFrame> {
-    const COLLECTION: &str = "collection";
-    if collections.is_empty() || !rows.schema().has_column_with_unqualified_name(COLLECTION) {
-        return Ok(rows);
+    let mut rows = values::rows(batch)?;
+    for text in rows.iter_mut().flatten() {
+        if let Value::String(text) = text
+            && let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS)
+        {
+            text.truncate(end);
+            text.push('…');
+        }
     }
-    let asked = collections.iter().map(|name| lit(name.as_str())).collect();
-    rows.filter(ident(COLLECTION).in_list(asked, false).or(ident(COLLECTION).is_null()))
+    Ok(rows)
 }
 
 /// Whether a plan reads all ids or vectors of a collection.
@@ -172,31 +174,65 @@ fn reads_data(plan: &LogicalPlan) -> DFResult<bool> {
     Ok(reads)
 }
 
+/// What was allowed has no part in it. Of a check that could not be run nothing is known:
+/// the worst can be true.
 fn verdict(checks: &[CheckReport], deny: Option<Severity>) -> Verdict {
-    let counts = |report: &&CheckReport| match report.outcome {
-        Outcome::Found => !report.is_allowed,
-        Outcome::Failed => true,
-        Outcome::Passed | Outcome::NotRun => false,
+    let severity = |check: &CheckReport| match check.outcome {
+        Outcome::Found => Some(check.severity),
+        Outcome::Failed => Some(Severity::Error),
+        Outcome::Passed | Outcome::NotRun => None,
     };
-    let severity = |report: &CheckReport| match report.outcome {
-        // Nothing is known: the worst can be true.
-        Outcome::Failed => Severity::Error,
-        _ => report.severity,
-    };
-    match checks.iter().filter(counts).map(severity).min() {
+    match checks.iter().filter(|check| !check.is_allowed).filter_map(severity).min() {
         Some(found) if found <= deny.unwrap_or(Severity::Error) => Verdict::NotReady,
         Some(Severity::Warning) => Verdict::ReadyWithWarnings,
         _ => Verdict::Ready,
     }
 }
 
-/// An error and its causes in one line.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(severity: Severity, outcome: Outcome, is_allowed: bool) -> CheckReport {
+        CheckReport {
+            id: "a".into(),
+            severity,
+            title: String::new(),
+            explanation: String::new(),
+            remedy: String::new(),
+            sql: String::new(),
+            is_own: false,
+            outcome,
+            is_allowed,
+            findings: 0,
+            columns: Vec::new(),
+            rows: Vec::new(),
+            problem: None,
+        }
     }
-    text
+
+    #[test]
+    fn the_verdict_is_that_of_the_worst_finding_that_is_not_allowed() {
+        use Outcome::{Failed, Found, NotRun, Passed};
+        use Severity::{Error, Note, Warning};
+        use Verdict::{NotReady, Ready, ReadyWithWarnings};
+        for (severity, outcome, is_allowed, deny, expected) in [
+            (Error, Found, false, None, NotReady),
+            (Error, Found, true, None, Ready),
+            (Error, Passed, false, None, Ready),
+            (Error, NotRun, false, None, Ready),
+            (Warning, Found, false, None, ReadyWithWarnings),
+            (Warning, Found, false, Some(Warning), NotReady),
+            (Warning, Found, true, Some(Warning), Ready),
+            (Note, Found, false, None, Ready),
+            (Note, Found, false, Some(Warning), Ready),
+            (Note, Found, false, Some(Note), NotReady),
+            (Note, Failed, false, None, NotReady),
+            (Note, Failed, true, None, Ready),
+        ] {
+            let others = [check(Note, Passed, false), check(Note, Found, true)];
+            let checks = [&others[..], &[check(severity, outcome, is_allowed)]].concat();
+            assert_eq!(verdict(&checks, deny), expected, "{severity:?} {outcome:?} {is_allowed} {deny:?}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::AuditSettings;
 use super::histogram::{by_length, by_rows};
 use super::report::{AuditedCollection, AuditedPartition, AuditedTarget, Bin, Norms, Totals};
+use super::scope::Scope;
 use super::values;
 use crate::error::{Error, Result};
 
@@ -22,11 +23,10 @@ const NORMS: &str = include_str!("../../../../sql/report/norms.sql");
 const NORM_BINS: &str = include_str!("../../../../sql/report/norm_bins.sql");
 const SERVER: &str = include_str!("../../../../sql/report/server.sql");
 
-/// The part of a report that is no check.
-pub(super) struct Summary {
+/// For whom an audit is made, and when.
+pub(super) struct Server {
     pub(super) target: AuditedTarget,
-    pub(super) totals: Totals,
-    pub(super) collections: Vec<AuditedCollection>,
+    pub(super) made_at: String,
 }
 
 #[derive(Deserialize)]
@@ -91,40 +91,43 @@ struct BinRow {
 struct ServerRow {
     milvus: String,
     is_assumed: bool,
+    made_at: String,
+}
+
+/// Asks for the server.
+pub(super) async fn server(ctx: &SessionContext) -> Result<Server> {
+    let server: Option<ServerRow> = rows(ctx, SERVER, None).await?.into_iter().next();
+    let server = server.ok_or(Error::Answer { query: "server", column: "milvus" })?;
+    let target = AuditedTarget { milvus: server.milvus, is_assumed: server.is_assumed };
+    Ok(Server { target, made_at: server.made_at })
 }
 
 /// Sums up what is audited.
-pub(super) async fn summary(ctx: &SessionContext, settings: &AuditSettings) -> Result<Summary> {
-    let server: Vec<ServerRow> = rows(ctx, SERVER).await?;
-    let target = server.into_iter().next().map_or_else(
-        || AuditedTarget { milvus: String::new(), is_assumed: true },
-        |row| AuditedTarget { milvus: row.milvus, is_assumed: row.is_assumed },
-    );
-    let mut partitions = by_collection::<PartitionRow>(rows(ctx, PARTITIONS).await?);
-    let mut segment_rows = by_collection::<Rows>(rows(ctx, SEGMENT_ROWS).await?);
-    // Who may read every segment may not be allowed to list the folders.
-    let orphans = rows::<Of<Bytes>>(ctx, ORPHANS).await.ok();
+pub(super) async fn summary(
+    ctx: &SessionContext,
+    settings: &AuditSettings,
+    scope: &Scope,
+) -> Result<(Totals, Vec<AuditedCollection>)> {
+    let mut partitions = by_collection::<PartitionRow>(rows(ctx, PARTITIONS, Some(scope)).await?);
+    let mut segment_rows = by_collection::<Rows>(rows(ctx, SEGMENT_ROWS, Some(scope)).await?);
+    // Why folders cannot be listed or vectors not be read, the checks say that do the same.
+    let orphans = rows::<Of<Bytes>>(ctx, ORPHANS, Some(scope)).await.ok();
     let (mut norms, mut bins) = (BTreeMap::new(), BTreeMap::new());
     if !settings.quick {
-        norms = by_collection::<NormRow>(rows(ctx, NORMS).await?);
-        bins = by_collection::<BinRow>(rows(ctx, NORM_BINS).await?);
+        norms = by_collection::<NormRow>(rows(ctx, NORMS, Some(scope)).await.unwrap_or_default());
+        bins = by_collection::<BinRow>(rows(ctx, NORM_BINS, Some(scope)).await.unwrap_or_default());
     }
     let mut collections = Vec::new();
-    for row in rows::<CollectionRow>(ctx, COLLECTIONS).await? {
-        if !settings.is_asked_for(&row.name) {
+    for row in rows::<CollectionRow>(ctx, COLLECTIONS, None).await? {
+        if !scope.is_asked(&row.name) {
             continue;
         }
         let rows_of_segments: Vec<u64> =
             segment_rows.remove(&row.name).unwrap_or_default().into_iter().map(|row| row.rows).collect();
         let of_norms = norms.remove(&row.name).unwrap_or_default().into_iter().next();
         let bins = bins.remove(&row.name).unwrap_or_default();
-        let orphan_bytes = orphans.as_ref().map(|orphans| {
-            orphans
-                .iter()
-                .filter(|orphan| orphan.collection.as_ref() == Some(&row.name))
-                .map(|orphan| orphan.value.bytes)
-                .sum()
-        });
+        let is_of_this = |orphan: &&Of<Bytes>| orphan.collection.as_ref() == Some(&row.name);
+        let orphan_bytes = orphans.as_ref().map(|all| bytes(all.iter().filter(is_of_this)));
         let of_collection = partitions.remove(&row.name).unwrap_or_default();
         collections.push(AuditedCollection {
             orphan_bytes,
@@ -134,11 +137,17 @@ pub(super) async fn summary(ctx: &SessionContext, settings: &AuditSettings) -> R
             ..collection(row)
         });
     }
-    let homeless = orphans.map(|orphans| match settings.collections.is_empty() {
-        true => orphans.iter().map(|orphan| orphan.value.bytes).sum(),
+    // Without collections nothing tells which folders are orphans.
+    let orphans = orphans.filter(|_| !collections.is_empty());
+    let orphan_bytes = orphans.map(|orphans| match scope.has_all() {
+        true => bytes(orphans.iter()),
         false => collections.iter().filter_map(|collection| collection.orphan_bytes).sum(),
     });
-    Ok(Summary { target, totals: totals(&collections, homeless), collections })
+    Ok((totals(&collections, orphan_bytes), collections))
+}
+
+fn bytes<'a>(orphans: impl Iterator<Item = &'a Of<Bytes>>) -> u64 {
+    orphans.map(|orphan| orphan.value.bytes).sum()
 }
 
 fn collection(row: CollectionRow) -> AuditedCollection {
@@ -203,17 +212,19 @@ fn by_collection<T>(rows: Vec<Of<T>>) -> BTreeMap<String, Vec<T>> {
     of
 }
 
-/// The rows of a shipped query.
-async fn rows<T: DeserializeOwned>(ctx: &SessionContext, sql: &str) -> Result<Vec<T>> {
+/// The rows of a shipped query, of the collections that are asked for.
+async fn rows<T: DeserializeOwned>(ctx: &SessionContext, sql: &str, scope: Option<&Scope>) -> Result<Vec<T>> {
+    let frame = ctx.sql(sql).await?;
+    let frame = match scope {
+        Some(scope) => scope.narrow(frame)?,
+        None => frame,
+    };
     let mut all = Vec::new();
-    for batch in ctx.sql(sql).await?.collect().await? {
+    for batch in frame.collect().await? {
         let schema = batch.schema();
-        let columns = batch.columns().iter().map(values::of_column);
-        let columns: Vec<_> = columns.collect::<datafusion::error::Result<_>>()?;
-        for row in 0..batch.num_rows() {
-            let named = schema.fields().iter().zip(&columns);
-            let object: Map<String, Value> =
-                named.map(|(field, column)| (field.name().clone(), column[row].clone())).collect();
+        for row in values::rows(&batch)? {
+            let names = schema.fields().iter().map(|field| field.name().clone());
+            let object: Map<String, Value> = names.zip(row).collect();
             all.push(serde_json::from_value(object.into()).map_err(Error::Summary)?);
         }
     }

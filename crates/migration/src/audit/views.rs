@@ -23,6 +23,7 @@ use datafusion::catalog::{
 use datafusion::common::config::ConfigOptions;
 use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result as DFResult};
+use datafusion::execution::context::SQLOptions;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType, cast, ident, lit};
 use datafusion::optimizer::Analyzer;
@@ -38,7 +39,7 @@ use crate::error::Result;
 /// Name of the schema with the checks of an audit.
 pub const AUDIT: &str = "audit";
 /// The view with the findings of all checks.
-const FINDINGS: &str = "findings";
+pub(super) const FINDINGS: &str = "findings";
 /// The column that every check has.
 pub(super) const MESSAGE: &str = "message";
 /// Columns that tell where something was found; a check has those that it knows.
@@ -109,6 +110,9 @@ impl Views {
     /// Plans a check.
     pub(super) async fn plan(&self, check: &Check) -> DFResult<LogicalPlan> {
         let plan = self.planner.create_logical_plan(&check.sql).await?;
+        let only_reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        only_reads.verify_plan(&plan)?;
         // Types of the view's columns are those that its rows will have.
         let coercion = Analyzer::with_rules(vec![Arc::new(TypeCoercion::new())]);
         let plan = coercion.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})?;
