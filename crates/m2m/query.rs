@@ -18,6 +18,6 @@ mod save;
 
 pub(crate) use fault::Fault;
 pub(crate) use output::Output;
-pub(crate) use place::write_whole;
+pub(crate) use place::{check_place, write_whole};
 pub(crate) use prepare::{check_condition, plan, run as run_before, split};
 pub(crate) use runner::{Runner, Script};

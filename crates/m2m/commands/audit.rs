@@ -16,13 +16,21 @@ use crate::args::{Audit, AuditFormat, Denied};
 use crate::error::{Error, Exit, Result};
 use crate::nearest::nearest;
 use crate::output::audit::{page, text};
-use crate::query::write_whole;
+use crate::query::{check_place, write_whole};
 use crate::settings::Settings;
 
 /// Says what stands in the way of a migration. Nothing is written but the report.
 pub(crate) async fn run(args: Audit, settings: &Settings) -> Result<Exit> {
     let place = settings.typed_output();
     let format = format(args.format, place);
+    let failed = |place: &str| {
+        let place = place.to_owned();
+        move |source| Error::WriteAudit { place, source }
+    };
+    if let Some(place) = place {
+        // Before hours of reading.
+        check_place(Path::new(place)).map_err(failed(place))?;
+    }
     let checks = checks(args.checks.as_deref())?;
     known(&args.allow, &checks)?;
     let source = settings.source_to_examine().await?;
@@ -45,8 +53,7 @@ pub(crate) async fn run(args: Audit, settings: &Settings) -> Result<Exit> {
     };
     match place {
         Some(place) => {
-            let failed = |source| Error::WriteAudit { place: place.into(), source };
-            write_whole(Path::new(place), written.as_bytes()).map_err(failed)?;
+            write_whole(Path::new(place), written.as_bytes()).map_err(failed(place))?;
         }
         None => {
             let printed = std::io::stdout().lock().write_all(written.as_bytes());

@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod plan;
 pub(crate) mod summary;
+mod words;
 
 use std::io::Write;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A plan for people: what would be done, collection by collection.
 
+use super::words::counted;
 use indicatif::{HumanBytes, HumanCount};
 use m2m_migration::{CollectionReport, FieldReport, PartitionReport, PlanReport};
 
@@ -65,7 +66,7 @@ fn of_collection(collection: &CollectionReport) -> String {
             HumanCount(collection.files),
             collection.format,
             HumanBytes(collection.bytes),
-            count(collection.jobs, "import job"),
+            counted(collection.jobs, "import job"),
         ),
     );
     for note in &collection.notes {
@@ -125,7 +126,7 @@ fn of_partition(partition: &PartitionReport) -> String {
         Some(live) if live != partition.rows => format!(" of {}", HumanCount(live)),
         _ => String::new(),
     };
-    format!("{name}: {}{of} in {}", count(partition.rows, "row"), count(partition.file_sets, "file set"))
+    format!("{name}: {}{of} in {}", counted(partition.rows, "row"), counted(partition.file_sets, "file set"))
 }
 
 fn totals(report: &PlanReport) -> String {
@@ -134,11 +135,11 @@ fn totals(report: &PlanReport) -> String {
         &mut text,
         &format!(
             "{} of {}: {}, {}, {}",
-            count(report.rows, "row"),
-            count(report.collections.len() as u64, "collection"),
-            count(report.files, "file"),
+            counted(report.rows, "row"),
+            counted(report.collections.len() as u64, "collection"),
+            counted(report.files, "file"),
             HumanBytes(report.bytes),
-            count(report.jobs, "import job"),
+            counted(report.jobs, "import job"),
         ),
     );
     let server = match report.is_assumed {
@@ -166,10 +167,6 @@ fn change(from: &str, to: Option<&str>) -> String {
 /// A statement on one line, so that it does not look like the next entry.
 fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
 fn line(text: &mut String, words: &str) {

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use super::words::counted;
 use indicatif::{HumanBytes, HumanCount};
 use m2m_migration::{
     CollectionVerification, LoadReport, LoadedCollection, LoadedState, PartitionCounts, Verification,
@@ -18,7 +19,7 @@ pub(crate) fn dumped(manifest: &Manifest, location: &str) -> Result<()> {
     let bytes: u64 = manifest.files().map(|file| file.bytes).sum();
     print(&format!(
         "dumped {} of {} collections into {location}: {} files, {}\n",
-        count(rows, "row"),
+        counted(rows, "row"),
         manifest.collections.len(),
         HumanCount(manifest.files().count() as u64),
         HumanBytes(bytes)
@@ -32,8 +33,8 @@ pub(crate) fn loaded(report: &LoadReport, version: &ServerVersion) -> Result<()>
     let rows: u64 = loaded.clone().map(|collection| collection.rows).sum();
     print(&format!(
         "loaded {} into Milvus {version}: {}\n",
-        count(rows, "row"),
-        count(loaded.count() as u64, "collection"),
+        counted(rows, "row"),
+        counted(loaded.count() as u64, "collection"),
     ))
 }
 
@@ -49,8 +50,8 @@ pub(crate) fn verified(verification: &Verification) -> Result<()> {
     text.push_str(&if different == 0 {
         format!(
             "verified {}: all counts are equal, {} compared bit for bit\n",
-            count(verification.collections.len() as u64, "collection"),
-            count(compared, "row")
+            counted(verification.collections.len() as u64, "collection"),
+            counted(compared, "row")
         )
     } else {
         format!("{} of {} collections differ\n", different, verification.collections.len())
@@ -99,12 +100,12 @@ fn remarks(collection: &CollectionVerification) -> String {
     }
     let left_out = collection.invalid_rows + collection.repeated_rows;
     if left_out > 0 {
-        text.push_str(&format!("note: {name}: {} left out on purpose\n", count(left_out, "row")));
+        text.push_str(&format!("note: {name}: {} left out on purpose\n", counted(left_out, "row")));
     }
     if collection.rows_before > 0 {
         text.push_str(&format!(
             "note: {name}: {} were in Milvus before\n",
-            count(collection.rows_before, "row")
+            counted(collection.rows_before, "row")
         ));
     }
     // That ids and vectors are compared goes without saying.
@@ -117,27 +118,23 @@ fn remarks(collection: &CollectionVerification) -> String {
     if collection.hidden_rows > 0 {
         let unseen = match collection.unseen_rows {
             0 => String::new(),
-            rows => format!(" ({} compared by count only)", count(rows, "row")),
+            rows => format!(" ({} compared by count only)", counted(rows, "row")),
         };
         text.push_str(&format!(
             "note: {name}: {} in more than one row; Milvus counts all of them, a query by id returns one row of each{unseen}\n",
-            count(collection.repeated_ids, "id")
+            counted(collection.repeated_ids, "id")
         ));
     }
     if collection.unqueryable_rows > 0 {
         text.push_str(&format!(
             "note: {name}: {} with the largest or smallest 64-bit id; Milvus counts and searches them, but a query by id cannot find them (compared by count only)\n",
-            count(collection.unqueryable_rows, "row")
+            counted(collection.unqueryable_rows, "row")
         ));
     }
     for difference in &collection.differences {
         text.push_str(&format!("differs: {name}: {difference}\n"));
     }
     text
-}
-
-fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
 fn print(text: &str) -> Result<()> {

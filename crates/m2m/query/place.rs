@@ -32,6 +32,14 @@ impl Target {
     }
 }
 
+/// Makes sure that a file can be made there, as far as can be told before.
+pub(crate) fn check_place(path: &Path) -> io::Result<()> {
+    match Target::of(path)? {
+        Target::Other(_) => Ok(()),
+        Target::File(path) => InMaking::begin(path, "").map(drop),
+    }
+}
+
 /// Writes a file whole, or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match Target::of(path)? {

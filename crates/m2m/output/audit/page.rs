@@ -14,7 +14,7 @@ mod tests;
 mod text;
 
 use askama::Template;
-use m2m_migration::audit::{AuditReport, CheckReport, Outcome, Verdict};
+use m2m_migration::audit::{AuditReport, CheckReport, Outcome, Severity, Verdict};
 
 use self::chart::Stack;
 use self::check::Group;
@@ -55,7 +55,7 @@ impl<'a> Page<'a> {
         let of = |outcome| report.checks.iter().filter(|check| check.outcome == outcome).collect();
         Self {
             report,
-            verdict: Banner::of(report.verdict),
+            verdict: Banner::of(report),
             counts: [
                 ("Collections", totals.collections),
                 ("Partitions", totals.partitions),
@@ -79,8 +79,8 @@ impl<'a> Page<'a> {
 }
 
 impl Banner {
-    fn of(verdict: Verdict) -> Self {
-        let (class, word, sentence) = match verdict {
+    fn of(report: &AuditReport) -> Self {
+        let (class, word, sentence) = match report.verdict {
             Verdict::Ready => {
                 ("passed", "Ready to migrate", "Nothing was found that stands in the way of a migration.")
             }
@@ -89,10 +89,22 @@ impl Banner {
                 "Ready to migrate, with warnings",
                 "Everything would arrive, but not quite as it was.",
             ),
-            Verdict::NotReady => {
-                ("error", "Not ready to migrate", "Something would be lost, or the migration would stop.")
-            }
+            Verdict::NotReady => ("error", "Not ready to migrate", why_not(report)),
         };
         Self { class, word, sentence }
+    }
+}
+
+/// What stands in the way.
+fn why_not(report: &AuditReport) -> &'static str {
+    let counts = |check: &&CheckReport| !check.is_allowed && check.outcome == Outcome::Found;
+    let is_error = |check: &CheckReport| check.severity == Severity::Error;
+    let has_failed = |check: &CheckReport| !check.is_allowed && check.outcome == Outcome::Failed;
+    if report.checks.iter().filter(counts).any(is_error) {
+        "Something would be lost, or the migration would stop."
+    } else if report.checks.iter().any(has_failed) {
+        "Some checks could not be run: what they look for is not known."
+    } else {
+        "Everything would arrive, but not quite as it was, and that was not to be accepted."
     }
 }

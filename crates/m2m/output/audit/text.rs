@@ -5,6 +5,8 @@ use indicatif::{HumanBytes, HumanCount};
 use m2m_migration::audit::{AuditReport, AuditedCollection, CheckReport, Outcome, Severity, Verdict};
 use serde_json::Value;
 
+use crate::output::words::{counted, one_line};
+
 /// Findings of a check that are listed one by one.
 const LISTED: usize = 10;
 /// Columns that tell where something was found, in this order.
@@ -18,7 +20,10 @@ pub(crate) fn text(report: &AuditReport) -> String {
     if !failed.is_empty() {
         line(&mut text, "\nchecks that could not be run");
         for check in failed {
-            line(&mut text, &format!("  {}: {}", check.id, check.problem.as_deref().unwrap_or_default()));
+            line(
+                &mut text,
+                &format!("  {}: {}", check.id, one_line(check.problem.as_deref().unwrap_or_default())),
+            );
         }
     }
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
@@ -36,7 +41,7 @@ pub(crate) fn text(report: &AuditReport) -> String {
 }
 
 fn verdict(report: &AuditReport) -> String {
-    let counted = |severity| {
+    let found = |severity| {
         let is_found = |check: &&CheckReport| check.outcome == Outcome::Found && !check.is_allowed;
         let of = report.checks.iter().filter(is_found).filter(|check| check.severity == severity);
         of.map(|check| check.findings).sum::<u64>()
@@ -47,9 +52,22 @@ fn verdict(report: &AuditReport) -> String {
         Verdict::NotReady => "not ready to migrate",
     };
     let counts = [Severity::Error, Severity::Warning, Severity::Note]
-        .map(|severity| count(counted(severity), severity.name()));
+        .map(|severity| counted(found(severity), severity.name()));
     let quick = if report.is_quick { "; ids and vectors were not read" } else { "" };
-    format!("{words}: {}{quick}", counts.join(", "))
+    let only = match report.only.len() as u64 {
+        0 => String::new(),
+        some => format!("; of {} alone", counted(some, "collection")),
+    };
+    format!("{words}: {}{}{quick}{only}", counts.join(", "), not_run(report))
+}
+
+/// What nothing is known of stands in the way too.
+fn not_run(report: &AuditReport) -> String {
+    let failed = report.checks.iter().filter(|check| check.outcome == Outcome::Failed && !check.is_allowed);
+    match failed.count() as u64 {
+        0 => String::new(),
+        some => format!(", {} that could not be run", counted(some, "check")),
+    }
 }
 
 fn of_check(text: &mut String, check: &CheckReport) {
@@ -74,7 +92,8 @@ fn of_check(text: &mut String, check: &CheckReport) {
     }
     let more = check.findings.saturating_sub(LISTED as u64);
     if more > 0 {
-        line(text, &format!("    and {} more: SELECT * FROM audit.{}", HumanCount(more), check.id));
+        let all = if check.is_own { String::new() } else { format!(": SELECT * FROM audit.{}", check.id) };
+        line(text, &format!("    and {} more{all}", HumanCount(more)));
     }
     if remedy.is_none() {
         line(text, &format!("    remedy: {}", check.remedy));
@@ -94,12 +113,12 @@ fn collections(text: &mut String, collections: &[AuditedCollection]) {
         "segments",
         "live rows",
         "deleted rows",
-        "bytes",
+        "live bytes",
     ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(collections.iter().map(|one| {
         [
-            one.name.clone(),
+            one_line(&one.name),
             one.metric.clone(),
             one.dimension.to_string(),
             one.index.clone(),
@@ -129,11 +148,11 @@ fn footer(text: &mut String, report: &AuditReport) {
         text,
         &format!(
             "{} in {}, {}, {}; {} deleted",
-            count(totals.live_rows, "live row"),
-            count(totals.collections, "collection"),
-            count(totals.segments, "segment"),
+            counted(totals.live_rows, "live row"),
+            counted(totals.collections, "collection"),
+            counted(totals.segments, "segment"),
             HumanBytes(totals.live_bytes),
-            count(totals.deleted_rows, "row"),
+            counted(totals.deleted_rows, "row"),
         ),
     );
     if let Some(bytes) = totals.orphan_bytes.filter(|bytes| *bytes > 0) {
@@ -160,33 +179,10 @@ fn footer(text: &mut String, report: &AuditReport) {
 
 /// A value on one line: a tag of Milvus 1.x can hold anything.
 fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
-        }
-    }
-    shown
-}
-
-fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
+    one_line(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str())
 }
 
 fn line(text: &mut String, words: &str) {
     text.push_str(words);
     text.push('\n');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_cannot_write_on_the_terminal() {
-        assert_eq!(plain(&Value::from("a\u{1b}[2Jb\nc\u{9b}é")), "a\\u{1b}[2Jb\\nc\\u{9b}é");
-        assert_eq!(plain(&Value::from(7)), "7");
-    }
 }

@@ -4,7 +4,8 @@
 use indicatif::HumanBytes;
 use m2m_migration::audit::{Bin, Norms};
 
-use super::text::{counted, rounded};
+use super::text::rounded;
+use crate::output::words::counted;
 
 /// Width of a stacked bar: it is drawn in percent.
 const STACK_WIDTH: f64 = 100.0;

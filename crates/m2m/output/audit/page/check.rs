@@ -5,7 +5,8 @@ use indicatif::HumanCount;
 use m2m_migration::audit::{CheckReport, Outcome, Severity};
 use serde_json::Value;
 
-use super::text::{counted, rounded};
+use super::text::rounded;
+use crate::output::words::counted;
 
 /// Characters of a text that needs no wide column.
 const SHORT: usize = 40;

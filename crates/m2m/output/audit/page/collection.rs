@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 use m2m_migration::audit::{AuditedCollection, AuditedPartition};
 
 use super::chart::{Histogram, Stack};
-use super::text::counted;
+use crate::output::words::counted;
 
 /// Collections that are shown one by one.
 const MOST_COLLECTIONS: usize = 200;

@@ -9,21 +9,7 @@ use indicatif::{HumanBytes, HumanCount};
 /// it, spelled out: such a character may be all that two names differ in.
 #[filter_fn]
 pub(super) fn visible<T: AsRef<str>>(text: T, _: &dyn Values) -> Result<String> {
-    let text = text.as_ref();
-    let mut visible = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            letter if is_unseen(letter) => visible.extend(letter.escape_unicode()),
-            letter => visible.push(letter),
-        }
-    }
-    Ok(visible)
-}
-
-fn is_unseen(letter: char) -> bool {
-    (letter.is_control() && !matches!(letter, '\n' | '\t'))
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{ffff}')
+    Ok(crate::output::words::visible(text.as_ref()))
 }
 
 /// A number with separators between thousands.
@@ -35,13 +21,13 @@ pub(super) fn number(number: &u64, _: &dyn Values) -> Result<String> {
 /// A number and what it counts.
 #[filter_fn]
 pub(super) fn counted(number: &u64, _: &dyn Values, noun: &str) -> Result<String> {
-    Ok(super::text::counted(*number, noun))
+    Ok(crate::output::words::counted(*number, noun))
 }
 
 /// How many things there are, and what they are.
 #[filter_fn]
 pub(super) fn many<T>(things: &[T], _: &dyn Values, noun: &str) -> Result<String> {
-    Ok(super::text::counted(things.len() as u64, noun))
+    Ok(crate::output::words::counted(things.len() as u64, noun))
 }
 
 /// A number of bytes, rounded.

@@ -3,11 +3,6 @@
 
 use indicatif::HumanCount;
 
-/// A number and what it counts.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
-}
-
 /// A number with four digits that count.
 pub(super) fn rounded(value: f64) -> String {
     let digits = match value.abs() {
@@ -58,8 +53,5 @@ mod tests {
             assert_eq!(rounded(value), text);
         }
         assert_eq!(rounded(f64::NAN), "NaN");
-        assert_eq!(counted(1, "row"), "1 row");
-        assert_eq!(counted(12_345, "row"), "12,345 rows");
-        assert_eq!(counted(0, "row"), "0 rows");
     }
 }
