@@ -8,8 +8,8 @@ SELECT
     root,
     count(*) AS segments,
     sum(bytes) AS bytes,
-    concat(count(*), ' live segments are in `', root, '`') AS message
+    concat(count(*), CASE WHEN count(*) = 1 THEN ' live segment is' ELSE ' live segments are' END, ' in `', root, '`') AS message
 FROM measure.directories
-WHERE state = 'live' AND (SELECT count(DISTINCT root) FROM measure.directories WHERE state = 'live') > 1
+WHERE state = 'live' AND has_ids AND (SELECT count(DISTINCT root) FROM measure.directories WHERE state = 'live' AND has_ids) > 1
 GROUP BY root
 ORDER BY root

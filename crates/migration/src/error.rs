@@ -84,6 +84,12 @@ pub enum Error {
     /// A shipped query answered what it never should.
     #[error("cannot sum up the installation")]
     Summary(#[source] serde_json::Error),
+    /// A folder that is named for its checks has none.
+    #[error("there is no check in `{}`: expected files that end with `.sql`", path.display())]
+    NoChecks {
+        /// The folder.
+        path: std::path::PathBuf,
+    },
     /// The checks in a folder cannot be read.
     #[error("cannot read checks of an audit in `{}`", path.display())]
     Checks {
@@ -319,7 +325,7 @@ pub enum Error {
         found: String,
     },
     /// The output folder is one of the installation's own.
-    #[error("`{location}` belongs to the 1.x installation, which is never changed: choose another folder")]
+    #[error("`{location}` belongs to the 1.x installation, which is never changed: choose another place")]
     InSource {
         /// The output folder.
         location: String,

@@ -5,7 +5,7 @@
 //! | table | one row for each | columns |
 //! |---|---|---|
 //! | `server` | – | `milvus` (the version), `is_assumed` |
-//! | `collections` | collection | `collection`, `target_name`, `dimension`, `metric`, `target_metric`, `metric_note`, `engine`, `index_params`, `target_index`, `target_params`, `index_note`, `partitions`, `live_rows`, `live_bytes`, `import_files`, `import_jobs`, `dump_seconds`, `load_seconds`, `unreadable_segments`, `duplicates`, `invalid_vectors`, `ip_to_cosine` (as they are chosen) |
+//! | `collections` | collection | `collection`, `target_name`, `dimension`, `metric`, `target_metric`, `metric_note`, `engine`, `index_params`, `target_index`, `target_params`, `index_note`, `partitions`, `live_rows`, `live_bytes`, `import_files`, `import_jobs`, `dump_seconds`, `load_seconds`, `unreadable_segments`, `duplicates`, `invalid_vectors`, `ip_to_cosine`, `filter` (as they are chosen) |
 //! | `partitions` | partition | `collection`, `partition_tag`, `target_name`, `is_renamed`, `collides` |
 //! | `problems` | reason why the server cannot have a collection | `collection`, `problem`, `remedy` |
 //!
@@ -21,7 +21,7 @@
 //! estimates, not rounded, so that their sum is one of all collections.
 //!
 //! Live rows are those of the segments whose files are whole; the others are
-//! counted in `unreadable_segments`, `duplicates`, `invalid_vectors`, `ip_to_cosine` (as they are chosen) and end nothing. Headers of segments are read
+//! counted in `unreadable_segments` and end nothing. Headers of segments are read
 //! by the first scan of `collections` or `problems`, once; a configured server is
 //! asked for its version by the first scan that depends on it.
 

@@ -86,6 +86,8 @@ impl Check {
         if !is_name {
             return Err(wrong("expected a name of the letters a to z, digits and `_`"));
         }
+        // Some editors begin a file with a mark of its encoding.
+        let sql = sql.trim_start_matches('\u{feff}');
         let mut check = Self {
             id: id.into(),
             severity: Severity::Note,
@@ -168,6 +170,8 @@ mod tests {
         assert_eq!(check.remedy, "Restore it: from a backup.");
         assert_eq!(check.explanation, "The server does not notice. Twice.");
         assert_eq!(check.sql, SQL.trim_end());
+        let marked = format!("\u{feff}{}", SQL.replace('\n', "\r\n"));
+        assert_eq!(Check::parse("missing_files", &marked).unwrap().remedy, check.remedy);
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::TryStreamExt;
-use m2m_datasource::{MEASURE, Source};
+use m2m_datasource::{CollectionTable, MEASURE, Source};
 use serde_json::Value;
 
 use super::AuditSettings;
@@ -27,8 +28,7 @@ use crate::target::said;
 const SHOWN_ROWS: usize = 100;
 /// Characters of a text that a report shows.
 const SHOWN_CHARS: usize = 1000;
-/// Schemas whose tables need no data, and the tables of [`MEASURE`] that do not.
-const METADATA: [&str; 4] = ["meta", "mapping", "milvus2x", "information_schema"];
+/// The tables of [`MEASURE`] that need no data.
 const MEASURED_WITHOUT_DATA: [&str; 1] = ["directories"];
 
 /// Runs checks over an installation that a session has registered, with the schema
@@ -165,9 +165,10 @@ fn reads_data(plan: &LogicalPlan) -> DFResult<bool> {
     let mut reads = false;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            let schema = scan.table_name.schema().unwrap_or_default();
-            let is_listed = schema == MEASURE && MEASURED_WITHOUT_DATA.contains(&scan.table_name.table());
-            reads |= !is_listed && !METADATA.contains(&schema);
+            let is_measured = scan.table_name.schema() == Some(MEASURE)
+                && !MEASURED_WITHOUT_DATA.contains(&scan.table_name.table());
+            let table = source_as_provider(&scan.source)?;
+            reads |= is_measured || table.downcast_ref::<CollectionTable>().is_some();
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

@@ -20,6 +20,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("deleted_docs_tail", include_str!("../../../../sql/audit/deleted_docs_tail.sql")),
     ("empty_collections", include_str!("../../../../sql/audit/empty_collections.sql")),
     ("estimate", include_str!("../../../../sql/audit/estimate.sql")),
+    ("filtered_collections", include_str!("../../../../sql/audit/filtered_collections.sql")),
     ("foreign_rows", include_str!("../../../../sql/audit/foreign_rows.sql")),
     ("hybrid_collections", include_str!("../../../../sql/audit/hybrid_collections.sql")),
     ("index_only_segments", include_str!("../../../../sql/audit/index_only_segments.sql")),
@@ -31,8 +32,10 @@ const SHIPPED: &[(&str, &str)] = &[
     ("metadata_unreadable", include_str!("../../../../sql/audit/metadata_unreadable.sql")),
     ("missing_deleted_docs", include_str!("../../../../sql/audit/missing_deleted_docs.sql")),
     ("missing_files", include_str!("../../../../sql/audit/missing_files.sql")),
+    ("no_collections", include_str!("../../../../sql/audit/no_collections.sql")),
     ("normalised_vectors", include_str!("../../../../sql/audit/normalised_vectors.sql")),
     ("not_normalised", include_str!("../../../../sql/audit/not_normalised.sql")),
+    ("ownerless_partitions", include_str!("../../../../sql/audit/ownerless_partitions.sql")),
     ("refused_ids", include_str!("../../../../sql/audit/refused_ids.sql")),
     ("renamed_partitions", include_str!("../../../../sql/audit/renamed_partitions.sql")),
     ("repeated_deletes", include_str!("../../../../sql/audit/repeated_deletes.sql")),
@@ -68,9 +71,14 @@ pub fn shipped_checks() -> Result<Vec<Check>> {
 ///
 /// # Errors
 ///
-/// When the folder or a file cannot be read, is no check, or has the id of another one.
+/// When the folder has none, or it or a file cannot be read, is no check, or has the id of
+/// another one.
 pub fn with_own_checks(mut checks: Vec<Check>, folder: &Path) -> Result<Vec<Check>> {
-    for path in files(folder)? {
+    let files = files(folder)?;
+    if files.is_empty() {
+        return Err(Error::NoChecks { path: folder.into() });
+    }
+    for path in files {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let sql = fs::read_to_string(&path).map_err(|source| Error::Checks { path: path.clone(), source })?;
         if name == FINDINGS || checks.iter().any(|known| known.id == name) {
@@ -104,7 +112,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|ending| ending == "sql") {
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sql")) {
             files.push(path);
         }
     }
@@ -147,6 +155,8 @@ mod tests {
         assert!(error.contains("no `severity:`") && error.contains("mine.sql"), "{error}");
         fs::write(folder.path().join("estimate.sql"), [0xff]).unwrap();
         assert!(with_own_checks(Vec::new(), folder.path()).is_err());
+        let empty = tempfile::tempdir().unwrap();
+        assert!(with_own_checks(Vec::new(), empty.path()).unwrap_err().to_string().contains("no check"));
         assert!(with_own_checks(Vec::new(), &folder.path().join("none")).is_err());
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Outlook<'a> {
     pub(super) unreadable: usize,
     /// What is chosen for it.
     pub(super) choices: Choices,
+    /// The condition of its rows, which is not applied here.
+    pub(super) filter: Option<String>,
     /// An error is one of what is chosen for the collection.
     pub(super) planned: Result<Planned>,
 }
@@ -59,6 +61,7 @@ fn of_collection<'a>(
         live_rows: read.segments.iter().map(SegmentStats::live).sum(),
         unreadable: read.unreadable,
         choices: settings.choices.clone(),
+        filter: settings.filter.clone(),
         planned: plan(&table, &target_name, &settings, &read.segments, version, &facts.dumping),
         target_name,
     })

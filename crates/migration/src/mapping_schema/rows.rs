@@ -65,6 +65,7 @@ impl Kind {
                 ("duplicates", TEXT),
                 ("invalid_vectors", TEXT),
                 ("ip_to_cosine", TEXT),
+                ("filter", TEXT),
             ],
             Self::Partitions => &[
                 ("collection", TEXT),
@@ -134,6 +135,7 @@ fn of_collection(outlook: &Outlook<'_>) -> Row {
         text(of_duplicates(outlook.choices.duplicates)),
         text(of_invalid_vectors(outlook.choices.invalid_vectors)),
         text(of_cosine(outlook.choices.cosine)),
+        Cell::Text(outlook.filter.clone()),
     ]
 }
 
