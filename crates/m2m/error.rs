@@ -148,6 +148,7 @@ impl Error {
                 | m2m_migration::Error::Check { .. }
                 | m2m_migration::Error::Checks { .. }
                 | m2m_migration::Error::NoCheck { .. }
+                | m2m_migration::Error::NoChecks { .. }
                 | m2m_migration::Error::InSource { .. }
                 | m2m_migration::Error::RenameOfMany { .. }
                 | m2m_migration::Error::Filter { .. }

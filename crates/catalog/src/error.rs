@@ -57,7 +57,7 @@ pub enum Error {
         limit: u64,
     },
     /// SQLite found the database damaged.
-    #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or see by `m2m audit` what can be saved", path.display())]
+    #[error("metadata `{}` is damaged: {reason}; restore it from a backup, or have `m2m recover` make it anew from the segments", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use m2m_catalog::Place;
 use m2m_datasource::Source;
-use m2m_migration::Observer;
 use m2m_migration::audit::{
     AuditReport, AuditSettings, Check, Severity, Verdict, audit, shipped_checks, with_own_checks,
 };
+use m2m_migration::{Observer, refuse_file_in_source};
 
 use crate::args::{Audit, AuditFormat, Denied};
 use crate::error::{Error, Exit, Result};
@@ -23,17 +23,13 @@ use crate::settings::Settings;
 pub(crate) async fn run(args: Audit, settings: &Settings) -> Result<Exit> {
     let place = settings.typed_output();
     let format = format(args.format, place);
-    let failed = |place: &str| {
-        let place = place.to_owned();
-        move |source| Error::WriteAudit { place, source }
-    };
-    if let Some(place) = place {
-        // Before hours of reading.
-        check_place(Path::new(place)).map_err(failed(place))?;
-    }
     let checks = checks(args.checks.as_deref())?;
     known(&args.allow, &checks)?;
     let source = settings.source_to_examine().await?;
+    if let Some(place) = place {
+        // Before hours of reading.
+        check(place, &source)?;
+    }
     let ctx = settings.sql_session(&source)?;
     let auditing = AuditSettings {
         collections: collections(&source, &args.collections)?,
@@ -61,6 +57,21 @@ pub(crate) async fn run(args: Audit, settings: &Settings) -> Result<Exit> {
         }
     }
     Ok(exit(&report))
+}
+
+/// Makes sure that a report can be written there, as far as can be told before.
+fn check(place: &str, source: &Source) -> Result<()> {
+    if place.contains("://") {
+        let reason = "an audit is written to a file of this machine, and this is a URL".into();
+        return Err(Error::Setting { setting: format!("-o {place}"), reason });
+    }
+    refuse_file_in_source(source, Path::new(place))?;
+    check_place(Path::new(place)).map_err(failed(place))
+}
+
+fn failed(place: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let place = place.to_owned();
+    move |source| Error::WriteAudit { place, source }
 }
 
 fn exit(report: &AuditReport) -> Exit {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use m2m_catalog::{Metric, meta_json};
-use m2m_datasource::recover::{Choices, Findings, Question};
+use m2m_datasource::recover::{Choices, Findings, Question, Report};
 use m2m_migration::{META_FILE, refuse_dump};
 use m2m_storage::Storage;
 
@@ -47,13 +47,23 @@ pub(crate) async fn run(args: Recover, settings: &Settings) -> Result<Exit> {
         let count = recovered.inventory.collections.len();
         note(&format!("wrote the metadata of {count} collections to {place}"))?;
     }
-    if recovered.report.is_incomplete {
-        note(
-            "not complete: rows that no other segment has are left out; the report says which, and what brings them back or leaves them out on purpose",
-        )?;
-        return Ok(Exit::Different);
+    for reason in reasons(&recovered.report) {
+        note(reason)?;
     }
-    Ok(Exit::Done)
+    Ok(exit(&recovered.report))
+}
+
+/// Why what was made cannot be relied on without another look.
+fn reasons(report: &Report) -> impl Iterator<Item = &'static str> {
+    let incomplete = "not complete: rows that no other segment has are left out; the report says which, and what brings them back or leaves them out on purpose";
+    let doubtful = "in doubt: segments count that may be left over of merges; the report warns of them, and says what leaves them out or keeps them on purpose";
+    [(report.is_incomplete, incomplete), (report.is_doubtful, doubtful)]
+        .into_iter()
+        .filter_map(|(is_so, reason)| is_so.then_some(reason))
+}
+
+fn exit(report: &Report) -> Exit {
+    if reasons(report).next().is_some() { Exit::Different } else { Exit::Done }
 }
 
 /// A file of ours among those of the old server could be taken for one of its own.
@@ -154,6 +164,21 @@ mod tests {
             let error = asked(answers).0.unwrap_err();
             assert!(error.to_string().contains("--metric pictures=HAMMING"), "{error}");
             assert_eq!(error.exit(), Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_or_in_doubt_is_not_done() {
+        for (is_incomplete, is_doubtful, words) in [
+            (false, false, &[][..]),
+            (true, false, &["not complete"]),
+            (false, true, &["in doubt"]),
+            (true, true, &["not complete", "in doubt"]),
+        ] {
+            let report = Report { is_incomplete, is_doubtful, ..Report::default() };
+            let said: Vec<_> = reasons(&report).filter_map(|reason| reason.split(':').next()).collect();
+            assert_eq!(said, words);
+            assert_eq!(exit(&report), if words.is_empty() { Exit::Done } else { Exit::Different });
         }
     }
 

@@ -2,7 +2,9 @@
 //! `m2m sql`
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use m2m_migration::refuse_file_in_source;
 
 use crate::args::Sql;
 use crate::error::{Error, Exit, Result};
@@ -20,6 +22,9 @@ pub(crate) async fn run(args: Sql, settings: &Settings) -> Result<Exit> {
         None => Output::stdout(args.format.unwrap_or_default()),
     };
     let source = settings.source().await?;
+    if let Some(place) = settings.typed_output().filter(|place| !place.contains("://")) {
+        refuse_file_in_source(&source, Path::new(place))?;
+    }
     let ctx = settings.sql_session(&source)?;
     let (max_rows, timing, quiet) = (args.max_rows, args.timing, settings.is_quiet());
     let mut runner = Runner { ctx, output, max_rows, timing, quiet };

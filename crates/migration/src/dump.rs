@@ -24,7 +24,7 @@ use crate::event::{Event, Observer, Phase};
 use crate::plan::DumpPlan;
 use crate::quarantine;
 use crate::settings::DumpSettings;
-pub use room::refuse_dump;
+pub use room::{refuse_dump, refuse_file_in_source};
 use tasks::{Task, tasks};
 
 /// The metadata beside the import files.

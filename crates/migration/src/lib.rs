@@ -69,7 +69,7 @@ mod tables;
 mod target;
 mod verify;
 
-pub use dump::{META_FILE, dump, refuse_dump};
+pub use dump::{META_FILE, dump, refuse_dump, refuse_file_in_source};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use fields::PlannedField;

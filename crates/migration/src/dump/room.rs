@@ -39,6 +39,26 @@ pub(super) fn refuse_in_source(source: &Source, target: &Storage) -> Result<()> 
     Ok(())
 }
 
+/// Makes sure that a file is none of an installation on this machine, and would be none.
+///
+/// # Errors
+///
+/// When it is the metadata, or lies beside it under its name, in a `tables` folder, or in
+/// the write-ahead log.
+pub fn refuse_file_in_source(source: &Source, file: &Path) -> Result<()> {
+    let resolved = resolve(file);
+    let metadata = source.metadata();
+    let folders = source.tables().into_iter().map(PathBuf::from).chain(metadata.wal.clone());
+    let is_in_folder = folders.into_iter().any(|folder| resolved.starts_with(resolve(&folder)));
+    // A database has files beside it that begin with its name.
+    let meta = resolve(Path::new(&metadata.source.to_string()));
+    let is_metadata = resolved.to_string_lossy().starts_with(&*meta.to_string_lossy());
+    if is_in_folder || (is_metadata && meta.is_file()) {
+        return Err(Error::InSource { location: file.display().to_string() });
+    }
+    Ok(())
+}
+
 /// A path without links, as far as it exists.
 fn resolve(path: &Path) -> PathBuf {
     let resolved = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));

@@ -16,9 +16,12 @@ fn empty() -> AuditReport {
     AuditReport {
         format: REPORT_FORMAT,
         m2m_version: "0.1.0".into(),
+        made_at: "2026-01-02T03:04:05Z".into(),
         verdict: Verdict::Ready,
+        denied: None,
         is_quick: false,
         source: AuditedSource { metadata: "/var/lib/milvus/db".into(), tables: vec![], wal: None },
+        only: vec![],
         target: AuditedTarget { milvus: "2.3.5".into(), is_assumed: true },
         totals: Totals::default(),
         collections: vec![],
@@ -35,6 +38,7 @@ fn check(id: &str, severity: Severity, outcome: Outcome) -> CheckReport {
         explanation: "Because.".into(),
         remedy: "Mend it.".into(),
         sql: format!("-- Title.\nSELECT 1 AS {id}"),
+        is_own: false,
         outcome,
         is_allowed: false,
         findings: 0,
@@ -96,6 +100,8 @@ fn hostile() -> AuditReport {
     let mut report = empty();
     report.m2m_version = HOSTILE.into();
     report.target.milvus = HOSTILE.into();
+    report.made_at = HOSTILE.into();
+    report.only = vec![HOSTILE.into()];
     report.source =
         AuditedSource { metadata: HOSTILE.into(), tables: vec![HOSTILE.into()], wal: Some(HOSTILE.into()) };
     report.collections = vec![one];
@@ -310,4 +316,18 @@ fn a_long_value_is_cut() {
     report.checks = vec![found("long", Severity::Note, 1, vec![vec![json!(long)]])];
     let page = page(&report).unwrap();
     assert!(page.contains(&format!("<bdi>{}…</bdi>", "ü".repeat(1000))));
+}
+
+#[test]
+fn the_banner_says_why_it_is_not_ready() {
+    let not_ready = |checks: Vec<CheckReport>, denied| {
+        page(&AuditReport { verdict: Verdict::NotReady, denied, checks, ..empty() }).unwrap()
+    };
+    let warning = || check("w", Severity::Warning, Outcome::Found);
+    let lost = not_ready(vec![check("e", Severity::Error, Outcome::Found), warning()], None);
+    assert!(lost.contains("Something would be lost"), "{lost}");
+    let unknown = not_ready(vec![check("n", Severity::Note, Outcome::Failed)], None);
+    assert!(unknown.contains("Some checks could not be run"), "{unknown}");
+    let denied = not_ready(vec![warning()], Some(Severity::Warning));
+    assert!(denied.contains("that was not to be accepted") && denied.contains("each warning or worse"));
 }
