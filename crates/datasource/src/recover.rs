@@ -37,6 +37,8 @@
 //!
 //! * What is left out is in the report, and [`Report::is_incomplete`] tells when rows
 //!   are that nobody asked to leave out and that no other segment has.
+//! * What counts and may be left over is in the report as a warning, and
+//!   [`Report::is_doubtful`] tells when nobody said that it counts.
 //! * No file is believed before its lengths are checked, and nothing but regular files
 //!   is opened.
 //! * Memory is that of the listing and of the session, whatever the files hold.

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which segments count, and the metadata that they make.
 
+mod doubts;
+mod verdicts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use m2m_catalog::{Collection, Engine, Inventory, Partition};
 use m2m_segment::VectorElement;
+
+use doubts::warn;
+use verdicts::{Verdict, verdicts};
 
 use super::Recovered;
 use super::choices::Choices;
@@ -14,19 +20,8 @@ use super::overlap::{Overlaps, segment};
 use super::report::{Certainty, CollectionReport, Remarks, Report, count};
 use super::table::{Found, Table, TableKind, number};
 
-/// Pairs of segments that are named for one folder.
-const PAIRS_SHOWN: usize = 20;
 /// Collections that are named as possible owners of a partition.
 const NAMES_SHOWN: usize = 20;
-
-/// Why a segment does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It was merged into the segment at this place.
-    Replaced(u32),
-    /// It is what the segment at this place was to be merged into, which never ended.
-    Unfinished(u32),
-}
 
 /// Makes the metadata and says what it rests on.
 pub(super) fn decide(
@@ -112,6 +107,7 @@ impl Making<'_> {
         let none = Overlaps::default();
         let overlaps = self.overlaps.get(&table.id).unwrap_or(&none);
         let verdicts = verdicts(table, overlaps, self.choices);
+        let id = |place: u32| segment(table, place).map_or("", |segment| segment.id.as_str());
         let mut taken = BTreeSet::new();
         for (place, segment) in (0_u32..).zip(&table.segments) {
             let name = format!("segment `{}/{}` ({})", table.id, segment.id, rows(segment));
@@ -119,8 +115,6 @@ impl Making<'_> {
                 remarks.add(Certainty::LeftOut, format!("{name}, as was told"));
                 continue;
             }
-            let id =
-                |place: u32| super::overlap::segment(table, place).map_or("", |segment| segment.id.as_str());
             match verdicts.get(&place) {
                 None => drop(taken.insert(place)),
                 Some(Verdict::Replaced(newer)) => remarks.add(
@@ -142,25 +136,39 @@ impl Making<'_> {
                 }
             }
         }
-        warn(table, overlaps, &taken, remarks);
+        self.report.is_doubtful |= warn(table, overlaps, &taken, self.choices, remarks);
         taken.into_iter().filter_map(|place| segment(table, place)).collect()
     }
 
     fn left_out(&mut self, table: &Table, remarks: &mut Remarks) {
+        let folder = shown_name(&table.id);
         for left_out in &table.left_out {
-            let told = self.choices.leaves_out_segment(&table.id, &left_out.segment);
-            self.report.is_incomplete |= left_out.is_loss && !told;
-            let told = if told { ", as was told" } else { "" };
-            let name = format!("`{}/{}`", shown_name(&table.id), left_out.segment);
-            remarks.add(Certainty::LeftOut, format!("segment {name}{told}: {}", left_out.why));
+            let segment = left_out.segment.as_ref();
+            let is_told = segment.is_some_and(|segment| self.choices.leaves_out_segment(&table.id, segment));
+            self.report.is_incomplete |= left_out.loses(self.choices) && !is_told;
+            let told = if is_told { ", as was told" } else { "" };
+            let name = match segment {
+                Some(segment) => format!("segment `{folder}/{segment}`"),
+                None => format!("folder `{folder}`"),
+            };
+            let is_lost_by_choice = left_out.loses(self.choices) && !left_out.is_loss && !is_told;
+            let both = if is_lost_by_choice { ", which is left out: leave out both, or none" } else { "" };
+            remarks.add(Certainty::LeftOut, format!("{name}{told}: {}{both}", left_out.why));
         }
     }
 
     /// Says why a collection is not recovered.
     fn empty(&mut self, name: &str, group: &Group, remarks: &mut Remarks) {
-        let why = "without rows its dimension cannot be told";
+        let tables = || group.partitions.iter().filter_map(|part| self.tables.get(&part.table));
+        let rows: u64 = tables().map(Table::stored_rows).sum();
+        let why = match rows {
+            0 => "without rows its dimension cannot be told".into(),
+            _ => format!("the dimension of its {} cannot be told", count(rows, "stored row")),
+        };
         remarks.add(Certainty::LeftOut, format!("collection `{name}`: {why}"));
-        for table in group.partitions.iter().filter_map(|part| self.tables.get(&part.table)) {
+        let tables: Vec<&Table> = tables().collect();
+        self.report.is_incomplete |= rows > 0;
+        for table in tables {
             self.left_out(table, remarks);
         }
     }
@@ -255,77 +263,6 @@ fn of_partition(part: &Part, table: Option<&Table>, remarks: &mut Remarks) {
     }
 }
 
-/// Finds the segments that were merged, and merges that were never finished.
-fn verdicts(table: &Table, overlaps: &Overlaps, choices: &Choices) -> BTreeMap<u32, Verdict> {
-    let live = |place: u32| segment(table, place).map_or(0, |segment| segment.live);
-    let is_kept = |place: u32| segment(table, place).is_some_and(|known| choices.keeps(&table.id, &known.id));
-    let rows = &overlaps.rows;
-    // All live rows of the older one are in the newer one.
-    let whole = || {
-        rows.pairs
-            .iter()
-            .filter(|((older, _), pair)| pair.held > 0 && pair.held == live(*older))
-            .map(|(&(older, newer), pair)| (older, newer, pair))
-    };
-    let mut verdicts = BTreeMap::new();
-    for (older, newer, pair) in whole() {
-        let is_covered = rows.covered.get(&newer).copied().unwrap_or(0) == live(newer);
-        if pair.again > 0 && is_covered && !is_kept(newer) && !rows.is_cut {
-            verdicts.insert(newer, Verdict::Unfinished(older));
-        }
-    }
-    for (older, newer, pair) in whole() {
-        let is_unfinished = matches!(verdicts.get(&newer), Some(Verdict::Unfinished(_)));
-        if pair.again == 0 && !is_unfinished && !is_kept(older) && !verdicts.contains_key(&older) {
-            verdicts.insert(older, Verdict::Replaced(newer));
-        }
-    }
-    verdicts
-}
-
-/// Tells which segments that count share ids.
-fn warn(table: &Table, overlaps: &Overlaps, taken: &BTreeSet<u32>, remarks: &mut Remarks) {
-    let id = |place: u32| segment(table, place).map_or("", |segment| segment.id.as_str());
-    let both = |older: &u32, newer: &u32| taken.contains(older) && taken.contains(newer);
-    let mut shown = Vec::new();
-    for (&(older, newer), pair) in overlaps.ids.pairs.iter().filter(|((older, newer), _)| both(older, newer))
-    {
-        let pair_name = format!("`{0}/{1}` and the newer `{0}/{2}`", table.id, id(older), id(newer));
-        if pair.live > 0 {
-            let ids = count(pair.live, "live id");
-            shown.push(format!(
-                "{pair_name} have {ids} in common: inserted twice, or one segment is left over, and `--leave-out` leaves it out"
-            ));
-        }
-        if pair.deleted > 0 {
-            let ids = count(pair.deleted, "id");
-            shown.push(format!(
-                "{pair_name} have {ids} in common that the newer one has deleted: the older one is likely left over, and its rows would come back"
-            ));
-        }
-        let again = overlaps.rows.pairs.get(&(older, newer)).map_or(0, |pair| pair.again);
-        if again > 0 {
-            let rows = count(again, "row");
-            shown.push(format!(
-                "{pair_name} have {rows} in common that the older one has deleted: inserted again, or the newer one is a merge that was not finished"
-            ));
-        }
-    }
-    let more = shown.len().saturating_sub(PAIRS_SHOWN);
-    for text in shown.into_iter().take(PAIRS_SHOWN) {
-        remarks.add(Certainty::Warning, text);
-    }
-    if more > 0 {
-        remarks.add(Certainty::Warning, format!("and {more} more such pairs in `{}`", table.id));
-    }
-    if overlaps.ids.is_cut || overlaps.rows.is_cut {
-        remarks.add(
-            Certainty::Warning,
-            format!("`{}` has too many segments with the same ids to compare all", table.id),
-        );
-    }
-}
-
 /// Names in a sentence, the first ones of many.
 fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|name| format!("`{name}`")).collect();
@@ -337,3 +274,6 @@ fn list(names: &[String]) -> String {
 fn rows(segment: &Found) -> String {
     format!("{} of {} stored", count(segment.live, "live row"), segment.rows)
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,6 +202,8 @@ fn guess(groups: &mut Groups, tables: &BTreeMap<String, Table>, table: &Table) {
                 is_tag_given: false,
             };
             if let Some(group) = groups.collections.get_mut(only) {
+                // Another partition of another width is not its.
+                group.row_bytes = group.row_bytes.or(table.row_bytes);
                 group.partitions.push(part);
             }
         }
@@ -261,18 +263,38 @@ fn check_names(tables: &BTreeMap<String, Table>, choices: &Choices) -> Result<()
             return wrong("--owner", format!("`{name}` is no collection that is recovered"));
         }
     }
-    let named = choices.left_out.iter().map(|(table, segment)| ("--leave-out", table, segment.as_ref()));
-    let kept = choices.kept.iter().map(|(table, segment)| ("--keep", table, Some(segment)));
-    for (option, id, segment) in named.chain(kept) {
-        let table = tables.get(id);
-        let Some(table) = table else { return wrong(option, format!("there is no folder `{id}`")) };
+    for (id, segment) in &choices.left_out {
+        let table = known(tables, "--leave-out", id)?;
         let has = |segment: &String| {
             table.segments.iter().any(|known| known.id == *segment)
-                || table.left_out.iter().any(|known| known.segment == *segment)
+                || table.left_out.iter().any(|known| known.segment.as_ref() == Some(segment))
         };
-        if let Some(segment) = segment.filter(|segment| !has(segment)) {
-            return wrong(option, format!("folder `{id}` has no segment `{segment}`"));
+        if let Some(segment) = segment.as_ref().filter(|segment| !has(segment)) {
+            return wrong("--leave-out", format!("folder `{id}` has no segment `{segment}`"));
         }
+    }
+    for (id, segment) in &choices.kept {
+        check_kept(known(tables, "--keep", id)?, segment, choices)?;
+    }
+    Ok(())
+}
+
+/// The folder that an option names.
+fn known<'t>(tables: &'t BTreeMap<String, Table>, option: &'static str, id: &str) -> Result<&'t Table> {
+    tables.get(id).map_or_else(|| wrong(option, format!("there is no folder `{id}`")), Ok)
+}
+
+/// Makes sure that a segment can be kept.
+fn check_kept(table: &Table, segment: &str, choices: &Choices) -> Result<()> {
+    let id = &table.id;
+    if let Some(damaged) = table.left_out.iter().find(|known| known.segment.as_deref() == Some(segment)) {
+        return wrong("--keep", format!("segment `{id}/{segment}` cannot count: {}", damaged.why));
+    }
+    if table.segments.iter().all(|known| known.id != segment) {
+        return wrong("--keep", format!("folder `{id}` has no segment `{segment}`"));
+    }
+    if choices.leaves_out(id) || choices.leaves_out_segment(id, segment) {
+        return wrong("--keep", format!("segment `{id}/{segment}` is also left out with `--leave-out`"));
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use futures::TryStreamExt;
 use m2m_storage::Storage;
 use object_store::path::Path;
 
+use super::choices::wrong;
+use super::table::{TableKind, kind};
 use crate::error::{Error, Result};
 use crate::search::FOLDERS;
 
@@ -21,7 +23,9 @@ pub(super) struct Listing {
     /// Folders of tables, the segments in them, and their files in all roots.
     pub(super) tables: BTreeMap<String, BTreeMap<String, Vec<File>>>,
     /// Segments that are another name of one that is here: table, segment, and the other.
-    pub(super) links: Vec<(String, String, String)>,
+    pub(super) links: Vec<(String, String, (String, String))>,
+    /// Links that lead nowhere: table, and segment unless it is that of the table.
+    pub(super) dangling: Vec<(String, Option<String>)>,
     /// What is no part of an installation, in words.
     pub(super) strays: Vec<String>,
     strays_in_all: usize,
@@ -57,14 +61,22 @@ impl Listing {
 /// Lists the `tables` folders.
 pub(super) async fn list(roots: &[Storage]) -> Result<Listing> {
     let first = roots.first().ok_or(Error::NoTables)?;
-    if !first.is_local() {
-        return list_bucket(first).await;
+    match roots.iter().find(|root| !root.is_local()) {
+        Some(bucket) if roots.len() == 1 => return list_bucket(bucket).await,
+        Some(bucket) => {
+            let place = bucket.display(bucket.prefix());
+            let reason = format!(
+                "`{place}` is in a bucket, where all segments have to be in one place: name that one alone"
+            );
+            return wrong("--tables", reason);
+        }
+        None => {}
     }
     let roots = roots.to_vec();
     let listed = tokio::task::spawn_blocking(move || {
-        let mut listing = Folders::default();
-        roots.iter().try_for_each(|root| listing.root(root))?;
-        Ok(listing.listing.finish())
+        let mut folders = Folders::default();
+        folders.list(&roots)?;
+        Ok(folders.listing.finish())
     });
     listed
         .await
@@ -136,55 +148,90 @@ struct Folders {
     known: BTreeMap<PathBuf, (String, String)>,
 }
 
+/// A folder by one of its names.
+#[derive(Debug)]
+struct Folder {
+    name: String,
+    path: PathBuf,
+    is_link: bool,
+}
+
+/// A folder of a segment by one of its names.
+#[derive(Debug)]
+struct SegmentFolder<'a> {
+    root: &'a Storage,
+    table: String,
+    segment: String,
+    path: PathBuf,
+    /// Whether it or its table is somewhere else.
+    is_link: bool,
+}
+
 impl Folders {
-    fn root(&mut self, root: &Storage) -> Result<()> {
-        let folder = PathBuf::from(root.display(root.prefix()));
-        for (name, path) in self.folders(&folder)? {
-            self.listing.tables.entry(name.clone()).or_default();
-            for (segment, path) in self.folders(&path)? {
-                self.segment(root, &name, &segment, &path)?;
+    fn list(&mut self, roots: &[Storage]) -> Result<()> {
+        let mut found = Vec::new();
+        for root in roots {
+            let folder = PathBuf::from(root.display(root.prefix()));
+            for table in self.folders(&folder, None)? {
+                self.listing.tables.entry(table.name.clone()).or_default();
+                for segment in self.folders(&table.path, Some(&table.name))? {
+                    found.push(SegmentFolder {
+                        root,
+                        table: table.name.clone(),
+                        segment: segment.name,
+                        path: segment.path,
+                        is_link: table.is_link || segment.is_link,
+                    });
+                }
             }
         }
-        Ok(())
+        // What has several names goes by its own, if a table can have it.
+        found.sort_by_key(|one| (kind(&one.table) == TableKind::Foreign, one.is_link));
+        found.into_iter().try_for_each(|folder| self.segment(folder))
     }
 
-    /// The folders in a folder; all else is stray.
-    fn folders(&mut self, folder: &FsPath) -> Result<Vec<(String, PathBuf)>> {
+    /// The folders in a folder, that of a table if it is named; all else is stray.
+    fn folders(&mut self, folder: &FsPath, table: Option<&str>) -> Result<Vec<Folder>> {
         let mut folders = Vec::new();
         for path in entries(folder)? {
-            let kind = match fs::metadata(&path) {
-                Ok(meta) => meta.file_type(),
-                // A link that leads nowhere.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    self.listing.stray(format!("`{}` leads nowhere", shown(&path)));
-                    continue;
+            let is_link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
+            let name = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.contains('\\'));
+            match (fs::metadata(&path), name) {
+                (Ok(meta), Some(name)) if meta.is_dir() => {
+                    folders.push(Folder { name: name.to_owned(), path, is_link });
                 }
-                Err(source) => return Err(Error::ListFolder { path: shown(&path), source }),
-            };
-            match path.file_name().and_then(|name| name.to_str()) {
-                Some(name) if kind.is_dir() && !name.contains('\\') => folders.push((name.to_owned(), path)),
-                _ => self.listing.stray(format!("`{}` is no folder of an installation", shown(&path))),
+                (Ok(_), _) => {
+                    self.listing.stray(format!("`{}` is no folder of an installation", shown(&path)));
+                }
+                (Err(error), name) if error.kind() == std::io::ErrorKind::NotFound => match name {
+                    Some(name) if is_link => {
+                        let (table, segment) =
+                            table.map_or((name, None), |table| (table, Some(name.to_owned())));
+                        self.listing.dangling.push((table.to_owned(), segment));
+                    }
+                    _ => self.listing.stray(format!("`{}` leads nowhere", shown(&path))),
+                },
+                (Err(source), _) => return Err(Error::ListFolder { path: shown(&path), source }),
             }
         }
-        folders.sort();
+        folders.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(folders)
     }
 
-    fn segment(&mut self, root: &Storage, table: &str, segment: &str, folder: &FsPath) -> Result<()> {
-        let failed = |source| Error::ListFolder { path: shown(folder), source };
-        let real = folder.canonicalize().map_err(failed)?;
-        let name = (table.to_owned(), segment.to_owned());
+    fn segment(&mut self, SegmentFolder { root, table, segment, path, .. }: SegmentFolder<'_>) -> Result<()> {
+        let failed = |source| Error::ListFolder { path: shown(&path), source };
+        let real = path.canonicalize().map_err(failed)?;
+        let name = (table.clone(), segment.clone());
         match self.known.get(&real) {
             Some(known) if *known == name => return Ok(()),
-            Some((other_table, other)) => {
-                let other = format!("{other_table}/{other}");
-                self.listing.links.push((name.0, name.1, other));
+            Some(other) => {
+                self.listing.links.push((table, segment, other.clone()));
                 return Ok(());
             }
             None => self.known.insert(real, name),
         };
         let mut files = Vec::new();
-        for path in entries(folder)? {
+        for path in entries(&path)? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
                 self.listing.stray(format!("`{}` is no file of a segment", shown(&path)));
                 continue;
@@ -198,8 +245,8 @@ impl Folders {
             files.push(File { name: name.to_owned(), size, is_regular, path: place });
         }
         files.sort_by(|one, other| one.name.cmp(&other.name));
-        let segments = self.listing.tables.entry(table.to_owned()).or_default();
-        segments.entry(segment.to_owned()).or_default().append(&mut files);
+        let segments = self.listing.tables.entry(table).or_default();
+        segments.entry(segment).or_default().append(&mut files);
         Ok(())
     }
 }

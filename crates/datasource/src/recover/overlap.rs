@@ -2,7 +2,7 @@
 //! Rows that several segments of a folder have.
 //!
 //! Ids are sorted by the engine, which spills to disk. Vectors are read only of segments
-//! whose live ids are all in another one, and of that one.
+//! that have live ids in common, or of which one can be a merge of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -43,7 +43,8 @@ pub(super) struct Overlaps {
 pub(super) struct Shared {
     /// Older and newer segment.
     pub(super) pairs: BTreeMap<(u32, u32), Pair>,
-    /// For each segment, its live rows that older ones have too, deleted there or not.
+    /// For each segment, its live rows that older ones have too, deleted there or not: of
+    /// rows, those that it can be a merge of.
     pub(super) covered: BTreeMap<u32, u64>,
     /// Whether there were too many to remember.
     pub(super) is_cut: bool,
@@ -58,7 +59,8 @@ pub(super) struct Pair {
     pub(super) live: u64,
     /// Live rows of the older one that are deleted in the newer one.
     pub(super) deleted: u64,
-    /// Deleted rows of the older one that the newer one has, and not from a live row of another.
+    /// Deleted rows of the older one that the newer one has, and not from a live row of
+    /// another: of rows, one that it can be a merge of.
     pub(super) again: u64,
 }
 
@@ -81,14 +83,19 @@ pub(super) async fn find(
     }
     ctx.runtime_env().register_object_store(roots.url().as_ref(), roots.store());
     let reading = Reading { ctx, roots, table, layout };
-    overlaps.ids = reading.shared(&taken, false).await?;
-    let whole = overlaps.ids.pairs.iter().filter(|((older, _), pair)| {
-        let live = segment(table, *older).map_or(0, |segment| segment.live);
+    overlaps.ids = reading.shared(&taken, None).await?;
+    let is_whole = |older: u32, pair: &Pair| {
+        let live = segment(table, older).map_or(0, |segment| segment.live);
         pair.held == live && (live > 0 || pair.again > 0)
-    });
-    let to_compare: BTreeSet<u32> = whole.flat_map(|(&(older, newer), _)| [older, newer]).collect();
+    };
+    let pairs = || overlaps.ids.pairs.iter().map(|(&places, pair)| (places, pair));
+    let whole: BTreeSet<(u32, u32)> =
+        pairs().filter(|((older, _), pair)| is_whole(*older, pair)).map(|(places, _)| places).collect();
+    let in_both = pairs().filter(|(_, pair)| pair.live > 0).map(|(places, _)| places);
+    let to_compare: BTreeSet<u32> =
+        in_both.chain(whole.iter().copied()).flat_map(|(older, newer)| [older, newer]).collect();
     if !to_compare.is_empty() {
-        overlaps.rows = reading.shared(&to_compare, true).await?;
+        overlaps.rows = reading.shared(&to_compare, Some(whole)).await?;
     }
     Ok(overlaps)
 }
@@ -107,13 +114,15 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Goes through the rows of some segments in the order of ids and, if asked for, vectors.
-    async fn shared(&self, places: &BTreeSet<u32>, vectors: bool) -> Result<Shared> {
+    /// Goes through the rows of some segments in the order of ids and, with the pairs that
+    /// can be sources and merges, of vectors.
+    async fn shared(&self, places: &BTreeSet<u32>, merges: Option<BTreeSet<(u32, u32)>>) -> Result<Shared> {
         let failed = |source: DataFusionError| Error::Audit {
             collection: self.table.id.clone(),
             source: Box::new(source),
         };
-        let mut walk = Walk::default();
+        let vectors = merges.is_some();
+        let mut walk = Walk { merges, ..Walk::default() };
         let mut rows =
             self.sorted(places, vectors).map_err(failed)?.execute_stream().await.map_err(failed)?;
         while let Some(batch) = rows.try_next().await.map_err(failed)? {
@@ -205,6 +214,9 @@ fn unexpected() -> DataFusionError {
 /// Goes through rows in order of their keys and, for each key, of their segments.
 #[derive(Default)]
 struct Walk {
+    /// Sources, and what they can be merged into. Without it, any segment can be merged
+    /// into any newer one.
+    merges: Option<BTreeSet<(u32, u32)>>,
     key: Option<(i64, Vec<u8>)>,
     group: Vec<Held>,
     shared: Shared,
@@ -258,8 +270,13 @@ impl Walk {
     /// Counts what the segments of one key share.
     fn end(&mut self) {
         let group = std::mem::take(&mut self.group);
-        let (mut live_before, mut stored_before) = (0_u64, 0_u64);
         for (place, &newer) in group.iter().enumerate() {
+            let (mut live_before, mut stored_before) = (0_u64, 0_u64);
+            for older in group.iter().take(place).filter(|older| self.is_source(older.segment, newer.segment))
+            {
+                live_before = live_before.saturating_add(older.live);
+                stored_before = stored_before.saturating_add(older.stored());
+            }
             let covered = newer.live.min(stored_before);
             if covered > 0 {
                 let known = self.shared.covered.entry(newer.segment).or_default();
@@ -269,9 +286,11 @@ impl Walk {
             for &older in group.iter().take(place) {
                 self.pair(older, newer, unexplained);
             }
-            live_before = live_before.saturating_add(newer.live);
-            stored_before = stored_before.saturating_add(newer.stored());
         }
+    }
+
+    fn is_source(&self, older: u32, newer: u32) -> bool {
+        self.merges.as_ref().is_none_or(|merges| merges.contains(&(older, newer)))
     }
 
     fn pair(&mut self, older: Held, newer: Held, unexplained: u64) {

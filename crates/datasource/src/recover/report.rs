@@ -53,6 +53,9 @@ pub struct Report {
     pub remarks: Vec<Remark>,
     /// Whether rows are left out that no other segment has and that were not to be left out.
     pub is_incomplete: bool,
+    /// Whether segments count that may be left over, so that rows would be there twice or
+    /// come back after they were deleted, and of which it was not said that they count.
+    pub is_doubtful: bool,
 }
 
 /// What never stands in the files.

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The folder of a collection or partition, and its segments.
 
+mod candidate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_catalog::{Collection, DEFAULT_PARTITION, Engine, FileType, Metric, Partition, Segment};
 use m2m_segment::ids::ID_BYTES;
-use m2m_segment::{HEADER_LEN, VectorElement, VectorLayout, names};
+use m2m_segment::{VectorElement, VectorLayout};
 use m2m_storage::Storage;
-use object_store::path::Path;
+
+use candidate::{Candidate, candidate};
 
 use super::Findings;
+use super::choices::Choices;
 use super::evidence::{self, IndexKind, index_of, layouts};
-use super::listing::{File, Listing, shown_name};
+use super::listing::{Listing, shown_name};
 use crate::error::{Error, Result};
 use crate::locator::SegmentLocator;
 use crate::read_options::ReadOptions;
@@ -59,26 +63,16 @@ pub(super) struct Found {
     pub(super) row_bytes: Option<u64>,
 }
 
-/// A segment that is not taken.
+/// A segment that is not taken, or a folder whose segments cannot be seen.
 #[derive(Clone, Debug)]
 pub(super) struct LeftOut {
-    pub(super) segment: String,
+    /// Its name, or none if it is all that the folder may have had.
+    pub(super) segment: Option<String>,
     pub(super) why: String,
     /// Whether it has, or may have, rows that nothing else has.
     pub(super) is_loss: bool,
-}
-
-/// A segment before its files are opened.
-struct Candidate {
-    table: String,
-    id: String,
-    number: u64,
-    row_bytes: Option<u64>,
-    layout: VectorLayout,
-    /// Whether its files have more bytes than those of no row.
-    has_rows: bool,
-    vectors: Path,
-    indexes: Vec<File>,
+    /// The folder and segment that are the same by another name.
+    pub(super) same_as: Option<(String, String)>,
 }
 
 impl Table {
@@ -114,11 +108,21 @@ impl Table {
     }
 }
 
-impl Candidate {
-    /// A collection of nothing but this segment.
-    fn probe(&self) -> Collection {
-        let found = Found { id: self.id.clone(), number: self.number, rows: 0, live: 0, row_bytes: None };
-        empty(&self.table).collection(self.layout, &[&found])
+impl LeftOut {
+    pub(super) fn loss(segment: &str, why: String) -> Self {
+        Self { is_loss: true, ..Self::without_loss(segment, why) }
+    }
+
+    pub(super) fn without_loss(segment: &str, why: String) -> Self {
+        Self { segment: Some(shown_name(segment)), why, is_loss: false, same_as: None }
+    }
+
+    /// Whether rows are lost by it when these choices are followed.
+    pub(super) fn loses(&self, choices: &Choices) -> bool {
+        let leaves_out = |(table, segment): &(String, String)| {
+            choices.leaves_out(table) || choices.leaves_out_segment(table, segment)
+        };
+        self.is_loss || self.same_as.as_ref().is_some_and(leaves_out)
     }
 }
 
@@ -146,7 +150,7 @@ pub(super) fn is_collection(name: &str) -> bool {
     name.len() <= 255 && name.bytes().all(is_word) && name.starts_with(|one: char| !one.is_ascii_digit())
 }
 
-fn kind(name: &str) -> TableKind {
+pub(super) fn kind(name: &str) -> TableKind {
     match number(name) {
         Some(_) => TableKind::Partition,
         None if is_collection(name) => TableKind::Collection,
@@ -169,10 +173,16 @@ pub(super) async fn read(given: Vec<Storage>, listing: Listing) -> Result<Findin
         tables.insert(name.clone(), table);
     }
     for (table, segment, other) in listing.links {
-        let why = format!("it is `{other}` by another name");
-        if let Some(table) = tables.get_mut(&table) {
-            table.left_out.push(LeftOut { segment, why, is_loss: false });
-        }
+        let why = format!("it is `{}/{}` by another name", shown_name(&other.0), shown_name(&other.1));
+        let table = tables.entry(table).or_insert_with_key(|name| empty(name));
+        let left_out = LeftOut { same_as: Some(other), ..LeftOut::without_loss(&segment, why) };
+        table.left_out.push(left_out);
+    }
+    for (table, segment) in listing.dangling {
+        let why = "it is a link that leads nowhere".into();
+        let segment = segment.as_deref().map(shown_name);
+        let table = tables.entry(table).or_insert_with_key(|name| empty(name));
+        table.left_out.push(LeftOut { segment, why, is_loss: true, same_as: None });
     }
     let names = || given.iter().map(|root| root.display(root.prefix())).collect::<Vec<_>>().join(", ");
     if candidates.is_empty() && tables.values().all(|table| table.left_out.is_empty()) {
@@ -217,65 +227,6 @@ fn empty(name: &str) -> Table {
     }
 }
 
-/// A segment by what its folder lists, or why it is none.
-fn candidate(table: &Table, segment: &str, files: &[File]) -> Result<Candidate, LeftOut> {
-    let (ids, vectors) = (names::ids_file(segment), names::vectors_file(segment));
-    let is_data =
-        |file: &File| [names::IDS_ENDING, names::VECTORS_ENDING].iter().any(|one| file.name.ends_with(one));
-    let left_out = |why: String, is_loss| LeftOut { segment: shown_name(segment), why, is_loss };
-    let loss = |why: String| Err(left_out(why, true));
-    if !files.iter().any(is_data) {
-        return Err(left_out("it has neither ids nor vectors".into(), false));
-    }
-    let number = match number(segment) {
-        Some(number) if table.kind != TableKind::Foreign => number,
-        Some(_) => return loss(format!("no collection has the name `{}`", shown_name(&table.id))),
-        None => return loss("no segment has this name".into()),
-    };
-    let Some(ids) = files.iter().filter(|file| file.name == ids).max_by_key(|file| file.size) else {
-        return loss(format!("its ids `{ids}` are missing"));
-    };
-    // Those in another folder of tables belong to other ids.
-    let beside = |file: &&File| file.name == vectors && folder(&file.path) == folder(&ids.path);
-    let Some(vectors) = files.iter().find(beside) else {
-        return loss(format!("its vectors `{vectors}` are missing"));
-    };
-    let own = [&ids.name, &vectors.name].map(String::as_str);
-    let irregular = files.iter().find(|file| {
-        !file.is_regular && (own.contains(&file.name.as_str()) || file.name == names::DELETED_DOCS)
-    });
-    if let Some(file) = irregular {
-        return loss(format!("`{}` is no regular file", file.name));
-    }
-    let rows = ids.size.saturating_sub(HEADER_LEN) / ID_BYTES;
-    let bytes = vectors.size.saturating_sub(HEADER_LEN);
-    let row_bytes = bytes.checked_div(rows);
-    if rows.checked_mul(row_bytes.unwrap_or(0)) != Some(bytes) {
-        return loss(format!("{bytes} bytes of vectors are no whole number for each of {rows} rows"));
-    }
-    // Rows that are not there can be of any width.
-    let (float, binary) = layouts(row_bytes.unwrap_or(4));
-    let Some(layout) = binary.or(float) else {
-        return loss(format!("no vector has {} bytes", row_bytes.unwrap_or(0)));
-    };
-    let is_index = |file: &&File| file.is_regular && self::number(&file.name).is_some();
-    Ok(Candidate {
-        table: table.id.clone(),
-        id: segment.to_owned(),
-        number,
-        row_bytes,
-        layout,
-        has_rows: ids.size.max(vectors.size) > HEADER_LEN,
-        vectors: vectors.path.clone(),
-        indexes: files.iter().filter(is_index).cloned().collect(),
-    })
-}
-
-/// The folder of a file.
-fn folder(path: &Path) -> &str {
-    path.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// Opens a segment. What is damaged is left out; what cannot be read is an error.
 async fn open(locator: &SegmentLocator, candidate: &Candidate) -> Result<Result<Found, LeftOut>> {
     let opened = async {
@@ -302,7 +253,8 @@ async fn open(locator: &SegmentLocator, candidate: &Candidate) -> Result<Result<
         ) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             let why = format!("{error}{}", cause.unwrap_or_default());
-            Ok(Err(LeftOut { segment: candidate.id.clone(), why, is_loss: candidate.has_rows }))
+            let left_out = LeftOut::without_loss(&candidate.id, why);
+            Ok(Err(LeftOut { is_loss: candidate.has_rows, ..left_out }))
         }
         Err(error) => Err(error),
     }
@@ -328,7 +280,7 @@ impl Table {
         self.left_out.extend(of_others.into_iter().map(|segment| {
             let found = segment.row_bytes.unwrap_or(0);
             let why = format!("its rows have {found} bytes, most rows beside it {expected}");
-            LeftOut { segment: segment.id, why, is_loss: true }
+            LeftOut::loss(&segment.id, why)
         }));
     }
 
@@ -346,4 +298,17 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// A folder of segments of these live rows, which are `0`, `1` and so on.
+#[cfg(test)]
+pub(super) fn of_rows(name: &str, live: &[u64]) -> Table {
+    let found = |(number, &live): (u64, &u64)| Found {
+        id: number.to_string(),
+        number,
+        rows: live,
+        live,
+        row_bytes: Some(8),
+    };
+    Table { segments: (0..).zip(live).map(found).collect(), ..empty(name) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::choices::Owner;
 use super::super::evidence::IndexKind;
-use super::super::table::Found;
+use super::super::table::{Found, LeftOut};
 use super::*;
 
 fn table(id: &str, row_bytes: Option<u64>, first: u64) -> Table {
@@ -59,6 +59,19 @@ fn a_partition_goes_to_the_only_older_collection_of_its_width() {
 }
 
 #[test]
+fn a_guessed_partition_says_what_the_rows_of_its_collection_are() {
+    let mut empty = table("a", Some(64), 10);
+    empty.row_bytes = None;
+    let all =
+        tables(vec![empty, table("50", Some(64), 60), table("51", Some(32), 60), table("52", Some(64), 61)]);
+    let groups = group(&all, &Choices::default()).unwrap();
+    assert_eq!(groups.collections["a"].row_bytes, Some(64));
+    let expected = [("a:_default", false), ("50:50", true), ("52:52", true)];
+    assert_eq!(parts(&groups, "a"), expected.map(|(part, is_guessed)| (part.to_owned(), is_guessed)));
+    assert_eq!(groups.unowned, BTreeMap::from([("51".into(), vec![])]), "it has rows of one width");
+}
+
+#[test]
 fn a_partition_goes_where_it_is_told_even_to_a_collection_without_a_folder() {
     let all = tables(vec![table("a", Some(64), 10), table("50", Some(32), 60)]);
     let groups = group(&all, &owned("gone", Some("x y"))).unwrap();
@@ -76,7 +89,14 @@ fn a_partition_goes_where_it_is_told_even_to_a_collection_without_a_folder() {
 
 #[test]
 fn what_the_choices_name_must_be_there() {
-    let all = tables(vec![table("a", Some(64), 10)]);
+    let mut damaged = table("a", Some(64), 10);
+    damaged.left_out.push(LeftOut::loss("7", "it has no ids".into()));
+    let all = tables(vec![damaged]);
+    let kept_and = |kept: &str, left_out: Option<&str>| Choices {
+        kept: BTreeSet::from([("a".into(), kept.into())]),
+        left_out: BTreeSet::from([("a".into(), left_out.map(Into::into))]),
+        ..Choices::default()
+    };
     let metric = Choices { metrics: BTreeMap::from([("b".into(), Metric::L2)]), ..Choices::default() };
     let folder = Choices { left_out: BTreeSet::from([("b".into(), None)]), ..Choices::default() };
     let segment = Choices { kept: BTreeSet::from([("a".into(), "11".into())]), ..Choices::default() };
@@ -84,6 +104,9 @@ fn what_the_choices_name_must_be_there() {
         (metric, "--metric: there is no collection `b`"),
         (folder, "--leave-out: there is no folder `b`"),
         (segment, "--keep: folder `a` has no segment `11`"),
+        (kept_and("10", None), "--keep: segment `a/10` is also left out with `--leave-out`"),
+        (kept_and("10", Some("10")), "--keep: segment `a/10` is also left out with `--leave-out`"),
+        (kept_and("7", Some("10")), "--keep: segment `a/7` cannot count: it has no ids"),
         (owned("a", None), "--owner: there is no partition `50`"),
     ] {
         assert_eq!(group(&all, &choices).unwrap_err().to_string(), words);

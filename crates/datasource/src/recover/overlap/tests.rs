@@ -4,9 +4,13 @@ use super::*;
 
 /// What the rows share, each with id, vector, segment and whether it is deleted.
 fn walked(rows: &[(i64, u8, u32, bool)]) -> Shared {
+    walked_of(rows, None)
+}
+
+fn walked_of(rows: &[(i64, u8, u32, bool)], merges: Option<BTreeSet<(u32, u32)>>) -> Shared {
     let mut rows = rows.to_vec();
     rows.sort_unstable();
-    let mut walk = Walk::default();
+    let mut walk = Walk { merges, ..Walk::default() };
     for (id, vector, segment, deleted) in rows {
         walk.row(id, &[vector; 16], segment, deleted);
     }
@@ -37,6 +41,15 @@ fn a_deleted_row_that_was_inserted_again_and_merged_is_explained_by_the_other_so
     let shared = walked(&[(5, 0, 0, DELETED), (5, 0, 1, LIVE), (5, 0, 2, LIVE)]);
     assert_eq!(shared.pairs[&(0, 2)].again, 0);
     assert_eq!(shared.pairs[&(1, 2)].held, 1);
+}
+
+#[test]
+fn what_cannot_be_a_source_explains_nothing() {
+    let rows = [(5, 0, 0, DELETED), (5, 0, 1, LIVE), (5, 0, 2, LIVE)];
+    let shared = walked_of(&rows, Some(BTreeSet::from([(0, 2)])));
+    assert_eq!(shared.pairs[&(0, 2)].again, 1);
+    assert_eq!((shared.pairs[&(1, 2)].held, shared.covered[&2]), (1, 1), "it is compared all the same");
+    assert!(!shared.covered.contains_key(&1));
 }
 
 #[test]
