@@ -63,6 +63,8 @@ pub fn refuse_file_in_source(source: &Source, file: &Path) -> Result<()> {
 fn resolve(path: &Path) -> PathBuf {
     let resolved = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     match resolved {
+        // To join nothing would make a folder of a file.
+        Some((above, real)) if above == path => real,
         Some((above, real)) => path.strip_prefix(above).map_or(real.clone(), |rest| real.join(rest)),
         None => path.into(),
     }
