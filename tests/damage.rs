@@ -230,6 +230,15 @@ fn the_source_is_never_written() {
     let path = root.to_str().unwrap();
     run(&["sql", "--install", path, "SELECT count(*) FROM float_l2"]).ends_with(0);
     run(&["dump", "--install", path, "--out", out.path().to_str().unwrap()]).ends_with(0);
+    run(&["audit", "--install", path]).ends_with(0);
+    for place in ["db/meta.sqlite", "db/meta.sqlite-shm", "db/tables/report.html", "wal/report.json"] {
+        let place = root.join(place);
+        let place = place.to_str().unwrap();
+        run(&["audit", "--install", path, "-o", place]).ends_with(2).says(&[place, "never changed"]);
+        run(&["sql", "--install", path, "-o", place, "--format", "csv", "SELECT 1"])
+            .ends_with(2)
+            .says(&["never changed"]);
+    }
     assert_eq!(state(copy.path()), before);
 }
 
