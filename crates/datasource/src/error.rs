@@ -209,6 +209,14 @@ pub enum Error {
         /// Why.
         source: Box<DataFusionError>,
     },
+    /// The segments of a folder cannot be compared with each other.
+    #[error("cannot compare the segments of folder `{folder}`")]
+    Overlap {
+        /// The folder, by its name in `tables`.
+        folder: String,
+        /// Why.
+        source: Box<DataFusionError>,
+    },
     /// There is no segment at all.
     #[error(
         "no segment was found in {place}: name the `tables` folder of the old server; keys of a bucket that begin with a `/` cannot be listed, and have to be copied to a folder first"

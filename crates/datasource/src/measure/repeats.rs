@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
-use datafusion::arrow::datatypes::{DataType, Float32Type, Int64Type, UInt32Type};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::datatypes::{DataType, Int64Type, UInt32Type};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
@@ -19,11 +19,11 @@ use datafusion::prelude::{SessionContext, col, lit};
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use m2m_catalog::Collection;
-use m2m_segment::digest::digest;
 
 use super::SAMPLE;
 use super::tally::{Ids, Tally};
-use crate::schema::{ID, vector_type};
+use crate::digests::vector_digests;
+use crate::schema::ID;
 use crate::table::CollectionTable;
 
 const PARTITIONS_BY_ID: &str = include_str!("../../../../sql/measure/partitions_by_id.sql");
@@ -32,8 +32,6 @@ const DIGESTS_BY_ID: &str = include_str!("../../../../sql/measure/digests_by_id.
 /// Repeated ids up to which rows are asked for by id. With more of them, the vectors of
 /// all suspects are read.
 const ASKED_BY_ID: usize = 10_000;
-/// Bytes of a digest.
-const DIGEST_BYTES: i32 = 16;
 
 /// Ids of a collection that several rows have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +134,7 @@ async fn session(
         .with_target_partitions(1);
     let ctx = SessionContext::new_with_config_rt(config, context.runtime_env());
     ctx.register_udf(partition_numbers(table.collection()));
-    ctx.register_udf(vector_digests(table.collection()));
+    ctx.register_udf(vector_digests(table.collection().layout));
     ctx.register_table("suspects", Arc::new(suspects))?;
     Ok(ctx)
 }
@@ -162,40 +160,6 @@ fn partition_numbers(collection: &Collection) -> ScalarUDF {
     };
     let (from, to) = (vec![DataType::Utf8View], DataType::UInt32);
     create_udf("partition_number", from, to, Volatility::Immutable, Arc::new(of_tags))
-}
-
-/// A function of a vector, which answers the digest of its bytes.
-fn vector_digests(collection: &Collection) -> ScalarUDF {
-    let of_vectors = |arguments: &[ColumnarValue]| {
-        let [vectors] = arguments else {
-            return Err(DataFusionError::Internal("a digest is of one vector".into()));
-        };
-        let vectors = vectors.to_array(1)?;
-        let digests = digests(&vectors).ok_or_else(|| {
-            DataFusionError::Internal(format!("there is no digest of {}", vectors.data_type()))
-        })?;
-        Ok(ColumnarValue::Array(Arc::new(digests?)))
-    };
-    let (from, to) = (vec![vector_type(collection.layout)], DataType::FixedSizeBinary(DIGEST_BYTES));
-    create_udf("vector_digest", from, to, Volatility::Immutable, Arc::new(of_vectors))
-}
-
-fn digests(vectors: &ArrayRef) -> Option<DFResult<FixedSizeBinaryArray>> {
-    let digests: Vec<[u8; 16]> = if let Some(bytes) = vectors.as_fixed_size_binary_opt() {
-        (0..bytes.len()).map(|row| digest(bytes.value(row))).collect()
-    } else {
-        let list = vectors.as_fixed_size_list_opt()?;
-        let values = list.values().as_primitive_opt::<Float32Type>()?;
-        let bytes = values.values().inner().as_slice();
-        let width = usize::try_from(list.value_length()).ok()?.checked_mul(size_of::<f32>())?;
-        let start = usize::try_from(list.value_offset(0)).ok()?.checked_mul(size_of::<f32>())?;
-        let bytes = bytes.get(start..start.checked_add(width.checked_mul(list.len())?)?)?;
-        bytes.chunks_exact(width.max(1)).map(digest).collect()
-    };
-    // Of no digests, the width would not be known.
-    let digests =
-        FixedSizeBinaryArray::try_from_sparse_iter_with_size(digests.into_iter().map(Some), DIGEST_BYTES);
-    Some(digests.map_err(DataFusionError::from))
 }
 
 /// Goes through ids and partitions in order of ids.

@@ -5,29 +5,29 @@
 //! that have live ids in common, or of which one can be a merge of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::datatypes::{DataType, Int64Type, UInt32Type};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::{DataFrame, SessionContext, col};
+use datafusion::prelude::{DataFrame, SessionContext, col, lit};
+use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use m2m_segment::VectorLayout;
 
 use super::choices::Choices;
 use super::table::{Found, Table};
+use crate::digests::{DIGEST_BYTES, vector_digests};
 use crate::error::{Error, Result};
 use crate::roots::Roots;
-use crate::schema::{DELETED, ID, SEGMENT_ID, VECTOR, vector_type};
+use crate::schema::{DELETED, ID, SEGMENT_ID, VECTOR};
 use crate::table::CollectionTable;
 
 /// Segments with the same row that are compared with each other, the newest ones.
 const SEGMENTS: usize = 64;
 /// Pairs of segments that are remembered.
 const PAIRS: usize = 1 << 18;
-const DIGEST_BYTES: i32 = 16;
 
 /// What the segments of a folder share. They go by their places, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,8 +117,8 @@ impl Reading<'_> {
     /// Goes through the rows of some segments in the order of ids and, with the pairs that
     /// can be sources and merges, of vectors.
     async fn shared(&self, places: &BTreeSet<u32>, merges: Option<BTreeSet<(u32, u32)>>) -> Result<Shared> {
-        let failed = |source: DataFusionError| Error::Audit {
-            collection: self.table.id.clone(),
+        let failed = |source: DataFusionError| Error::Overlap {
+            folder: self.table.id.clone(),
             source: Box::new(source),
         };
         let vectors = merges.is_some();
@@ -139,7 +139,7 @@ impl Reading<'_> {
         // Several sorts at once can leave no memory to merge what they sorted.
         state.config_mut().options_mut().execution.target_partitions = 1;
         let ctx = SessionContext::new_with_state(state);
-        let digest = if vectors { digests(self.layout).call(vec![col(VECTOR)]) } else { no_digest() };
+        let digest = if vectors { vector_digests(self.layout).call(vec![col(VECTOR)]) } else { no_digest() };
         let numbers = numbers(self.table).call(vec![col(SEGMENT_ID)]);
         let columns = vec![col(ID), digest.alias("digest"), numbers.alias("segment"), col(DELETED)];
         let order = [ID, "digest", "segment"].map(|name| col(name).sort(true, true));
@@ -148,63 +148,40 @@ impl Reading<'_> {
 }
 
 fn no_digest() -> Expr {
-    datafusion::prelude::lit(datafusion::scalar::ScalarValue::FixedSizeBinary(
-        DIGEST_BYTES,
-        Some(vec![0; 16]),
-    ))
+    lit(ScalarValue::FixedSizeBinary(DIGEST_BYTES, Some(vec![0; 16])))
 }
 
 /// A function of the id of a segment, which answers the segment's place.
 fn numbers(table: &Table) -> ScalarUDF {
     let places: BTreeMap<String, u32> =
         table.segments.iter().map(|segment| segment.id.clone()).zip(0_u32..).collect();
-    let numbers = move |arguments: &[ColumnarValue]| {
-        let [segments] = ColumnarValue::values_to_arrays(arguments)?
-            .try_into()
-            .map_err(|_| DataFusionError::Internal("a segment has one id".into()))?;
-        let place = |segment: Option<&str>| {
-            let place = segment.and_then(|segment| places.get(segment).copied());
-            place.ok_or_else(|| DataFusionError::Internal(format!("segment {segment:?} is not known")))
-        };
-        let segments = segments.as_string_view_opt().ok_or_else(unexpected)?;
-        let places = segments.iter().map(place).collect::<DFResult<Vec<_>>>()?;
-        Ok(ColumnarValue::Array(Arc::new(UInt32Array::from(places)) as ArrayRef))
+    let place = move |segment: &str| {
+        let place = places.get(segment).copied();
+        place.ok_or_else(|| DataFusionError::Internal(format!("segment {segment} is not known")))
+    };
+    let numbers = move |arguments: &[ColumnarValue]| match arguments {
+        [ColumnarValue::Scalar(segment)] => {
+            let place = place(segment.try_as_str().flatten().ok_or_else(unexpected)?)?;
+            Ok(ColumnarValue::Scalar(ScalarValue::UInt32(Some(place))))
+        }
+        [ColumnarValue::Array(segments)] => {
+            let segments = segments.as_string_view_opt().ok_or_else(unexpected)?;
+            // Row by row it is nearly always the same segment.
+            let mut last: Option<(&str, u32)> = None;
+            let places = segments.iter().map(|segment| {
+                let segment = segment.ok_or_else(unexpected)?;
+                let known = last.filter(|(known, _)| *known == segment);
+                let place = known.map_or_else(|| place(segment), |(_, place)| Ok(place))?;
+                last = Some((segment, place));
+                Ok(place)
+            });
+            let places = places.collect::<DFResult<Vec<_>>>()?;
+            Ok(ColumnarValue::Array(Arc::new(UInt32Array::from(places)) as ArrayRef))
+        }
+        _ => Err(DataFusionError::Internal("a segment has one id".into())),
     };
     let (from, to) = (vec![DataType::Utf8View], DataType::UInt32);
     create_udf("segment_place", from, to, Volatility::Immutable, Arc::new(numbers))
-}
-
-/// A function of a vector, which answers 128 bits that only equal vectors share. The keys
-/// are random, so that nobody can make different vectors that share them.
-fn digests(layout: VectorLayout) -> ScalarUDF {
-    let keys = [RandomState::new(), RandomState::new()];
-    let width = layout.row_bytes();
-    let digests = move |arguments: &[ColumnarValue]| {
-        let [vectors] = ColumnarValue::values_to_arrays(arguments)?
-            .try_into()
-            .map_err(|_| DataFusionError::Internal("a digest is of one vector".into()))?;
-        let bytes = bytes(&vectors).ok_or_else(unexpected)?;
-        let digest = |vector: &[u8]| keys.each_ref().map(|key| key.hash_one(vector).to_le_bytes()).concat();
-        let digests = FixedSizeBinaryArray::try_from_iter(bytes.chunks_exact(width).map(digest))?;
-        if digests.len() == vectors.len() {
-            Ok(ColumnarValue::Array(Arc::new(digests)))
-        } else {
-            Err(unexpected())
-        }
-    };
-    let to = DataType::FixedSizeBinary(DIGEST_BYTES);
-    // What it answers is another value in another session.
-    create_udf("vector_digest", vec![vector_type(layout)], to, Volatility::Stable, Arc::new(digests))
-}
-
-/// The bytes of all vectors of an array.
-fn bytes(vectors: &ArrayRef) -> Option<&[u8]> {
-    let data = match vectors.data_type() {
-        DataType::FixedSizeBinary(_) => return Some(vectors.as_fixed_size_binary_opt()?.value_data()),
-        _ => vectors.as_fixed_size_list_opt()?.values(),
-    };
-    let values = data.as_primitive_opt::<datafusion::arrow::datatypes::Float32Type>()?;
-    Some(values.values().inner().as_slice())
 }
 
 fn unexpected() -> DataFusionError {
@@ -217,7 +194,7 @@ struct Walk {
     /// Sources, and what they can be merged into. Without it, any segment can be merged
     /// into any newer one.
     merges: Option<BTreeSet<(u32, u32)>>,
-    key: Option<(i64, Vec<u8>)>,
+    key: Option<(i64, [u8; 16])>,
     group: Vec<Held>,
     shared: Shared,
 }
@@ -244,15 +221,16 @@ impl Walk {
         let segments = segments.as_primitive_opt::<UInt32Type>().ok_or_else(unexpected)?;
         let deleted = deleted.as_boolean_opt().ok_or_else(unexpected)?;
         for row in 0..batch.num_rows() {
-            self.row(ids.value(row), digests.value(row), segments.value(row), deleted.value(row));
+            let digest = digests.value(row).try_into().map_err(|_| unexpected())?;
+            self.row(ids.value(row), digest, segments.value(row), deleted.value(row));
         }
         Ok(())
     }
 
-    fn row(&mut self, id: i64, digest: &[u8], segment: u32, is_deleted: bool) {
-        if self.key.as_ref().is_none_or(|(known, of)| *known != id || of != digest) {
+    fn row(&mut self, id: i64, digest: [u8; 16], segment: u32, is_deleted: bool) {
+        if self.key != Some((id, digest)) {
             self.end();
-            self.key = Some((id, digest.to_vec()));
+            self.key = Some((id, digest));
         }
         if self.group.last().is_none_or(|last| last.segment != segment) {
             if self.group.len() == SEGMENTS {

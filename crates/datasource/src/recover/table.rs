@@ -234,7 +234,7 @@ async fn open(locator: &SegmentLocator, candidate: &Candidate) -> Result<Result<
         let (rows, _) = files.rows(None).await?;
         files.check_vectors(rows, candidate.layout).await?;
         let (deleted, _) = files.deleted_docs(rows).await?;
-        Ok(Found {
+        Ok::<_, Error>(Found {
             id: candidate.id.clone(),
             number: candidate.number,
             rows,
@@ -244,13 +244,7 @@ async fn open(locator: &SegmentLocator, candidate: &Candidate) -> Result<Result<
     };
     match opened.await {
         Ok(found) => Ok(Ok(found)),
-        Err(
-            error @ (Error::Missing { .. }
-            | Error::MissingDeletedDocs { .. }
-            | Error::Damaged { .. }
-            | Error::Milvus011 { .. }
-            | Error::SegmentsTwice { .. }),
-        ) => {
+        Err(error) if error.is_damage() => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             let why = format!("{error}{}", cause.unwrap_or_default());
             let left_out = LeftOut::without_loss(&candidate.id, why);

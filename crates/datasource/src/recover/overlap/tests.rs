@@ -12,7 +12,7 @@ fn walked_of(rows: &[(i64, u8, u32, bool)], merges: Option<BTreeSet<(u32, u32)>>
     rows.sort_unstable();
     let mut walk = Walk { merges, ..Walk::default() };
     for (id, vector, segment, deleted) in rows {
-        walk.row(id, &[vector; 16], segment, deleted);
+        walk.row(id, [vector; 16], segment, deleted);
     }
     walk.finish()
 }
@@ -67,4 +67,31 @@ fn a_row_of_very_many_segments_is_compared_among_the_newest() {
     assert!(shared.is_cut);
     assert_eq!(shared.pairs.len(), SEGMENTS * (SEGMENTS - 1) / 2);
     assert!(shared.pairs.contains_key(&(198, 199)) && !shared.pairs.contains_key(&(0, 199)));
+}
+
+#[test]
+fn a_place_is_that_of_the_segment_and_of_no_other() {
+    let numbers = numbers(&crate::recover::table::of_rows("a", &[1, 1]));
+    let of = |argument: ColumnarValue| {
+        numbers.inner().invoke_with_args(datafusion::logical_expr::ScalarFunctionArgs {
+            args: vec![argument],
+            arg_fields: Vec::new(),
+            number_rows: 1,
+            return_field: Arc::new(datafusion::arrow::datatypes::Field::new(
+                "place",
+                DataType::UInt32,
+                false,
+            )),
+            config_options: Arc::default(),
+        })
+    };
+    let array = |ids: &[&str]| {
+        let ids: datafusion::arrow::array::StringViewArray = ids.iter().map(|id| Some(*id)).collect();
+        of(ColumnarValue::Array(Arc::new(ids))).map(|places| places.to_array(1).unwrap())
+    };
+    let places = array(&["1", "1", "0", "1"]).unwrap();
+    assert_eq!(places.as_primitive::<UInt32Type>().values(), &[1, 1, 0, 1]);
+    let scalar = |id: Option<&str>| of(ColumnarValue::Scalar(ScalarValue::Utf8View(id.map(Into::into))));
+    assert!(matches!(scalar(Some("1")), Ok(ColumnarValue::Scalar(ScalarValue::UInt32(Some(1))))));
+    assert!(array(&["1", "7"]).is_err() && scalar(Some("7")).is_err() && scalar(None).is_err());
 }
