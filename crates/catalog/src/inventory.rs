@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the metadata says an installation holds.
 
+use std::collections::BTreeMap;
+
 use m2m_segment::{Error as LayoutError, VectorElement, VectorLayout};
 
 use crate::codes::{Engine, FileType, Metric};
+use crate::resolve;
 use crate::wal::Unflushed;
 
 /// The tag of the partition that every collection has.
@@ -22,6 +25,30 @@ pub struct Inventory {
     pub environment: Vec<EnvironmentRow>,
     /// Rows and deletes that stand only in the write-ahead log.
     pub unflushed: Vec<Unflushed>,
+}
+
+impl Inventory {
+    /// Returns what each table is that the metadata names, by its id.
+    #[must_use]
+    pub fn table_states(&self) -> BTreeMap<&str, TableState<'_>> {
+        resolve::states(&self.tables, &self.collections)
+    }
+}
+
+/// What a table of the metadata is, whose segments are in the folder of its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableState<'a> {
+    /// A partition of a live collection.
+    Live {
+        /// The collection.
+        collection: &'a str,
+        /// The partition's tag.
+        partition_tag: &'a str,
+    },
+    /// It is dropped, or its collection is.
+    Dropped,
+    /// Its rows, or those of its collection, cannot be: whether it lives cannot be told.
+    Unclear,
 }
 
 /// A live collection.

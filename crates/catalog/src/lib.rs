@@ -54,6 +54,7 @@ pub use examination::{Examination, FieldsRow, Place, Problem};
 pub use install::{Install, tables_folder};
 pub use inventory::{
     Collection, DEFAULT_PARTITION, EnvironmentRow, FileRow, Inventory, Partition, Segment, TableRow,
+    TableState,
 };
 pub use metadata::{MetaSource, Metadata};
 pub use mysql::{MySql, MySqlReader};

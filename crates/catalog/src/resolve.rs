@@ -13,10 +13,14 @@ use m2m_segment::names::is_safe_component;
 use crate::codes::{Engine, FileType, Metric};
 use crate::error::{Error, Result};
 use crate::examination::Trouble;
-use crate::inventory::{Collection, DEFAULT_PARTITION, FileRow, Partition, Segment, TableRow, layout};
+use crate::inventory::{
+    Collection, DEFAULT_PARTITION, FileRow, Partition, Segment, TableRow, TableState, layout,
+};
 
 /// State of a row of `Tables` that is not dropped.
 const NORMAL: i64 = 0;
+/// State of one that is.
+const DROPPED: i64 = 1;
 
 /// Returns the live collections, by name, without those that cannot be, and why
 /// these cannot. `metadata` names it in messages.
@@ -41,6 +45,40 @@ pub(crate) fn collections(
     }
     collections.sort_by(|one, other| one.name.cmp(&other.name));
     (collections, troubles)
+}
+
+/// Returns what each table that rows of `Tables` name is, by its id. Live are the
+/// partitions of `collections` alone: a table that rows call live, or whose rows cannot
+/// be, is unclear when its collection is left out.
+pub(crate) fn states<'a>(
+    tables: &'a [TableRow],
+    collections: &'a [Collection],
+) -> BTreeMap<&'a str, TableState<'a>> {
+    let mut owners: HashMap<&str, bool> = HashMap::new();
+    for table in tables.iter().filter(|table| !is_partition(table)) {
+        *owners.entry(&table.table_id).or_insert(true) &= table.state == Some(DROPPED);
+    }
+    let mut states = BTreeMap::new();
+    for table in tables {
+        let is_dropped = match table.state {
+            Some(DROPPED) => true,
+            // A partition goes with its collection.
+            Some(NORMAL) => is_partition(table) && owners.get(table.owner_table.as_str()) != Some(&false),
+            _ => false,
+        };
+        let state = if is_dropped { TableState::Dropped } else { TableState::Unclear };
+        let known = states.entry(table.table_id.as_str()).or_insert(state);
+        if *known != state {
+            *known = TableState::Unclear;
+        }
+    }
+    for collection in collections {
+        for partition in &collection.partitions {
+            let state = TableState::Live { collection: &collection.name, partition_tag: &partition.tag };
+            states.insert(&partition.table_id, state);
+        }
+    }
+    states
 }
 
 fn is_partition(table: &TableRow) -> bool {
@@ -90,7 +128,7 @@ impl Resolver<'_> {
     fn is_normal(&self, table: &TableRow) -> Result<bool> {
         match table.state {
             Some(NORMAL) => Ok(true),
-            Some(1) => Ok(false),
+            Some(DROPPED) => Ok(false),
             other => Err(self.wrong(table, "state", "0 or 1", other)),
         }
     }
@@ -414,5 +452,53 @@ mod tests {
         // A partition that is not live has no directory.
         let gone = [table(1, "a"), partition(2, "a", "gone", "p")];
         assert_eq!(names(&gone, &[]), (vec!["a".into()], vec![]));
+    }
+
+    #[test]
+    fn a_table_is_dropped_when_nothing_says_otherwise() {
+        let with_state = |state, table| TableRow { state, ..table };
+        let tables = [
+            table(1, "c"),
+            partition(2, "22", "c", "p"),
+            with_state(Some(1), table(3, "gone")),
+            partition(4, "44", "gone", "p"),
+            partition(5, "55", "never", "p"),
+            with_state(Some(9), table(6, "odd")),
+            partition(7, "77", "odd", "p"),
+            with_state(None, partition(8, "88", "gone", "q")),
+            with_state(Some(1), partition(9, "99", "odd", "q")),
+            with_state(Some(1), table(10, "again")),
+            table(11, "again"),
+            with_state(Some(1), table(12, "twice")),
+            with_state(None, table(13, "twice")),
+            TableRow { dimension: Some(0), ..table(14, "flat") },
+            partition(15, "15", "flat", "p"),
+            // A dropped partition's name, which is no collection.
+            with_state(Some(1), partition(16, "16", "c", "q")),
+            partition(17, "17", "16", "p"),
+        ];
+        let (collections, _) = collections("meta.sqlite", &tables, &[]);
+        let states = states(&tables, &collections);
+        let live = |collection, partition_tag| TableState::Live { collection, partition_tag };
+        for (table, state) in [
+            ("c", live("c", "_default")),
+            ("22", live("c", "p")),
+            ("gone", TableState::Dropped),
+            ("44", TableState::Dropped),
+            ("55", TableState::Dropped),
+            ("odd", TableState::Unclear),
+            ("77", TableState::Unclear),
+            ("88", TableState::Unclear),
+            ("99", TableState::Dropped),
+            ("again", live("again", "_default")),
+            ("twice", TableState::Unclear),
+            ("flat", TableState::Unclear),
+            ("15", TableState::Unclear),
+            ("16", TableState::Dropped),
+            ("17", TableState::Dropped),
+        ] {
+            assert_eq!(states.get(table), Some(&state), "{table}");
+        }
+        assert_eq!(states.get("ghost"), None);
     }
 }

@@ -4,6 +4,8 @@
 mod listing;
 mod state;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
@@ -11,19 +13,44 @@ use datafusion::error::Result as DFResult;
 
 use crate::meta::rows::{batch, count, maybe_numbers, maybe_text, numbers, text};
 use crate::source::Inner;
-use listing::Directory;
-use state::{Known, States};
+use listing::{Directory, Named};
+use state::{Known, LIVE, States};
 
 /// One row for each folder of a segment, by root, table and segment.
 pub(super) async fn read(source: &Inner) -> DFResult<RecordBatch> {
     let locator = source.roots.locator().await?;
+    let named = Arc::new(Named::of(&source.inventory));
+    let states = States::of(&source.inventory);
     let mut found = Vec::new();
     for folder in &locator.folders {
-        for directory in listing::list(locator, folder).await? {
+        for directory in listing::list(locator, folder, &named).await? {
             found.push((locator.display(folder), directory));
         }
     }
-    rows(&found, &States::of(&source.inventory), |directory| locator.display(&directory.path))
+    rows(&once(found, &states), &states, |directory| locator.display(&directory.path))
+}
+
+/// Each folder by one of its names: that of a live segment, then one without links.
+fn once(found: Vec<(String, Directory)>, states: &States<'_>) -> Vec<(String, Directory)> {
+    let worth = |directory: &Directory| {
+        let known = states.of_segment(&directory.table_id, &directory.segment_id);
+        (known.state == LIVE, !directory.is_linked)
+    };
+    let mut best: HashMap<PathBuf, (usize, (bool, bool))> = HashMap::new();
+    for (place, (_, directory)) in found.iter().enumerate() {
+        let Some(real) = &directory.real else { continue };
+        let worth = worth(directory);
+        let best = best.entry(real.clone()).or_insert((place, worth));
+        if best.1 < worth {
+            *best = (place, worth);
+        }
+    }
+    let is_best = |place: usize, directory: &Directory| {
+        let best = directory.real.as_ref().and_then(|real| best.get(real));
+        best.is_none_or(|(best, _)| *best == place)
+    };
+    let all = found.into_iter().enumerate();
+    all.filter(|(place, (_, directory))| is_best(*place, directory)).map(|(_, one)| one).collect()
 }
 
 /// The columns.
@@ -33,7 +60,7 @@ pub(super) fn nothing() -> DFResult<RecordBatch> {
 
 fn rows(
     found: &[(String, Directory)],
-    states: &States,
+    states: &States<'_>,
     path: impl Fn(&Directory) -> String,
 ) -> DFResult<RecordBatch> {
     let all = || found.iter().map(|(_, directory)| directory);

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use m2m_catalog::{DEFAULT_PARTITION, FileType, Inventory, TableRow};
+use m2m_catalog::{FileType, Inventory, TableState};
 
-/// State of a row of `Tables` that is not dropped.
-const NORMAL: i64 = 0;
+/// State of the folder of a live segment.
+pub(super) const LIVE: &str = "live";
 
 /// What the metadata says of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,16 +19,10 @@ pub(super) struct Known {
 
 /// What the metadata says of tables and segments.
 #[derive(Debug, Default)]
-pub(super) struct States {
-    tables: BTreeMap<String, Table>,
+pub(super) struct States<'a> {
+    tables: BTreeMap<&'a str, TableState<'a>>,
     /// By table and segment.
-    segments: BTreeMap<(String, String), Segment>,
-}
-
-#[derive(Debug)]
-enum Table {
-    Live { collection: String, partition_tag: String },
-    Dropped,
+    segments: BTreeMap<(&'a str, &'a str), Segment>,
 }
 
 /// What rows of a segment the metadata has.
@@ -36,34 +30,28 @@ enum Table {
 struct Segment {
     is_live: bool,
     is_replaced: bool,
+    /// A row is of a type that there is not.
+    is_unclear: bool,
 }
 
-impl States {
-    pub(super) fn of(inventory: &Inventory) -> Self {
-        let mut states = Self::default();
-        for table in &inventory.tables {
-            states.tables.insert(table.table_id.clone(), Table::of(table, &inventory.tables));
-        }
+impl<'a> States<'a> {
+    pub(super) fn of(inventory: &'a Inventory) -> Self {
+        let mut segments: BTreeMap<_, Segment> = BTreeMap::new();
         for file in &inventory.files {
             let kind = file.file_type.and_then(FileType::from_code);
-            let segment =
-                states.segments.entry((file.table_id.clone(), file.segment_id.clone())).or_default();
+            let segment = segments.entry((file.table_id.as_str(), file.segment_id.as_str())).or_default();
             segment.is_live |= kind.is_some_and(FileType::is_live);
             segment.is_replaced |= kind == Some(FileType::ToDelete);
+            segment.is_unclear |= kind.is_none();
         }
         // A `meta.json` has these alone.
-        for collection in &inventory.collections {
-            for partition in &collection.partitions {
-                let (name, tag) = (collection.name.clone(), partition.tag.clone());
-                let table = Table::Live { collection: name, partition_tag: tag };
-                states.tables.insert(partition.table_id.clone(), table);
-                for segment in &partition.segments {
-                    let key = (partition.table_id.clone(), segment.segment_id.clone());
-                    states.segments.entry(key).or_default().is_live = true;
-                }
+        let partitions = inventory.collections.iter().flat_map(|collection| &collection.partitions);
+        for partition in partitions {
+            for segment in &partition.segments {
+                segments.entry((&partition.table_id, &segment.segment_id)).or_default().is_live = true;
             }
         }
-        states
+        Self { tables: inventory.table_states(), segments }
     }
 
     /// What the metadata says of a segment's folder, under whichever root it is: an index
@@ -72,46 +60,26 @@ impl States {
         let without_table = |state| Known { state, collection: None, partition_tag: None };
         let (collection, partition_tag) = match self.tables.get(table_id) {
             None => return without_table("ghost"),
-            Some(Table::Dropped) => return without_table("dropped"),
-            Some(Table::Live { collection, partition_tag }) => (collection, partition_tag),
+            Some(TableState::Dropped) => return without_table("dropped"),
+            Some(TableState::Unclear) => return without_table("unknown"),
+            Some(TableState::Live { collection, partition_tag }) => (collection, partition_tag),
         };
-        let state = match self.segments.get(&(table_id.to_owned(), segment_id.to_owned())) {
+        let state = match self.segments.get(&(table_id, segment_id)) {
             None => "unknown",
-            Some(segment) if segment.is_live => "live",
+            Some(segment) if segment.is_live => LIVE,
+            Some(segment) if segment.is_unclear => "unknown",
             Some(segment) if segment.is_replaced => "replaced",
             Some(_) => "unfinished",
         };
-        Known { state, collection: Some(collection.clone()), partition_tag: Some(partition_tag.clone()) }
-    }
-}
-
-impl Table {
-    /// A table is live when it is not dropped, and its owner neither.
-    fn of(table: &TableRow, all: &[TableRow]) -> Self {
-        let is_normal = |table: &TableRow| table.state == Some(NORMAL);
-        let is_owner =
-            |other: &&TableRow| other.table_id == table.owner_table && other.owner_table.is_empty();
-        if !is_normal(table) {
-            return Self::Dropped;
-        }
-        if table.owner_table.is_empty() {
-            return Self::Live {
-                collection: table.table_id.clone(),
-                partition_tag: DEFAULT_PARTITION.into(),
-            };
-        }
-        match all.iter().find(is_owner) {
-            Some(owner) if is_normal(owner) => {
-                Self::Live { collection: owner.table_id.clone(), partition_tag: table.partition_tag.clone() }
-            }
-            _ => Self::Dropped,
-        }
+        let (collection, partition_tag) = (Some((*collection).into()), Some((*partition_tag).into()));
+        Known { state, collection, partition_tag }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use m2m_catalog::FileRow;
+    use m2m_catalog::{Collection, Engine, FileRow, Metric, Partition, TableRow};
+    use m2m_segment::{VectorElement, VectorLayout};
 
     use super::*;
 
@@ -129,7 +97,25 @@ mod tests {
             file_type: Some(kind),
             ..FileRow::default()
         };
+        let partition = |tag: &str, table_id: &str| Partition {
+            tag: tag.into(),
+            table_id: table_id.into(),
+            segments: Vec::new(),
+        };
+        let collection = Collection {
+            name: "c".into(),
+            layout: VectorLayout::try_new(VectorElement::Float32, 2).unwrap(),
+            metric: Metric::L2,
+            engine: Engine::Flat,
+            index_params: String::new(),
+            index_file_size: 0,
+            flag: 0,
+            created_on: 0,
+            version: String::new(),
+            partitions: vec![partition("_default", "c"), partition("p", "7")],
+        };
         Inventory {
+            collections: vec![collection],
             tables: vec![
                 table("c", 0, "", ""),
                 table("7", 0, "c", "p"),
@@ -137,6 +123,8 @@ mod tests {
                 table("gone", 1, "", ""),
                 table("9", 0, "gone", "p"),
                 table("10", 0, "never", "p"),
+                table("odd", 9, "", ""),
+                table("11", 0, "odd", "p"),
             ],
             files: vec![
                 file("c", "1", 1),
@@ -148,6 +136,9 @@ mod tests {
                 file("c", "4", 4),
                 file("7", "5", 3),
                 file("9", "6", 1),
+                file("c", "7", 8),
+                file("c", "7", 4),
+                file("11", "8", 4),
             ],
             ..Inventory::default()
         }
@@ -155,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_state_of_a_folder_follows_from_its_rows() {
-        let states = States::of(&inventory());
+        let inventory = inventory();
+        let states = States::of(&inventory);
         for (table, segment, state) in [
             ("c", "1", "live"),
             ("c", "2", "replaced"),
@@ -169,6 +161,9 @@ mod tests {
             ("9", "6", "dropped"),
             ("10", "1", "dropped"),
             ("never", "1", "ghost"),
+            ("c", "7", "unknown"),
+            ("odd", "1", "unknown"),
+            ("11", "8", "unknown"),
         ] {
             assert_eq!(states.of_segment(table, segment).state, state, "{table}/{segment}");
         }
