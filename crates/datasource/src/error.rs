@@ -48,6 +48,14 @@ pub enum Error {
         /// Expected and found.
         source: m2m_segment::Error,
     },
+    /// A bloom filter is not what it should be.
+    #[error("bloom filter `{path}` is damaged")]
+    DamagedBloomFilter {
+        /// The file.
+        path: String,
+        /// Expected and found.
+        source: m2m_segment::Error,
+    },
     /// Fewer bytes came than were asked for.
     #[error(
         "{what} `{path}` changed while they were read: expected {expected} bytes at offset {offset}, found {found}"
@@ -236,6 +244,22 @@ pub enum Error {
     /// The query engine cannot be set up.
     #[error("cannot set up the query engine")]
     Session(#[source] DataFusionError),
+}
+
+impl Error {
+    /// Whether the files themselves are wrong, so that reading them once more would
+    /// find the same. Any other error may be gone the next time.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::MissingDeletedDocs { .. }
+                | Self::Damaged { .. }
+                | Self::DamagedBloomFilter { .. }
+                | Self::Milvus011 { .. }
+                | Self::SegmentsTwice { .. }
+        )
+    }
 }
 
 impl From<Error> for DataFusionError {

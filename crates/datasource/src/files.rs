@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub(crate) const IDS: &str = "ids";
 pub(crate) const VECTORS: &str = "vectors";
 const DELETED_DOCS: &str = "deleted docs";
-const BLOOM_FILTER: &str = "counters of the bloom filter";
+const BLOOM_FILTER: &str = "bloom filter";
 
 /// Bytes of deleted docs that are asked for at once: nearly always, all of them.
 const DELETED_DOCS_START: u64 = 64 << 10;
@@ -137,11 +137,13 @@ impl SegmentFiles {
     }
 
     /// The bytes of the file with the bloom filter, if there is one.
-    pub(crate) async fn bloom_filter_len(&self) -> Result<Option<u64>> {
+    pub(crate) async fn bloom_filter_len(&self, is_local: bool) -> Result<Option<u64>> {
         let path = self.bloom_filter_path();
         match self.store.head(&path).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
+            // Who may not list a bucket is denied what is not in it.
+            Err(object_store::Error::PermissionDenied { .. }) if !is_local => Ok(None),
             Err(source) => Err(self.unreadable(BLOOM_FILTER, &path, source)),
         }
     }
@@ -157,7 +159,7 @@ impl SegmentFiles {
 
     /// The error of a bloom filter that is not what it should be.
     pub(crate) fn damaged_bloom_filter(&self, source: m2m_segment::Error) -> Error {
-        self.damaged(BLOOM_FILTER, &self.bloom_filter_path(), source)
+        Error::DamagedBloomFilter { path: self.display(&self.bloom_filter_path()), source }
     }
 
     /// Reads exactly the bytes of `range`.

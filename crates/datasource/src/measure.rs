@@ -4,23 +4,25 @@
 //! | table | one row for each | columns | reads |
 //! |---|---|---|---|
 //! | `directories` | folder of a segment below a `tables` folder | `root`, `table_id`, `segment_id`, `path`, `state`, `collection`, `partition_tag`, `files`, `bytes`, `rows` (by the size of its file of ids), `has_ids`, `has_vectors`, `has_deleted_docs`, `has_bloom_filter`, `attribute_files`, `index_files`, `temporary_files` | names and sizes |
-//! | `segments` | live segment that can be read | `collection`, `partition_tag`, `segment_id`, `live_rows`, `min_id`, `max_id`, `not_finite_rows`, `zero_rows`, `unit_rows` (of length 1 within 0.001), `min_norm`, `avg_norm`, `max_norm` (of finite vectors), `problem` (why its data cannot be read) | vectors |
+//! | `segments` | live segment that is not damaged | `collection`, `partition_tag`, `segment_id`, `live_rows`, `min_id`, `max_id`, `not_finite_rows`, `zero_rows`, `unit_rows` (of length 1 within 0.001), `min_norm`, `avg_norm`, `max_norm` (of finite vectors), `problem` (why its data cannot be read) | vectors |
 //! | `norms` | range of lengths that vectors of a collection have, 16 an octave, with 1 in the middle of one; zeros are from 0 to 0 | `collection`, `lower`, `upper`, `rows` | vectors |
 //! | `invalid_rows` | live row with NaN or infinity, the first 1000 of a collection | `collection`, `partition_tag`, `segment_id`, `segment_offset`, `id`, `component` (the first that is not finite, from 0) | vectors |
 //! | `repeats` | collection with ids that several live rows have | `collection`, `ids`, `rows` (that have them), `across_partitions` (ids in several partitions), `different_vectors` (ids whose vectors are not all equal) | ids, and vectors of rows that share an id |
 //! | `repeated_ids` | such id, the first 1000 of a collection | `collection`, `id`, `rows`, `partitions`, `has_different_vectors` | the same |
-//! | `bloom_filters` | live segment that can be read | `collection`, `partition_tag`, `segment_id`, `state` (`ok`, `missing`, `damaged` or `incomplete`; null where the ids cannot be read), `missing_ids` (live ids that it does not have), `problem` | ids and filters |
+//! | `bloom_filters` | live segment that is not damaged | `collection`, `partition_tag`, `segment_id`, `state` (`ok`, `missing`, `damaged` or `incomplete`; null where ids or filter cannot be read), `missing_ids` (live ids that it does not have), `problem` | ids and filters |
 //!
 //! The state of a folder is `live`; `replaced` when its rows in the metadata wait for
 //! removal; `unfinished` when the server stopped before it was whole; `unknown` when its
-//! table is live and has no row of it; `dropped` when its table or its collection is;
+//! table is live and has no row of it, or when its rows, or those of its table, cannot be; `dropped` when its table or its collection is;
 //! `ghost` when there is no such table. With a `meta.json` it is `live`, `unknown` or `ghost`.
 //!
 //! Nothing is read before a table is scanned, and then of the collections that a filter
 //! over `collection` leaves. What was read is kept: `segments`, `norms` and
 //! `invalid_rows` read the vectors of a collection once, together. Segments whose
-//! headers are damaged are in none of these tables, but in `meta.segments`; one whose
-//! data fails to be read has a `problem`, and ends nothing. Of binary vectors only ids are read.
+//! headers are damaged are in none of these tables, but in `meta.segments`. One that cannot
+//! be read for another reason is read again by the next query; it has a `problem` in
+//! `segments` and `bloom_filters`, and is an error of every query that does not ask for
+//! that column, since it could not tell. Of binary vectors only ids are read.
 
 mod blooms;
 mod directories;
@@ -49,6 +51,7 @@ use futures::stream::{self, StreamExt};
 use crate::error::Result;
 use crate::meta::segments::passes;
 use crate::source::{Inner, Source};
+use blooms::Bloom;
 use lengths::Lengths;
 use pass::Reading;
 use repeats::Repeats;
@@ -61,6 +64,8 @@ pub use watch::MeasureObserver;
 const SAMPLE: usize = 1000;
 /// The column that filters choose collections by.
 const COLLECTION: &str = "collection";
+/// The column that says why a segment cannot be read.
+const PROBLEM: &str = "problem";
 
 /// The tables of the schema, by name.
 const TABLES: [(&str, Measure); 7] = [
@@ -107,7 +112,7 @@ impl Source {
     /// When there is no such collection, or its store cannot be reached.
     pub async fn measure_total(&self, collection: &str) -> Result<MeasureTotal> {
         let table = self.collection(collection)?;
-        let table = self.inner.measured.table(&self.inner.roots, table.collection()).await?;
+        let table = self.inner.measured.readable(&self.inner.roots, table.collection()).await?.table;
         let rows = table.segments().await?.iter().map(|segment| segment.live()).sum();
         let row_bytes = Reading::Vectors.row_bytes(&table);
         Ok(MeasureTotal { rows, bytes: row_bytes.saturating_mul(rows) })
@@ -170,31 +175,48 @@ impl Measure {
         .map_or_else(|_| Arc::new(Schema::empty()), |batch| batch.schema())
     }
 
-    /// The rows of a collection.
+    /// The rows of a collection. Who does not see problems gets an error instead when
+    /// segments cannot be read that are not damaged.
     async fn of_collection(
         self,
         source: &Inner,
         collection: usize,
+        sees_problems: bool,
         context: &Arc<TaskContext>,
     ) -> DFResult<RecordBatch> {
         let Some(collection) = source.inventory.collections.get(collection) else {
             return Ok(RecordBatch::new_empty(self.schema()));
         };
         let measured = &source.measured;
-        let table = measured.table(&source.roots, collection).await?;
+        let readable = measured.readable(&source.roots, collection).await?;
+        if !sees_problems {
+            readable.check()?;
+        }
+        let (table, unread) = (readable.table, &*readable.unread);
         let segments = table.segments().await?;
         let element = collection.layout.element();
-        let of = Of { collection: &collection.name, element, segments: &segments, measured: () };
-        match self {
-            Self::BloomFilters => rows::bloom_filters(of.with(&*measured.blooms(&table, context).await?)),
-            Self::Directories => directories::nothing(),
-            Self::InvalidRows => {
-                rows::invalid_rows(of.with(&measured.vectors(&table, context).await?.segments))
+        let of = Of { collection: &collection.name, element, segments: &segments, unread, measured: () };
+        let vectors = async || -> DFResult<_> {
+            let passed = measured.vectors(&table, context).await?;
+            if !sees_problems {
+                passed.check()?;
             }
-            Self::Norms => rows::norms(of.with(&measured.vectors(&table, context).await?.lengths)),
+            Ok(passed)
+        };
+        match self {
+            Self::BloomFilters => {
+                let blooms = measured.blooms(&table, context).await?;
+                if !sees_problems {
+                    blooms.iter().try_for_each(Bloom::check)?;
+                }
+                rows::bloom_filters(of.with(&*blooms))
+            }
+            Self::Directories => directories::nothing(),
+            Self::InvalidRows => rows::invalid_rows(of.with(&vectors().await?.segments)),
+            Self::Norms => rows::norms(of.with(&vectors().await?.lengths)),
             Self::RepeatedIds => rows::repeated_ids(of.with(&*measured.repeats(&table, context).await?)),
             Self::Repeats => rows::repeats(of.with(&*measured.repeats(&table, context).await?)),
-            Self::Segments => rows::segments(of.with(&measured.vectors(&table, context).await?.segments)),
+            Self::Segments => rows::segments(of.with(&vectors().await?.segments)),
         }
     }
 }
@@ -230,10 +252,17 @@ impl TableProvider for MeasureTable {
             measure: self.measure,
             schema: Arc::clone(&self.schema),
             collections,
+            sees_problems: sees_problems(&self.schema, projection),
         };
         let (schema, scan) = (Arc::clone(&self.schema), vec![Arc::new(scan) as Arc<dyn PartitionStream>]);
         Ok(Arc::new(StreamingTableExec::try_new(schema, scan, projection, None, false, limit)?))
     }
+}
+
+/// Whether a plan has the column that says why segments cannot be read.
+fn sees_problems(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> bool {
+    let place = schema.index_of(PROBLEM).ok();
+    place.is_some_and(|place| projection.is_none_or(|projection| projection.contains(&place)))
 }
 
 /// Whether a filter can be judged by names of collections alone.
@@ -264,6 +293,8 @@ struct MeasureScan {
     schema: SchemaRef,
     /// Places of collections.
     collections: Vec<usize>,
+    /// Whether the plan has the column that says why segments cannot be read.
+    sees_problems: bool,
 }
 
 impl PartitionStream for MeasureScan {
@@ -280,10 +311,10 @@ impl PartitionStream for MeasureScan {
             };
             stream::once(read).boxed()
         } else {
-            let collections = stream::iter(self.collections.clone());
+            let (collections, sees_problems) = (stream::iter(self.collections.clone()), self.sees_problems);
             let read = move |collection| {
                 let (source, context) = (Arc::clone(&source), Arc::clone(&context));
-                async move { measure.of_collection(&source, collection, &context).await }
+                async move { measure.of_collection(&source, collection, sees_problems, &context).await }
             };
             collections.then(read).boxed()
         };

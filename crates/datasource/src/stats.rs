@@ -11,7 +11,7 @@ use m2m_segment::ids::ID_BYTES;
 use object_store::ObjectMeta;
 use tokio::sync::OnceCell;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{IDS, SegmentFiles};
 use crate::locator::SegmentLocator;
 use crate::roots::Roots;
@@ -150,19 +150,65 @@ pub(crate) async fn read_readable(roots: &Roots, collections: &[Collection]) -> 
 }
 
 async fn readable(locator: &SegmentLocator, collection: &Collection, at_once: usize) -> ReadableSegments {
+    let headers = headers_at(locator, collection, at_once).await;
+    ReadableSegments { unreadable: headers.damaged + headers.unread.len(), segments: headers.segments }
+}
+
+/// What became of reading the headers of a collection's live segments.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    /// The segments whose files are whole, in order of partitions and segments.
+    pub(crate) segments: Vec<SegmentStats>,
+    /// How many are damaged.
+    pub(crate) damaged: usize,
+    /// Those that cannot be read for another reason, which may be gone the next time.
+    pub(crate) unread: Vec<UnreadSegment>,
+}
+
+/// A segment whose headers cannot be read, although they may be whole.
+#[derive(Debug)]
+pub(crate) struct UnreadSegment {
+    pub(crate) partition_tag: String,
+    pub(crate) segment_id: String,
+    pub(crate) error: Error,
+}
+
+/// Reads the headers of the segments of a collection, and tells damage from what
+/// keeps them from being read. A store that cannot be reached is an error.
+pub(crate) async fn headers(roots: &Roots, collection: &Collection) -> Result<Headers> {
+    Ok(headers_at(roots.locator().await?, collection, roots.headers_at_once()).await)
+}
+
+async fn headers_at(locator: &SegmentLocator, collection: &Collection, at_once: usize) -> Headers {
     let mut reads = Vec::new();
     for (index, partition) in collection.partitions.iter().enumerate() {
         for segment in &partition.segments {
             reads.push(async move {
-                let stats = read_one(locator, index, partition, segment).await.ok()?;
-                stats.files.check_vectors(stats.rows, collection.layout).await.ok()?;
-                Some(stats)
+                let read = async {
+                    let stats = read_one(locator, index, partition, segment).await?;
+                    stats.files.check_vectors(stats.rows, collection.layout).await?;
+                    Ok(stats)
+                };
+                let (partition_tag, segment_id) = (&partition.tag, &segment.segment_id);
+                read.await.map_err(|error| UnreadSegment {
+                    partition_tag: partition_tag.clone(),
+                    segment_id: segment_id.clone(),
+                    error,
+                })
             });
         }
     }
-    let read: Vec<Option<SegmentStats>> = stream::iter(reads).buffered(at_once).collect().await;
-    let unreadable = read.iter().filter(|stats| stats.is_none()).count();
-    ReadableSegments { segments: read.into_iter().flatten().collect(), unreadable }
+    let read: Vec<Result<SegmentStats, UnreadSegment>> =
+        stream::iter(reads).buffered(at_once).collect().await;
+    let mut headers = Headers::default();
+    for segment in read {
+        match segment {
+            Ok(stats) => headers.segments.push(stats),
+            Err(segment) if segment.error.is_damage() => headers.damaged += 1,
+            Err(segment) => headers.unread.push(segment),
+        }
+    }
+    headers
 }
 
 /// Reads the headers of one segment.

@@ -21,7 +21,7 @@ use crate::roots::Roots;
 use crate::session::{SessionOptions, session};
 use crate::source::Source;
 
-pub(crate) use bucket::Bucket;
+pub(crate) use bucket::{Bucket, Failure};
 
 /// An installation whose collections have the same partitions and segments.
 ///

@@ -8,11 +8,13 @@ use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_segment::bloom_filter::BloomFilter;
 use tokio::sync::Semaphore;
 
 use super::pass::{problem, read_piece};
+use crate::error::Error;
 use crate::meta::segments::chain;
 use crate::piece::Piece;
 use crate::schema::ID;
@@ -27,7 +29,7 @@ const UNIT: u64 = 1 << 20;
 /// What a bloom filter is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bloom {
-    /// None where the ids cannot be read.
+    /// None where the ids or the filter cannot be read.
     pub(super) state: Option<&'static str>,
     /// Live ids that it does not have.
     pub(super) missing_ids: Option<u64>,
@@ -39,8 +41,21 @@ impl Bloom {
         Self { state, missing_ids: None, problem }
     }
 
-    fn damaged(problem: String) -> Self {
-        Self::without_answer(Some("damaged"), Some(problem))
+    fn unread(problem: String) -> Self {
+        Self::without_answer(None, Some(problem))
+    }
+
+    /// Of a filter that cannot be read: the file is wrong, or it could not be asked.
+    fn failed(error: &Error) -> Self {
+        Self::without_answer(error.is_damage().then_some("damaged"), Some(chain(error)))
+    }
+
+    /// Makes sure that there is an answer.
+    pub(super) fn check(&self) -> DFResult<()> {
+        match (&self.state, &self.problem) {
+            (None, Some(problem)) => Err(DataFusionError::External(problem.clone().into())),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -67,25 +82,30 @@ async fn test_one(
     context: Arc<TaskContext>,
     room: Arc<Semaphore>,
 ) -> DFResult<Bloom> {
-    let length = match segment.files.bloom_filter_len().await {
+    let is_local = table.roots().locator().await?.is_local;
+    let length = match segment.files.bloom_filter_len(is_local).await {
         Ok(None) => return Ok(Bloom::without_answer(Some("missing"), None)),
-        Err(error) => return Ok(Bloom::damaged(chain(&error))),
+        Err(error) => return Ok(Bloom::failed(&error)),
         Ok(Some(length)) if length > MOST_BYTES => {
-            let expected = format!("at most {MOST_BYTES} bytes");
-            let source = m2m_segment::Error::BloomFilter { expected, found: length.to_string() };
-            return Ok(Bloom::damaged(chain(&segment.files.damaged_bloom_filter(source))));
+            let problem =
+                format!("the bloom filter has {length} bytes, of which at most {MOST_BYTES} are read");
+            return Ok(Bloom::unread(problem));
         }
         Ok(Some(length)) => length,
     };
     let units = u32::try_from(length.div_ceil(UNIT)).unwrap_or(u32::MAX);
     let _room = room.acquire_many(units).await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let memory = MemoryConsumer::new("bloom filter").register(context.memory_pool());
+    if let Err(error) = memory.try_grow(usize::try_from(length).unwrap_or(usize::MAX)) {
+        return Ok(Bloom::unread(chain(&error)));
+    }
     let bytes = match segment.files.bloom_filter(length).await {
         Ok(bytes) => bytes,
-        Err(error) => return Ok(Bloom::damaged(chain(&error))),
+        Err(error) => return Ok(Bloom::failed(&error)),
     };
     let filter = match BloomFilter::parse(&bytes) {
         Ok(filter) => filter,
-        Err(source) => return Ok(Bloom::damaged(chain(&segment.files.damaged_bloom_filter(source)))),
+        Err(source) => return Ok(Bloom::failed(&segment.files.damaged_bloom_filter(source))),
     };
     let (mut rows, mut missing) = (0_u64, 0_u64);
     let each = |batch: &RecordBatch| {
@@ -96,10 +116,10 @@ async fn test_one(
         Ok(())
     };
     match read_piece(&table, Piece::whole(at, &segment), &[ID], context, each).await {
-        Err(error) => Ok(Bloom::without_answer(None, Some(problem(&error)))),
+        Err(error) => Ok(Bloom::unread(problem(&error))),
         Ok(()) if rows != segment.live() => {
             let text = format!("expected {} live rows in the segment, found {rows}", segment.live());
-            Ok(Bloom::without_answer(None, Some(text)))
+            Ok(Bloom::unread(text))
         }
         Ok(()) => {
             let state = if missing == 0 { "ok" } else { "incomplete" };

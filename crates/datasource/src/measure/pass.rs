@@ -36,10 +36,20 @@ pub(super) enum Reading {
 }
 
 /// What a segment's rows are, or why they cannot be read.
-pub(super) type Outcome = Result<Tally, String>;
+pub(super) type Outcome = Result<Tally, Unread>;
+
+/// Why a segment cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct Unread {
+    error: Arc<DataFusionError>,
+    /// The same in one line.
+    pub(super) text: String,
+    /// Whether reading it once more would find the same.
+    pub(super) is_damage: bool,
+}
 
 /// What all rows are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Passed {
     /// Of each segment, in order; how many lengths each bucket has is not kept.
     pub(super) segments: Vec<Outcome>,
@@ -47,6 +57,17 @@ pub(super) struct Passed {
     pub(super) lengths: Lengths,
     /// Rows that are not finite, and are kept.
     invalid: usize,
+}
+
+impl Unread {
+    pub(super) fn new(error: DataFusionError) -> Self {
+        let is_damage = own(&error).is_some_and(crate::Error::is_damage);
+        Self { text: problem(&error), is_damage, error: Arc::new(error) }
+    }
+
+    pub(super) fn error(&self) -> DataFusionError {
+        DataFusionError::Shared(Arc::clone(&self.error))
+    }
 }
 
 impl Reading {
@@ -67,17 +88,20 @@ impl Reading {
 }
 
 /// Reads all segments once, as many pieces at a time as the session has workers, and
-/// says what their rows are.
+/// says what their rows are. Of a table that was read before, it reads the segments
+/// that could not be read although they are not damaged.
 pub(super) async fn read(
     table: &Arc<CollectionTable>,
     reading: Reading,
+    before: Option<&Passed>,
     watch: &Watch,
     context: &Arc<TaskContext>,
 ) -> DFResult<Passed> {
     let segments = table.segments().await?;
     let row_bytes = reading.row_bytes(table);
     let mut reads = Vec::new();
-    for piece in pieces(&segments, row_bytes) {
+    let is_asked = |segment: usize| before.is_none_or(|before| before.is_to_retry(segment));
+    for piece in pieces(&segments, row_bytes).into_iter().filter(|piece| is_asked(piece.segment)) {
         let (table, context, watch) = (Arc::clone(table), Arc::clone(context), watch.clone());
         reads.push(async move {
             let segment = piece.segment;
@@ -94,37 +118,67 @@ pub(super) async fn read(
             (segment, read.join_unwind().await)
         });
     }
-    let mut passed = Passed::default();
-    let mut outcome = Ok(Tally::default());
+    let (mut passed, mut outcome) = (Passed::default(), None);
     let mut reads = stream::iter(reads).buffered(context.session_config().target_partitions().max(1));
     while let Some((segment, read)) = reads.next().await {
         let read = read.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
-        passed.close(&segments, segment, &mut outcome);
-        match (read, &mut outcome) {
+        passed.close(&segments, before, segment, &mut outcome);
+        match (read, outcome.get_or_insert_with(|| Ok(Tally::default()))) {
             (Ok(next), Ok(tally)) => tally.then(next),
-            (Err(error), Ok(_)) => outcome = Err(problem(&error)),
+            (Err(error), Ok(_)) => outcome = Some(Err(Unread::new(error))),
             // The first problem is told.
             (_, Err(_)) => {}
         }
     }
-    passed.close(&segments, segments.len(), &mut outcome);
+    passed.close(&segments, before, segments.len(), &mut outcome);
+    if let Some(before) = before {
+        passed.lengths.merge(&before.lengths);
+    }
     Ok(passed)
 }
 
 impl Passed {
     /// Counts in all segments before `next` that are not, the first of which has this
-    /// outcome; the others have no rows.
-    fn close(&mut self, segments: &[SegmentStats], next: usize, outcome: &mut Outcome) {
-        for segment in segments.iter().take(next).skip(self.segments.len()) {
-            let mut closed = complete(segment, std::mem::replace(outcome, Ok(Tally::default())));
-            if let Ok(tally) = &mut closed {
-                self.lengths.merge(&tally.lengths);
-                tally.lengths = std::mem::take(&mut tally.lengths).without_buckets();
+    /// outcome; the others are as they were before, or have no rows.
+    fn close(
+        &mut self,
+        segments: &[SegmentStats],
+        before: Option<&Self>,
+        next: usize,
+        outcome: &mut Option<Outcome>,
+    ) {
+        for (place, segment) in segments.iter().enumerate().take(next).skip(self.segments.len()) {
+            let known = before.filter(|before| !before.is_to_retry(place));
+            let known = known.and_then(|before| before.segments.get(place)).cloned();
+            let closed = known.unwrap_or_else(|| {
+                let mut closed = complete(segment, outcome.take().unwrap_or_else(|| Ok(Tally::default())));
+                if let Ok(tally) = &mut closed {
+                    self.lengths.merge(&tally.lengths);
+                    tally.lengths = std::mem::take(&mut tally.lengths).without_buckets();
+                }
+                closed
+            });
+            self.segments.push(closed.map(|mut tally| {
                 tally.invalid.truncate(SAMPLE.saturating_sub(self.invalid));
                 self.invalid += tally.invalid.len();
-            }
-            self.segments.push(closed);
+                tally
+            }));
         }
+    }
+
+    fn is_to_retry(&self, segment: usize) -> bool {
+        matches!(self.segments.get(segment), Some(Err(unread)) if !unread.is_damage)
+    }
+
+    /// Whether reading once more would find the same.
+    pub(super) fn is_final(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// Makes sure that only damage kept segments from being read.
+    pub(super) fn check(&self) -> DFResult<()> {
+        let unread = self.segments.iter().filter_map(|outcome| outcome.as_ref().err());
+        unread.filter(|unread| !unread.is_damage).map(|unread| Err(unread.error())).next().unwrap_or(Ok(()))
     }
 }
 
@@ -162,14 +216,22 @@ fn complete(segment: &SegmentStats, outcome: Outcome) -> Outcome {
     let tally = outcome?;
     match segment.live() {
         live if live == tally.rows => Ok(tally),
-        live => Err(format!("expected {live} live rows in the segment, found {}", tally.rows)),
+        live => {
+            let text = format!("expected {live} live rows in the segment, found {}", tally.rows);
+            let error = Arc::new(DataFusionError::External(text.clone().into()));
+            Err(Unread { error, text, is_damage: false })
+        }
     }
 }
 
 /// Why something cannot be read, without what the engine puts around it.
 pub(super) fn problem(error: &DataFusionError) -> String {
+    own(error).map_or_else(|| chain(error), |error| chain(error))
+}
+
+/// The error of this crate that is the cause of another.
+fn own(error: &DataFusionError) -> Option<&crate::Error> {
     let first: &(dyn std::error::Error + 'static) = error;
     let causes = std::iter::successors(Some(first), |error| error.source());
-    let own = causes.filter_map(|error| error.downcast_ref::<crate::Error>()).next();
-    own.map_or_else(|| chain(error), |error| chain(error))
+    causes.filter_map(|error| error.downcast_ref::<crate::Error>()).next()
 }

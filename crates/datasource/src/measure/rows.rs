@@ -10,7 +10,8 @@ use m2m_segment::VectorElement;
 use super::SAMPLE;
 use super::blooms::Bloom;
 use super::lengths::Lengths;
-use super::pass::Outcome;
+use super::measurements::Place;
+use super::pass::{Outcome, Unread};
 use super::repeats::Repeats;
 use super::tally::{InvalidRow, Tally};
 use crate::meta::rows::{batch, count, maybe_numbers, maybe_text, numbers, text};
@@ -22,17 +23,43 @@ pub(super) struct Of<'a, T> {
     pub(super) collection: &'a str,
     pub(super) element: VectorElement,
     pub(super) segments: &'a [SegmentStats],
+    /// Segments whose headers could not be read.
+    pub(super) unread: &'a [(Place, Unread)],
     pub(super) measured: T,
+}
+
+impl<'a, T> Of<'a, T> {
+    /// Where all segments are, those whose headers could not be read last.
+    fn places(&self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone + use<'a, T> {
+        let unread = self.unread.iter().map(|((tag, segment), _)| (tag.as_str(), segment.as_str()));
+        self.segments.iter().map(place).chain(unread)
+    }
+
+    /// What there is of each segment but those whose headers could not be read, of which
+    /// there is nothing.
+    fn without_unread<V>(&self, values: impl Iterator<Item = Option<V>>) -> impl Iterator<Item = Option<V>> {
+        values.chain(self.unread.iter().map(|_| None))
+    }
+
+    /// Why each segment cannot be read, those whose headers could not be read last.
+    fn problems(&self, of_read: impl Iterator<Item = Option<String>>) -> ArrayRef {
+        maybe_text(of_read.chain(self.unread.iter().map(|(_, unread)| Some(unread.text.clone()))))
+    }
+}
+
+fn place(segment: &SegmentStats) -> (&str, &str) {
+    (&segment.partition_tag, &segment.segment_id)
 }
 
 impl<'a> Of<'a, ()> {
     /// Of no collection: the columns alone.
     pub(super) fn nothing() -> Self {
-        Self { collection: "", element: VectorElement::Float32, segments: &[], measured: () }
+        Self { collection: "", element: VectorElement::Float32, segments: &[], unread: &[], measured: () }
     }
 
     pub(super) fn with<T>(self, measured: T) -> Of<'a, T> {
-        Of { collection: self.collection, element: self.element, segments: self.segments, measured }
+        let Self { collection, element, segments, unread, .. } = self;
+        Of { collection, element, segments, unread, measured }
     }
 }
 
@@ -43,18 +70,18 @@ fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
 /// The first columns of what is told of segments.
 fn places<'a>(
     collection: &str,
-    segments: impl Iterator<Item = &'a SegmentStats> + Clone,
+    segments: impl Iterator<Item = (&'a str, &'a str)> + Clone,
 ) -> Vec<(&'static str, ArrayRef)> {
     vec![
         ("collection", text(segments.clone().map(|_| collection))),
-        ("partition_tag", text(segments.clone().map(|segment| &segment.partition_tag))),
-        ("segment_id", text(segments.map(|segment| &segment.segment_id))),
+        ("partition_tag", text(segments.clone().map(|(tag, _)| tag))),
+        ("segment_id", text(segments.map(|(_, segment)| segment))),
     ]
 }
 
-/// One row for each readable segment.
+/// One row for each segment that is not damaged.
 pub(super) fn segments(of: Of<'_, &[Outcome]>) -> DFResult<RecordBatch> {
-    let tallies = || of.measured.iter().map(|outcome| outcome.as_ref().ok());
+    let tallies = || of.without_unread(of.measured.iter().map(|outcome| outcome.as_ref().ok()));
     let ids = |get: fn(&super::tally::Ids) -> i64| {
         maybe_numbers(tallies().map(move |tally| tally?.ids.as_ref().map(get)))
     };
@@ -63,11 +90,11 @@ pub(super) fn segments(of: Of<'_, &[Outcome]>) -> DFResult<RecordBatch> {
     let lengths = || lengths().map(|lengths| lengths.filter(|_| of.element == VectorElement::Float32));
     let counts = |get: fn(&Lengths) -> u64| maybe_numbers(lengths().map(move |all| Some(count(get(all?)))));
     let of_range = |get: fn((f64, f64)) -> f64| floats(lengths().map(move |all| all?.range.map(get)));
-    let live = of.segments.iter().map(|segment| count(segment.live()));
-    let problems = of.measured.iter().map(|outcome| outcome.as_ref().err().cloned());
-    let mut columns = places(of.collection, of.segments.iter());
+    let live = of.without_unread(of.segments.iter().map(|segment| Some(count(segment.live()))));
+    let problems = of.measured.iter().map(|outcome| outcome.as_ref().err().map(|unread| unread.text.clone()));
+    let mut columns = places(of.collection, of.places());
     columns.extend([
-        ("live_rows", numbers(live)),
+        ("live_rows", maybe_numbers(live)),
         ("min_id", ids(|ids| ids.least)),
         ("max_id", ids(|ids| ids.most)),
         ("not_finite_rows", counts(|lengths| lengths.not_finite)),
@@ -76,7 +103,7 @@ pub(super) fn segments(of: Of<'_, &[Outcome]>) -> DFResult<RecordBatch> {
         ("min_norm", of_range(|(least, _)| least)),
         ("avg_norm", floats(lengths().map(|all| all?.mean()))),
         ("max_norm", of_range(|(_, most)| most)),
-        ("problem", maybe_text(problems)),
+        ("problem", of.problems(problems)),
     ]);
     batch(columns)
 }
@@ -98,7 +125,7 @@ pub(super) fn invalid_rows(of: Of<'_, &[Outcome]>) -> DFResult<RecordBatch> {
     let rows = tallies.filter_map(|(segment, outcome)| Some((segment, outcome.as_ref().ok()?)));
     let rows = rows.flat_map(|(segment, tally)| tally.invalid.iter().map(move |row| (segment, row)));
     let rows: Vec<(&SegmentStats, &InvalidRow)> = rows.take(SAMPLE).collect();
-    let mut columns = places(of.collection, rows.iter().map(|(segment, _)| *segment));
+    let mut columns = places(of.collection, rows.iter().map(|(segment, _)| place(segment)));
     columns.extend([
         ("segment_offset", numbers(rows.iter().map(|(_, row)| row.offset))),
         ("id", numbers(rows.iter().map(|(_, row)| row.id))),
@@ -133,13 +160,15 @@ pub(super) fn repeated_ids(of: Of<'_, &Repeats>) -> DFResult<RecordBatch> {
     ])
 }
 
-/// One row for each readable segment.
+/// One row for each segment that is not damaged.
 pub(super) fn bloom_filters(of: Of<'_, &[Bloom]>) -> DFResult<RecordBatch> {
-    let mut columns = places(of.collection, of.segments.iter());
+    let states = of.measured.iter().map(|bloom| bloom.state.map(str::to_owned));
+    let missing = of.measured.iter().map(|bloom| bloom.missing_ids.map(count));
+    let mut columns = places(of.collection, of.places());
     columns.extend([
-        ("state", maybe_text(of.measured.iter().map(|bloom| bloom.state.map(str::to_owned)))),
-        ("missing_ids", maybe_numbers(of.measured.iter().map(|bloom| bloom.missing_ids.map(count)))),
-        ("problem", maybe_text(of.measured.iter().map(|bloom| bloom.problem.clone()))),
+        ("state", maybe_text(of.without_unread(states))),
+        ("missing_ids", maybe_numbers(of.without_unread(missing))),
+        ("problem", of.problems(of.measured.iter().map(|bloom| bloom.problem.clone()))),
     ]);
     batch(columns)
 }

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use super::*;
 use crate::session::{SessionOptions, session};
-use crate::testing::{TestInstall, counted, numbers, plan, query, session_over};
+use crate::testing::{Failure, TestInstall, counted, failure, numbers, plan, query, session_over};
 
 /// The texts of the only column.
 async fn texts(ctx: &SessionContext, sql: &str) -> Vec<String> {
@@ -338,6 +338,37 @@ async fn folders_are_listed_with_what_the_metadata_says_of_them() {
 }
 
 #[tokio::test]
+async fn live_segments_behind_links_are_live_and_no_folder_is_counted_twice() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 3, &[]);
+    let (tables, elsewhere) = (install.tables(), install.root().join("elsewhere"));
+    fs::create_dir(&elsewhere).unwrap();
+    let link = |from: &std::path::Path, to: &str| {
+        std::os::unix::fs::symlink(from, tables.join(to)).unwrap();
+    };
+    // A segment, and a table with a folder that the metadata does not name.
+    fs::rename(tables.join("c/1"), elsewhere.join("1")).unwrap();
+    link(&elsewhere.join("1"), "c/1");
+    fs::create_dir(tables.join("c_p/7")).unwrap();
+    fs::rename(tables.join("c_p"), elsewhere.join("c_p")).unwrap();
+    link(&elsewhere.join("c_p"), "c_p");
+    // Other names of these, and links that lead nowhere or around.
+    link(&elsewhere.join("c_p"), "alias");
+    link(&elsewhere.join("1"), "c/0");
+    link(&tables.join("c/nothing"), "c/2");
+    link(&tables, "c/3");
+    let mut install = install.install();
+    let rows = "SELECT table_id || '/' || segment_id || ' ' || state || ' ' || has_ids FROM measure.directories ORDER BY 1";
+    let expected = ["c/1 live true", "c_p/2 live true", "c_p/7 unknown false"];
+    let ctx = session_over(&Source::open(&install).await.unwrap());
+    assert_eq!(texts(&ctx, rows).await, expected);
+    // Another name of the same `tables` folder.
+    std::os::unix::fs::symlink(&tables, elsewhere.join("tables")).unwrap();
+    install.tables.push(elsewhere.join("tables"));
+    let ctx = session_over(&Source::open(&install).await.unwrap());
+    assert_eq!(texts(&ctx, rows).await, expected);
+}
+
+#[tokio::test]
 async fn a_bucket_is_listed_as_a_folder_is() {
     let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 3, &[]);
     fs::create_dir_all(install.tables().join("ghost/4")).unwrap();
@@ -384,7 +415,13 @@ async fn bloom_filters_are_tested_against_live_ids() {
     let states = "SELECT segment_id || ' ' || state || ' ' || coalesce(CAST(missing_ids AS VARCHAR), '-') FROM measure.bloom_filters ORDER BY 1";
     assert_eq!(texts(&ctx, states).await, ["1 ok 0", "2 incomplete 5", "3 damaged -", "4 missing -"]);
     let problem = &texts(&ctx, "SELECT problem FROM measure.bloom_filters WHERE state = 'damaged'").await[0];
-    assert!(problem.contains("bloom_filter` are damaged: expected 76 more bytes"), "{problem}");
+    assert!(problem.contains("bloom_filter` is damaged: expected 76 more bytes"), "{problem}");
+}
+
+/// A filter of 1.1.1 for 6 ids, which lets all ids pass.
+fn full_filter() -> Vec<u8> {
+    let settings = [&6_u32.to_le_bytes()[..], &0.01_f64.to_le_bytes(), &76_u64.to_le_bytes()].concat();
+    [b"bloom_0\0", &settings[..], &[0; 40], &[0x11; 36]].concat()
 }
 
 #[tokio::test]
@@ -394,8 +431,187 @@ async fn a_bloom_filter_of_any_size_is_refused_before_it_is_read() {
     let file = fs::File::options().write(true).open(install.file(1, "bloom_filter")).unwrap();
     file.set_len((1 << 30) + 1).unwrap();
     let ctx = install.session().await;
-    assert_eq!(texts(&ctx, "SELECT state FROM measure.bloom_filters").await, ["damaged"]);
+    let states = "SELECT coalesce(state, 'none') || ' ' || problem FROM measure.bloom_filters";
+    let expected = "none the bloom filter has 1073741825 bytes, of which at most 1073741824 are read";
+    assert_eq!(texts(&ctx, states).await, [expected]);
     file.set_len(0).unwrap();
-    let ctx = install.session().await;
     assert_eq!(texts(&ctx, "SELECT state FROM measure.bloom_filters").await, ["damaged"]);
+}
+
+#[tokio::test]
+async fn a_bloom_filter_takes_its_room_from_the_session() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]);
+    fs::write(install.file(1, "bloom_filter"), vec![0; 3 << 20]).unwrap();
+    let source = install.open().await;
+    let ctx = session(SessionOptions { workers: 2, memory_bytes: 2 << 20 }).unwrap();
+    source.register(&ctx).unwrap();
+    let refused = &texts(&ctx, "SELECT problem FROM measure.bloom_filters WHERE state IS NULL").await[0];
+    assert!(refused.contains("bloom filter") && refused.contains("3.0 MB"), "{refused}");
+    // With more room it is read.
+    assert_eq!(texts(&session_over(&source), "SELECT state FROM measure.bloom_filters").await, ["damaged"]);
+}
+
+#[tokio::test]
+async fn a_bloom_filter_that_cannot_be_asked_for_is_not_damaged() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 5, &[]);
+    for segment in [1, 2] {
+        fs::write(install.file(segment, "bloom_filter"), full_filter()).unwrap();
+    }
+    let (source, bucket) = install.open_in_bucket().await;
+    let ctx = session_over(&source);
+    let states = "SELECT segment_id || ' ' || coalesce(state, problem) FROM measure.bloom_filters ORDER BY 1";
+    texts(&ctx, "SELECT count(*) FROM measure.norms").await;
+    bucket.fail("1/bloom_filter", Failure::Busy);
+    bucket.fail("2/bloom_filter", Failure::Denied);
+    let asked = texts(&ctx, states).await;
+    assert!(asked[0].starts_with("1 cannot read bloom filter `s3://bucket/"), "{}", asked[0]);
+    assert_eq!(asked[1], "2 missing", "who may not list is denied what is not there");
+    assert_eq!(texts(&ctx, states).await, ["1 ok", "2 missing"]);
+}
+
+#[tokio::test]
+async fn a_bloom_filter_without_answer_fails_who_does_not_ask_why() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]);
+    fs::write(install.file(1, "bloom_filter"), full_filter()).unwrap();
+    let (source, bucket) = install.open_in_bucket().await;
+    let ctx = session_over(&source);
+    texts(&ctx, "SELECT count(*) FROM measure.norms").await;
+    bucket.fail("1/bloom_filter", Failure::Busy);
+    let error = failure(&ctx, "SELECT state FROM measure.bloom_filters").await;
+    assert!(error.contains("cannot read bloom filter") && error.contains("busy"), "{error}");
+    assert_eq!(texts(&ctx, "SELECT state FROM measure.bloom_filters").await, ["ok"]);
+}
+
+#[tokio::test]
+async fn a_segment_whose_headers_fail_once_is_told_and_read_the_next_time() {
+    for file in ["2.uid", "2.rv", "2/deleted_docs"] {
+        let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 5, &[]);
+        put_vector(&install, 2, 1, &[f32::NAN, 0.0]);
+        put_id(&install, 2, 0, 1000);
+        for (table, found) in [("invalid_rows", 1), ("repeats", 1), ("repeated_ids", 1), ("norms", 9)] {
+            let (source, bucket) = install.open_in_bucket().await;
+            let ctx = session_over(&source);
+            // The folders are found by headers, too.
+            source.inner.roots.locator().await.unwrap();
+            bucket.fail(file, Failure::Busy);
+            let column = if table == "norms" { "CAST(sum(rows) AS BIGINT)" } else { "count(*)" };
+            let sql = format!("SELECT {column} FROM measure.{table}");
+            let error = failure(&ctx, &sql).await;
+            assert!(error.contains("cannot read") && error.contains("busy"), "{file} {table}: {error}");
+            assert_eq!(numbers(&ctx, &sql).await, [found], "{file} {table}");
+        }
+        let (source, bucket) = install.open_in_bucket().await;
+        let ctx = session_over(&source);
+        source.inner.roots.locator().await.unwrap();
+        bucket.fail(file, Failure::Busy);
+        let segments = "SELECT segment_id || ' ' || coalesce(problem, CAST(live_rows AS VARCHAR)) FROM measure.segments ORDER BY 1";
+        let told = texts(&ctx, segments).await;
+        assert_eq!(told[0], "1 5");
+        assert!(told[1].starts_with("2 cannot read ") && told[1].contains("busy"), "{}", told[1]);
+        assert_eq!(texts(&ctx, segments).await, ["1 5", "2 5"]);
+        assert_eq!(numbers(&ctx, "SELECT not_finite_rows FROM measure.segments").await, [0, 1]);
+    }
+}
+
+#[tokio::test]
+async fn a_segment_whose_data_fails_once_is_read_alone_the_next_time() {
+    let install = TestInstall::float(16).segment("_default", 1, 100, &[]).segment("p", 2, 50, &[]);
+    let (source, bucket) = install.open_in_bucket().await;
+    let ctx = session_over(&source);
+    source.measure_total("c").await.unwrap();
+    bucket.vectors_asked();
+    bucket.fail("1.rv", Failure::Busy);
+    let problems = "SELECT problem FROM measure.segments ORDER BY segment_id";
+    let told = texts(&ctx, problems).await;
+    assert!(told[0].contains("busy") && told[1] == "NULL", "{told:?}");
+    let first = bucket.vectors_asked();
+    assert_eq!(first, 50 * 64 + 8);
+    assert_eq!(texts(&ctx, problems).await, ["NULL", "NULL"]);
+    assert_eq!(bucket.vectors_asked(), 100 * 64 + 8);
+    assert_eq!(numbers(&ctx, "SELECT CAST(sum(rows) AS BIGINT) FROM measure.norms").await, [150]);
+    assert_eq!(numbers(&ctx, "SELECT live_rows FROM measure.segments").await, [50, 100]);
+    assert_eq!(bucket.vectors_asked(), 0);
+}
+
+#[tokio::test]
+async fn who_does_not_ask_for_problems_is_failed_by_them() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 5, &[]);
+    for table in ["segments", "norms", "invalid_rows", "repeats", "repeated_ids"] {
+        let (source, bucket) = install.open_in_bucket().await;
+        let ctx = session_over(&source);
+        source.measure_total("c").await.unwrap();
+        bucket.fail("2.uid", Failure::Busy);
+        let sql = format!("SELECT count(*) FROM measure.{table}");
+        let error = failure(&ctx, &sql).await;
+        assert!(error.contains("2.uid") && error.contains("busy"), "{table}: {error}");
+        numbers(&ctx, &sql).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_was_given_up_is_made_again() {
+    let install = TestInstall::float(2).segment("_default", 1, 5, &[]).segment("p", 2, 5, &[]);
+    let (source, _) = install.open_in_bucket().await;
+    let ctx = session_over(&source);
+    for table in ["segments", "norms", "repeats", "bloom_filters"] {
+        let sql = format!("SELECT count(*) FROM measure.{table}");
+        for polls in 1..6 {
+            let frame = ctx.sql(&sql).await.unwrap();
+            let mut rows = Box::pin(frame.collect());
+            for _ in 0..polls {
+                if futures::poll!(rows.as_mut()).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    assert_eq!(numbers(&ctx, "SELECT live_rows FROM measure.segments").await, [5, 5]);
+    assert_eq!(numbers(&ctx, "SELECT CAST(sum(rows) AS BIGINT) FROM measure.norms").await, [10]);
+    assert_eq!(numbers(&ctx, "SELECT count(*) FROM measure.repeats").await, [0]);
+    assert_eq!(numbers(&ctx, "SELECT count(*) FROM measure.bloom_filters").await, [2]);
+}
+
+#[tokio::test]
+async fn filters_over_collections_leave_the_rows_that_the_engine_leaves() {
+    let install = TestInstall::float(2).named(&["c", "D"]);
+    let install = install.segment("_default", 1, 5, &[]).segment("_default", 2, 3, &[]);
+    put_id(&install, 2, 0, 1000);
+    // The segments of `D` are like those of `c`.
+    for (segment, file) in [(1, "1.uid"), (1, "1.rv"), (2, "2.uid"), (2, "2.rv")]
+        .into_iter()
+        .chain([(1, "deleted_docs"), (2, "deleted_docs")])
+    {
+        let folder = install.tables().join("D").join(segment.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(install.file(segment, file), folder.join(file)).unwrap();
+    }
+    let ctx = install.session().await;
+    for table in ["segments", "norms", "bloom_filters", "repeats"] {
+        let plain = query(&ctx, &format!("SELECT * FROM measure.{table}")).await;
+        let schema = ctx.table(format!("measure.{table}")).await.unwrap().schema().inner().clone();
+        let plain = datafusion::catalog::MemTable::try_new(schema, vec![plain]).unwrap();
+        ctx.register_table(format!("plain_{table}"), Arc::new(plain)).unwrap();
+        let other = match table {
+            "segments" | "bloom_filters" => "segment_id = '2'",
+            _ => "rows > 3",
+        };
+        for filter in [
+            "collection <> 'c'",
+            &format!("collection = 'c' OR {other}"),
+            &format!("collection = 'c' AND {other}"),
+            "collection NOT IN ('c', 'x')",
+            "lower(collection) = 'd'",
+            "collection IS NULL",
+            "collection IS NOT NULL AND NOT (collection = 'D')",
+            "NULL",
+            "collection IN ('D', NULL)",
+            "collection NOT IN ('D', NULL)",
+        ] {
+            let of = |name: String| format!("SELECT count(*) FROM {name} WHERE {filter}");
+            let expected = numbers(&ctx, &of(format!("plain_{table}"))).await;
+            assert_eq!(numbers(&ctx, &of(format!("measure.{table}"))).await, expected, "{table} {filter}");
+        }
+    }
+    assert_eq!(numbers(&ctx, "SELECT count(*) FROM measure.segments WHERE collection <> 'c'").await, [2]);
 }

@@ -165,8 +165,8 @@ impl Problem {
             Error::Missing { what, .. } if *what == IDS => "missing ids",
             Error::Missing { what, .. } if *what == VECTORS => "missing vectors",
             Error::MissingDeletedDocs { .. } => "missing deleted docs",
-            Error::Damaged { .. } | Error::Milvus011 { .. } => "damaged",
             Error::SegmentsTwice { .. } => "twice",
+            error if error.is_damage() => "damaged",
             _ => "unreadable",
         };
         Self { kind, text: chain(error) }

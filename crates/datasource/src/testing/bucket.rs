@@ -13,12 +13,21 @@ use futures::stream::{self, BoxStream};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// Bytes of one answer beyond which a request is a mistake.
 const SANE: u64 = 1 << 20;
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Once, as when a server is busy.
+    Busy,
+    /// Every time, for lack of rights.
+    Denied,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
@@ -26,6 +35,8 @@ pub(crate) struct Bucket {
     requests: AtomicU64,
     bytes: AtomicU64,
     vector_bytes: AtomicU64,
+    /// The ends of paths whose next requests fail, and how.
+    failures: Mutex<Vec<(String, Failure)>>,
     /// The file that is longer than memory could hold, and its length.
     huge: Mutex<Option<(Path, u64)>>,
 }
@@ -49,6 +60,26 @@ impl Bucket {
     /// Has the file at `path` go on with zeros up to `length`.
     pub(crate) fn lengthen(&self, path: Path, length: u64) {
         *self.huge.lock().unwrap() = Some((path, length));
+    }
+
+    /// Has requests for the file whose path ends so fail.
+    pub(crate) fn fail(&self, ending: &str, failure: Failure) {
+        self.failures.lock().unwrap().push((ending.into(), failure));
+    }
+
+    fn check(&self, location: &Path) -> Result<()> {
+        let mut failures = self.failures.lock().unwrap();
+        let Some(place) = failures.iter().position(|(ending, _)| location.as_ref().ends_with(ending)) else {
+            return Ok(());
+        };
+        let (path, source) = (location.to_string(), "the server is busy".into());
+        match failures[place].1 {
+            Failure::Denied => Err(Error::PermissionDenied { path, source }),
+            Failure::Busy => {
+                failures.remove(place);
+                Err(Error::Generic { store: "bucket", source })
+            }
+        }
     }
 
     /// Requests and answered bytes since the last time.
@@ -97,6 +128,7 @@ impl ObjectStore for Bucket {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.check(location)?;
         let head = options.head;
         let huge = self.huge.lock().unwrap().clone().filter(|(path, _)| path == location);
         let found = match huge {
