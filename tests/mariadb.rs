@@ -318,7 +318,7 @@ async fn an_examination_tells_of_other_connections_of_fields_and_of_what_cannot_
     let metadata = Metadata { source: MetaSource::MySql(mysql.clone()), wal: None };
     let whole = metadata.examine().await;
     assert_eq!((whole.problems, whole.fields), (vec![], vec![]), "the table `Fields` is missing");
-    assert_eq!(whole.server, ServerSigns::default());
+    assert_eq!(metadata.server_signs().await, ServerSigns::default());
     server.administer(
         "utf8mb4",
         &format!(
@@ -329,8 +329,9 @@ async fn an_examination_tells_of_other_connections_of_fields_and_of_what_cannot_
     );
     let other = mysql.reader().await.unwrap();
     let found = metadata.examine().await;
-    let sign = found.server.sign.unwrap();
-    assert!(!found.server.is_running && sign.contains("other connection"), "{sign}");
+    let signs = metadata.server_signs().await;
+    let sign = signs.sign.unwrap();
+    assert!(!signs.is_running && sign.contains("other connection"), "{sign}");
     let fields: Vec<_> =
         found.fields.iter().map(|row| (row.collection_id.as_str(), row.field_type)).collect();
     assert_eq!(fields, [("späte", Some(11))]);

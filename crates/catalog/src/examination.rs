@@ -6,7 +6,6 @@ use std::error::Error as _;
 use crate::error::Error;
 use crate::inventory::Inventory;
 use crate::metadata::MetaSource;
-use crate::server::ServerSigns;
 
 /// All that can be read of the metadata and the write-ahead log, and what cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,8 +14,6 @@ pub struct Examination {
     pub inventory: Inventory,
     /// What cannot be read, or cannot be.
     pub problems: Vec<Problem>,
-    /// Whether the old server seems to run.
-    pub server: ServerSigns,
     /// Every row of `Fields`. Empty for a `meta.json` and where there is no such table.
     pub fields: Vec<FieldsRow>,
 }

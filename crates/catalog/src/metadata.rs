@@ -164,12 +164,28 @@ impl Metadata {
         )
     }
 
+    /// Looks whether the old server, or another program, uses the metadata now. What
+    /// cannot be found out is no sign.
+    pub async fn server_signs(&self) -> ServerSigns {
+        let connections = match &self.source {
+            MetaSource::MySql(mysql) => mysql::connections(mysql).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "the connections to the database cannot be counted");
+                0
+            }),
+            // Nobody locks it, and it may be large.
+            MetaSource::MetaJson { .. } => return ServerSigns::default(),
+            MetaSource::Sqlite(_) | MetaSource::Unread(_) => 0,
+        };
+        let metadata = self.clone();
+        let signs = tokio::task::spawn_blocking(move || ServerSigns::of(&metadata, connections));
+        signs.await.unwrap_or_default()
+    }
+
     fn examination(&self, look: Look) -> Examination {
         let problem = |trouble: Trouble| trouble.problem(&self.source);
         Examination {
             inventory: look.inventory,
             problems: look.troubles.into_iter().map(problem).collect(),
-            server: ServerSigns::of(self, look.connections),
             fields: look.fields,
         }
     }
@@ -206,7 +222,7 @@ impl Metadata {
         });
         let (tables, files, environment) = (rows.tables, rows.files, rows.environment);
         let inventory = Inventory { collections, tables, files, environment, unflushed };
-        Ok(Look { inventory, troubles, fields, connections: rows.connections })
+        Ok(Look { inventory, troubles, fields })
     }
 }
 
@@ -217,8 +233,6 @@ struct Look {
     /// Those that an inventory cannot be with, as a rule.
     troubles: Vec<Trouble>,
     fields: Vec<FieldsRow>,
-    /// How many others use the database.
-    connections: i64,
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use read::MySqlReader;
-pub(crate) use read::read;
+pub(crate) use read::{connections, read};
 
 use crate::error::{Error, Result};
 

@@ -18,8 +18,18 @@ pub(crate) struct Rows {
     pub(crate) environment: Vec<EnvironmentRow>,
     /// Without them an inventory is whole.
     pub(crate) fields: Result<Vec<FieldsRow>>,
-    /// How many others are connected to a database on a server.
-    pub(crate) connections: i64,
+}
+
+/// Rows of `Fields` that are read. The shipped queries ask for one more.
+const MOST_FIELDS: usize = 100_000;
+
+/// Makes sure that no row of `Fields` is left out. `metadata` names the database in messages.
+pub(crate) fn all_fields(metadata: &str, rows: Vec<FieldsRow>) -> Result<Vec<FieldsRow>> {
+    if rows.len() <= MOST_FIELDS {
+        return Ok(rows);
+    }
+    let (place, expected) = ("table `Fields`".into(), "at most 100000 rows");
+    Err(Error::Value { metadata: metadata.into(), place, expected, found: "more".into() })
 }
 
 /// The tables of a database of Milvus 1.x, as it spells them.
@@ -193,6 +203,20 @@ mod tests {
         let both = names(&["ENVIRONMENT", "TABLES", "TableFiles", "Tables", "tables"]);
         let found = TableNames::find("m", &both).unwrap();
         assert_eq!((found.tables, found.fields), ("Tables", None));
+    }
+
+    #[test]
+    fn fields_are_not_cut_short() {
+        let rows = |count| vec![FieldsRow::default(); count];
+        assert_eq!(all_fields("m", rows(MOST_FIELDS)).unwrap().len(), MOST_FIELDS);
+        let error = all_fields("m", rows(MOST_FIELDS + 1)).unwrap_err().to_string();
+        assert!(error.contains("`Fields`") && error.contains("at most 100000 rows"), "{error}");
+        for query in [
+            include_str!("../../../sql/catalog/mysql/fields.sql"),
+            include_str!("../../../sql/catalog/sqlite/fields.sql"),
+        ] {
+            assert!(query.trim_end().ends_with(&format!("LIMIT {}", MOST_FIELDS + 1)), "{query}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Signs of an old server that still runs.
+//! Signs of an old server that still runs, or of any other program that uses its metadata.
 //!
 //! Its files change while it runs, and rows that it has acknowledged may stand
 //! in its log alone. Nothing is locked, made or written to find out.
@@ -18,12 +18,13 @@ const DATABASE_LOCKS: (i64, i64) = (0x4000_0000, 512);
 /// Where it locks the index of a `-wal`: eight locks and the dead man's switch (`wal.c`).
 const INDEX_LOCKS: (i64, i64) = (120, 9);
 
-/// Whether the old server seems to run.
+/// Whether another program uses the metadata, which may be the old server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSigns {
-    /// Whether it is certain that a program has the metadata open.
+    /// Whether another program certainly has the metadata open: the old server, or a
+    /// shell, or a backup.
     pub is_running: bool,
-    /// What shows that the server runs or did not stop cleanly, in one sentence.
+    /// What shows that the server may run or did not stop cleanly, in one sentence.
     pub sign: Option<String>,
 }
 

@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::error::{Error, Result, cause};
-use crate::rows::{FromColumns, Rows, TableNames};
+use crate::rows::{FromColumns, Rows, TableNames, all_fields};
 
 const TABLE_NAMES: &str = include_str!("../../../sql/catalog/sqlite/table_names.sql");
 const TABLES: &str = include_str!("../../../sql/catalog/sqlite/tables.sql");
@@ -35,8 +35,11 @@ pub(crate) async fn read(path: &Path) -> Result<Rows> {
         tables: fetch(path, &mut connection, TABLES).await?,
         files: fetch(path, &mut connection, TABLE_FILES).await?,
         environment: fetch(path, &mut connection, ENVIRONMENT).await?,
-        fields: if has_fields { fetch(path, &mut connection, FIELDS).await } else { Ok(Vec::new()) },
-        connections: 0,
+        fields: match has_fields {
+            true => fetch(path, &mut connection, FIELDS).await,
+            false => Ok(Vec::new()),
+        }
+        .and_then(|rows| all_fields(&path.display().to_string(), rows)),
     };
     connection.close().await.map_err(sql)?;
     Ok(rows)

@@ -117,7 +117,10 @@ impl MetaTable {
             MetaKind::Files => rows::files(&inventory.files),
             MetaKind::Partitions => rows::partitions(&inventory.collections),
             MetaKind::Problems => rows::problems(&self.source.findings.problems),
-            MetaKind::Server => rows::server(Some((&self.source.metadata, &self.source.findings.server))),
+            MetaKind::Server => {
+                let metadata = &self.source.metadata;
+                rows::server(Some((metadata, &metadata.server_signs().await)))
+            }
             MetaKind::Segments => {
                 let mut rows = segments::known(&self.source);
                 if segments::needs_files(&self.schema, projection) {

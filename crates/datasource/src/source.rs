@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::prelude::SessionContext;
-use m2m_catalog::{Examination, FieldsRow, Install, Inventory, Metadata, Problem, ServerSigns};
+use m2m_catalog::{Examination, FieldsRow, Install, Inventory, Metadata, Problem};
 use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
@@ -42,7 +42,6 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) problems: Vec<Problem>,
-    pub(crate) server: ServerSigns,
     pub(crate) fields: Vec<FieldsRow>,
 }
 
@@ -110,8 +109,8 @@ impl Source {
     }
 
     pub(crate) fn of(metadata: Metadata, examination: Examination, roots: Arc<Roots>) -> Self {
-        let Examination { inventory, problems, server, fields } = examination;
-        let findings = Arc::new(Findings { problems, server, fields });
+        let Examination { inventory, problems, fields } = examination;
+        let findings = Arc::new(Findings { problems, fields });
         let tables = inventory.collections.iter().map(|collection| {
             let table = CollectionTable::new(collection.clone(), Arc::clone(&roots));
             (collection.name.clone(), Arc::new(table))

@@ -1,5 +1,5 @@
 -- The rows of Fields: attributes of hybrid collections, which vectors do not
--- need. So many no installation has.
+-- need. So many no installation has: the last row is one too many.
 SELECT
     CAST(coalesce(f.collection_id, '') AS CHAR) AS collection_id,
     CAST(coalesce(f.field_name, '') AS CHAR) AS field_name,
@@ -7,4 +7,4 @@ SELECT
     CAST(coalesce(f.field_params, '') AS CHAR) AS field_params
 FROM `Fields` AS f
 ORDER BY collection_id, field_name
-LIMIT 100000
+LIMIT 100001

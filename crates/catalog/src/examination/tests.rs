@@ -131,7 +131,7 @@ async fn a_server_that_cannot_be_reached_is_one_problem_without_a_password() {
     let (message, remedy) = of_all(&metadata).await;
     assert!(message.contains("nothing listens there") && !message.contains("secret"), "{message}");
     assert!(remedy.contains("check host and port"), "{remedy}");
-    assert_eq!(metadata.examine().await.server, ServerSigns::default());
+    assert_eq!(metadata.server_signs().await, ServerSigns::default());
 }
 
 #[tokio::test]

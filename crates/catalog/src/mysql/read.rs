@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::MySql;
 use super::connect::{connect, failure};
 use crate::error::{Error, Result};
-use crate::rows::{Count, FromColumns, Name, Rows, TableNames};
+use crate::rows::{Count, FromColumns, Name, Rows, TableNames, all_fields};
 
 const TABLE_NAMES: &str = include_str!("../../../../sql/catalog/mysql/table_names.sql");
 const TABLES: &str = include_str!("../../../../sql/catalog/mysql/tables.sql");
@@ -38,15 +38,19 @@ pub(crate) async fn read(mysql: &MySql) -> Result<Rows> {
         fields: match found.fields {
             Some(spelt) => session.rows(of_table(FIELDS, "Fields", spelt)).await,
             None => Ok(Vec::new()),
-        },
-        // A server that does not tell who is connected is none that shows a sign.
-        connections: session
-            .rows(CONNECTIONS.into())
-            .await
-            .map_or(0, |rows| rows.iter().map(|Count(n)| n).sum()),
+        }
+        .and_then(|rows| all_fields(&mysql.to_string(), rows)),
     };
     session.close().await;
     Ok(rows)
+}
+
+/// Counts who else is connected to the database.
+pub(crate) async fn connections(mysql: &MySql) -> Result<i64> {
+    let mut session = mysql.reader().await?;
+    let counts: Vec<Count> = session.rows(CONNECTIONS.into()).await?;
+    session.close().await;
+    Ok(counts.iter().map(|Count(n)| n).sum())
 }
 
 /// A server hides tables from a user who has no right to them.

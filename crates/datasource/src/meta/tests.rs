@@ -82,6 +82,21 @@ async fn an_installation_that_was_opened_strictly_has_no_problem() {
 }
 
 #[tokio::test]
+async fn signs_of_a_server_are_looked_for_when_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meta.sqlite");
+    fs::write(&path, "no database").unwrap();
+    let metadata = Metadata { source: MetaSource::Sqlite(path), wal: None };
+    let options = crate::ReadOptions::default();
+    let source = Source::examine(&metadata, vec![some_bucket("db")], options).await.unwrap();
+    let ctx = session_over(&source);
+    assert_eq!(texts(&ctx, "SELECT sign FROM meta.server").await, [[""]]);
+    fs::write(folder.path().join("meta.sqlite-wal"), "rows").unwrap();
+    let sign = texts(&ctx, "SELECT sign FROM meta.server").await.remove(0).remove(0);
+    assert!(sign.contains("meta.sqlite-wal` with 4 bytes"), "{sign}");
+}
+
+#[tokio::test]
 async fn a_bucket_is_not_asked_for_segments_of_metadata_that_is_lost() {
     let metadata = Metadata { source: MetaSource::Unread("/nonexistent/meta.sqlite".into()), wal: None };
     let options = crate::ReadOptions::default();
