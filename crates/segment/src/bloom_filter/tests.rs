@@ -72,7 +72,9 @@ fn a_filter_without_header_is_one_of_half_a_million_ids() {
     assert_eq!(bytes.len(), 2_756_980);
     let filter = BloomFilter::parse(&bytes).unwrap();
     assert!(ids.iter().all(|id| filter.contains(*id)));
-    assert!(!filter.contains(1) || !filter.contains(3));
+    // Among half a million places 2000 ids are few: hardly any other passes.
+    let others = (100_000..110_000).filter(|&id| filter.contains(id)).count();
+    assert!(others < 10, "{others} of 10000 other ids");
     bytes.pop();
     assert!(BloomFilter::parse(&bytes).is_err());
 }
