@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::metadata::Metadata;
 use crate::mysql::MySql;
+use crate::server::ServerSigns;
 use crate::sqlite::tests::database;
 
 fn sqlite(path: &Path) -> Metadata {
