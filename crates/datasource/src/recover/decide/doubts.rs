@@ -68,7 +68,10 @@ fn doubts(table: &Table, overlaps: &Overlaps, (older, newer): (u32, u32), ids: P
     if ids.live > 0 {
         let common = count(ids.live, "live id");
         let (what, of) = match rows.live {
-            0 => ("with other vectors: inserted twice".to_owned(), None),
+            0 => {
+                let what = "with other vectors: inserted twice, or one segment is left over, and `--leave-out` leaves it out";
+                (what.to_owned(), None)
+            }
             equal => {
                 let equal = count(equal, "equal vector");
                 let what = format!("with {equal}: inserted twice, or the older one is left over");

@@ -71,7 +71,14 @@ async fn equal_ids_with_other_vectors_stay_and_are_told() {
     tables.segment("a", "1", &ABC, &[]).segment("a", "2", &[(1, 9), (2, 9), (3, 9)], &[]);
     let recovered = tables.recover(&l2()).await;
     assert_eq!(segments(&recovered, "a"), ["1", "2"]);
-    says(&recovered, &["warning", "`a/1` and the newer `a/2` have 3 live ids in common, with other vectors"]);
+    says(
+        &recovered,
+        &[
+            "warning",
+            "`a/1` and the newer `a/2` have 3 live ids in common, with other vectors",
+            "`--leave-out` leaves it out",
+        ],
+    );
     assert!(!recovered.report.is_doubtful);
 }
 
