@@ -13,9 +13,9 @@ SELECT
     segment_id,
     missing_ids,
     CASE
-        WHEN state = 'damaged' THEN concat('the bloom filter cannot be read: ', problem)
+        WHEN problem IS NOT NULL THEN concat('whether the bloom filter knows the ids cannot be told: ', problem)
         ELSE concat(missing_ids, CASE WHEN missing_ids = 1 THEN ' id is' ELSE ' ids are' END, ' not in the bloom filter')
     END AS message
 FROM measure.bloom_filters
-WHERE state IN ('damaged', 'incomplete')
+WHERE state = 'incomplete' OR problem IS NOT NULL
 ORDER BY collection, partition_tag, segment_id
