@@ -70,7 +70,7 @@ pub fn register_mapping(
 ) -> Result<()> {
     let server = match server {
         MappingServer::Assumed => Server::Assumed(ServerVersion::parse(ASSUMED_VERSION)),
-        MappingServer::Configured(options) => Server::Configured(LazyClient::new(options)),
+        MappingServer::Configured(options) => Server::Configured(Box::new(LazyClient::new(options))),
     };
     let (selection, dumping) = (selection.clone(), dumping.clone());
     let facts = Facts { source: source.clone(), server, selection, dumping, segments: OnceCell::new() };
@@ -91,7 +91,7 @@ struct Facts {
 #[derive(Debug)]
 enum Server {
     Assumed(ServerVersion),
-    Configured(LazyClient),
+    Configured(Box<LazyClient>),
 }
 
 impl Facts {

@@ -589,7 +589,7 @@ async fn filters_over_collections_leave_the_rows_that_the_engine_leaves() {
     let ctx = install.session().await;
     for table in ["segments", "norms", "bloom_filters", "repeats"] {
         let plain = query(&ctx, &format!("SELECT * FROM measure.{table}")).await;
-        let schema = ctx.table(format!("measure.{table}")).await.unwrap().schema().inner().clone();
+        let schema = Arc::clone(ctx.table(format!("measure.{table}")).await.unwrap().schema().inner());
         let plain = datafusion::catalog::MemTable::try_new(schema, vec![plain]).unwrap();
         ctx.register_table(format!("plain_{table}"), Arc::new(plain)).unwrap();
         let other = match table {

@@ -23,7 +23,7 @@ pub(super) fn by_rows(rows: &[u64]) -> Vec<Bin> {
         let count = rows.iter().filter(|rows| (pair[0]..pair[1]).contains(rows)).count();
         Bin { from: number(pair[0]), to: number(pair[1]), count: count as u64 }
     });
-    trimmed(bins.collect())
+    trimmed(&bins.collect::<Vec<_>>())
 }
 
 /// Joins fine bins, sorted, to bars of as many bins each, so that every count is exact. The
@@ -58,7 +58,7 @@ pub(super) fn by_length(fine: &[Bin], min: f64, max: f64) -> Vec<Bin> {
 }
 
 /// Without the empty bins at both ends.
-fn trimmed(bins: Vec<Bin>) -> Vec<Bin> {
+fn trimmed(bins: &[Bin]) -> Vec<Bin> {
     let first = bins.iter().position(|bin| bin.count > 0).unwrap_or(bins.len());
     let last = bins.iter().rposition(|bin| bin.count > 0).map_or(first, |last| last + 1);
     bins.get(first..last).unwrap_or_default().to_vec()

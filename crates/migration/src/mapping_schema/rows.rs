@@ -197,7 +197,7 @@ fn of_problems(outlooks: &[Outlook<'_>]) -> Vec<Row> {
             Ok(planned) => {
                 rows.extend(planned.mapping.limits.iter().map(|Limit { problem, remedy }| {
                     row(problem.clone(), remedy.as_deref().unwrap_or(REMEDY))
-                }))
+                }));
             }
             Err(error) => rows.push(row(said(error), REMEDY)),
         }

@@ -45,8 +45,34 @@ impl Limit {
     }
 }
 
-/// An error and its causes, in a line.
+/// An error and its causes, in a line. Many an error says its cause itself, which is not
+/// said again.
 pub(crate) fn said(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |error| error.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::error::DataFusionError;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = std::io::Error::other("too many links");
+        let error = DataFusionError::External(Box::new(cause)).context("cannot read ids");
+        let shared = DataFusionError::Shared(Arc::new(error));
+        let text = said(&crate::Error::from(shared));
+        assert_eq!(text.matches("too many links").count(), 1, "{text}");
+        assert_eq!(text.matches("cannot read ids").count(), 1, "{text}");
+    }
 }

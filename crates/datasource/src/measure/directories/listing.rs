@@ -221,7 +221,7 @@ mod tests {
         let tables = tempfile::tempdir().unwrap();
         let lost = tables.path().join("lost+found");
         fs::create_dir(&lost).unwrap();
-        fs::set_permissions(&lost, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&lost, fs::Permissions::from_mode(0o000)).unwrap();
         let root = Path::from("tables");
         let named = |tables: &[&str]| Named {
             tables: tables.iter().map(|&table| table.into()).collect(),
