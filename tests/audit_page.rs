@@ -123,7 +123,7 @@ fn is_shown(value: &Value, shown: &Value) -> bool {
             let (exact, shown) = (number.as_f64().unwrap(), shown.replace(',', "").parse::<f64>().unwrap());
             (exact - shown).abs() <= exact.abs() * 0.01
         }
-        other => shown == other.to_string(),
+        other => shown.parse::<Value>().is_ok_and(|shown| shown == *other),
     }
 }
 

@@ -13,7 +13,7 @@ async fn damaged_segments_are_left_out_and_told() {
         ("expected deleted offsets", |folder| write(&folder.join("deleted_docs"), &[9, 0, 0, 0])),
         ("its rows have 4 bytes, most rows beside it 8", |folder| write(&folder.join("2.rv"), &[0; 12])),
         ("Milvus 0.11", |folder| {
-            fs::write(folder.join("2.uid"), b"Milvus_format_version=1.0;size=8").unwrap()
+            fs::write(folder.join("2.uid"), b"Milvus_format_version=1.0;size=8").unwrap();
         }),
     ];
     for (words, damage) in damage {
