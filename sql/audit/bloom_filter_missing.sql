@@ -7,5 +7,5 @@
 -- memory.
 SELECT collection, partition_tag, segment_id, 'the segment has no file `bloom_filter`' AS message
 FROM measure.bloom_filters
-WHERE state = 'missing'
+WHERE state = 'missing' AND problem IS NULL
 ORDER BY collection, partition_tag, segment_id

@@ -8,14 +8,17 @@
 -- The filter is written together with the ids, and every live id must pass it. One
 -- that does not says that the ids or the filter are damaged.
 SELECT
-    collection,
-    partition_tag,
-    segment_id,
-    missing_ids,
+    b.collection,
+    b.partition_tag,
+    b.segment_id,
+    b.missing_ids,
     CASE
-        WHEN problem IS NOT NULL THEN concat('whether the bloom filter knows the ids cannot be told: ', problem)
-        ELSE concat(missing_ids, CASE WHEN missing_ids = 1 THEN ' id is' ELSE ' ids are' END, ' not in the bloom filter')
+        WHEN b.problem IS NOT NULL THEN concat('whether the bloom filter knows the ids cannot be told: ', b.problem)
+        ELSE concat(b.missing_ids, CASE WHEN b.missing_ids = 1 THEN ' id is' ELSE ' ids are' END, ' not in the bloom filter')
     END AS message
-FROM measure.bloom_filters
-WHERE state = 'incomplete' OR problem IS NOT NULL
-ORDER BY collection, partition_tag, segment_id
+FROM measure.bloom_filters AS b
+JOIN measure.segments AS s
+    ON s.collection = b.collection AND s.partition_tag = b.partition_tag AND s.segment_id = b.segment_id
+-- Where the ids cannot be read, another check says so.
+WHERE b.state = 'incomplete' OR (b.problem IS NOT NULL AND s.problem IS NULL)
+ORDER BY b.collection, b.partition_tag, b.segment_id

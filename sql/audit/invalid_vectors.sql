@@ -13,5 +13,5 @@ SELECT
     concat(s.not_finite_rows, CASE WHEN s.not_finite_rows = 1 THEN ' row has' ELSE ' rows have' END, ' a vector with NaN or infinity') AS message
 FROM measure.segments AS s
 JOIN mapping.collections AS m ON m.collection = s.collection
-WHERE s.not_finite_rows > 0 AND m.invalid_vectors = 'fail'
+WHERE s.not_finite_rows > 0 AND m.invalid_vectors = 'fail' AND s.problem IS NULL
 ORDER BY s.collection, s.partition_tag, s.segment_id

@@ -17,7 +17,7 @@ SELECT
     ) AS message
 FROM measure.segments AS s
 JOIN mapping.collections AS m ON m.collection = s.collection
-WHERE m.metric = 'IP' AND m.ip_to_cosine = 'ifNormalised'
+WHERE m.metric = 'IP' AND m.ip_to_cosine = 'ifNormalised' AND s.problem IS NULL
 GROUP BY s.collection
 HAVING sum(s.unit_rows) < sum(s.live_rows)
 ORDER BY s.collection

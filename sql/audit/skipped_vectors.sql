@@ -13,5 +13,5 @@ SELECT
     concat(s.not_finite_rows, CASE WHEN s.not_finite_rows = 1 THEN ' row is' ELSE ' rows are' END, ' left out because of NaN or infinity') AS message
 FROM measure.segments AS s
 JOIN mapping.collections AS m ON m.collection = s.collection
-WHERE s.not_finite_rows > 0 AND m.invalid_vectors = 'skip'
+WHERE s.not_finite_rows > 0 AND m.invalid_vectors = 'skip' AND s.problem IS NULL
 ORDER BY s.collection, s.partition_tag, s.segment_id

@@ -18,5 +18,5 @@ SELECT
         ELSE 'id -9223372036854775808 is here'
     END AS message
 FROM measure.segments
-WHERE max_id = 9223372036854775807 OR min_id = -9223372036854775807 - 1
+WHERE (max_id = 9223372036854775807 OR min_id = -9223372036854775807 - 1) AND problem IS NULL
 ORDER BY collection, partition_tag, segment_id

@@ -14,5 +14,5 @@ SELECT
     concat(s.zero_rows, CASE WHEN s.zero_rows = 1 THEN ' row has' ELSE ' rows have' END, ' a vector of zeros') AS message
 FROM measure.segments AS s
 JOIN meta.collections AS c ON c.collection = s.collection
-WHERE c.metric = 'IP' AND s.zero_rows > 0
+WHERE c.metric = 'IP' AND s.zero_rows > 0 AND s.problem IS NULL
 ORDER BY s.collection, s.partition_tag, s.segment_id
