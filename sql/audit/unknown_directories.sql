@@ -25,4 +25,11 @@ WHERE
     state IN ('unknown', 'ghost')
     -- Of metadata that cannot be read every folder would be unknown.
     AND NOT EXISTS (SELECT 1 FROM meta.problems WHERE place = 'metadata' AND NOT EXISTS (SELECT 1 FROM meta.collections))
+    -- Those of a collection that cannot be read are told with it.
+    AND table_id NOT IN (
+        SELECT t.table_id
+        FROM meta.tables AS t
+        JOIN meta.problems AS p ON p.collection = t.table_id OR p.collection = t.owner_table
+        WHERE p.place = 'collection'
+    )
 ORDER BY table_id, segment_id
