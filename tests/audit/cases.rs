@@ -26,13 +26,14 @@ cases! {
         unreadable_data unreadable_files;
     metadata:
         collection_unreadable foreign_rows hybrid_collections index_only_segments metadata_unreadable
-        row_count_differs;
+        no_collections ownerless_partitions row_count_differs;
     log: log_missing log_unreadable server_not_stopped server_running unflushed_rows;
     data:
-        empty_collections invalid_vectors many_deleted_rows normalised_vectors repeated_deletes
-        repeated_ids unqueryable_ids zero_vectors;
+        empty_collections invalid_vectors many_deleted_rows normalised_vectors not_normalised refused_ids
+        repeated_deletes repeated_ids skipped_vectors unqueryable_ids zero_vectors;
     target:
-        changed_indexes changed_metrics colliding_partitions estimate renamed_partitions server_limits;
+        changed_indexes changed_metrics colliding_partitions estimate filtered_collections
+        renamed_partitions server_limits;
 }
 
 #[test]

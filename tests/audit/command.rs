@@ -76,9 +76,12 @@ fn without_reading_ids_and_vectors() {
         of("not_run"),
         [
             "invalid_vectors",
+            "not_normalised",
+            "refused_ids",
             "unreadable_data",
             "bloom_filter_wrong",
             "repeated_ids",
+            "skipped_vectors",
             "unqueryable_ids",
             "bloom_filter_missing",
             "normalised_vectors",
@@ -127,7 +130,8 @@ fn of_a_collection_that_cannot_be_read() {
     let audit = old.audit(&["--col", "float_l2"]);
     assert_eq!(audit.only("collection_unreadable")["collection"], "float_l2");
     audit.verdict("not_ready");
-    assert!(old.audit(&["--col", "parts_only"]).rows("collection_unreadable").is_empty());
+    // It stands in the way of all others.
+    assert_eq!(old.audit(&["--col", "parts_only"]).rows("collection_unreadable").len(), 1);
     old.run("audit", &["--col", "float_l3"]).ends_with(2).says(&["`float_l3`"]);
     fs::write(old.meta(), "no database").unwrap();
     let audit = old.audit(&["--col", "float_l2"]);
@@ -198,9 +202,9 @@ fn checks_of_ones_own() {
         assert_eq!((&check["outcome"], &check["findings"]), (&json!("failed"), &json!(0)), "{sql}");
         assert!(check["problem"].as_str().unwrap().contains(reason), "{sql}: {check}");
         assert_eq!((report.code, &report.report["verdict"]), (3, &json!("not_ready")));
-        let allowed = with(&["--quick", "--allow", "binary_vectors"]).ends_with(3).stdout;
-        assert!(allowed.contains("checks that could not be run"), "{allowed}");
     }
+    let allowed = with(&["--quick", "--allow", "binary_vectors"]).ends_with(0).stdout;
+    assert!(allowed.contains("checks that could not be run"), "{allowed}");
     own_check(&checks, "missing_files", "SELECT 1 AS message");
     with(&[]).ends_with(2).says(&["`missing_files`", "of this name already", "missing_files.sql"]);
     fs::remove_file(checks.join("missing_files.sql")).unwrap();
@@ -254,10 +258,7 @@ fn reports_in_files() {
     let as_json = write("y.html", &["--format", "json"]);
     assert!(serde_json::from_str::<Value>(&as_json).is_ok());
     // One that is there is written over, whole.
-    assert!(
-        write("report.json", &["--format", "text"])
-            .ends_with("checks: 18 passed, 11 found something, 8 not run\n")
-    );
+    assert!(write("report.json", &["--format", "text"]).ends_with(" not run\n"));
     audit(INSTALL, &["--quick", "-o", "/nowhere/report.json"]).ends_with(1).says(&["/nowhere/report.json"]);
 }
 

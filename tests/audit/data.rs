@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rows that Milvus 2.x takes otherwise than Milvus 1.x did.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
-use super::{Old, Places, edit, fixtures, found_in};
+use super::{Audit, Old, Places, edit, fixtures, found_in};
 use crate::support::install::Install;
 
 const L2: u32 = 1;
@@ -24,6 +26,11 @@ fn one(install: &mut Install, metric: u32, ids: &[i64], vectors: &[f32], deleted
 
 /// What is found where nothing is wrong.
 fn sound(metric: u32) -> Places {
+    static KNOWN: [OnceLock<Places>; 2] = [OnceLock::new(), OnceLock::new()];
+    KNOWN[usize::from(metric == IP)].get_or_init(|| found_in_sound(metric)).clone()
+}
+
+fn found_in_sound(metric: u32) -> Places {
     let places = of(metric, &IDS, &VECTORS, &[]).audit(&[]).places();
     let ids: Vec<_> = places.iter().map(|(id, place)| (id.as_str(), place.as_str())).collect();
     assert_eq!(ids, [("bloom_filter_missing", SEGMENT), ("estimate", "c"), ("log_missing", "")]);
@@ -86,6 +93,24 @@ pub(super) fn invalid_vectors() {
     }
 }
 
+pub(super) fn skipped_vectors() {
+    let mut vectors = VECTORS;
+    vectors[3] = f32::NAN;
+    let old = of(L2, &IDS, &vectors, &[]);
+    let choice = ["--set", "m2m.invalidVectors=skip"];
+    let audit = old.finds_with(&choice, &sound(L2), &[("skipped_vectors", SEGMENT)], &[]);
+    assert_eq!(audit.only("skipped_vectors")["rows"], 1);
+    assert!(audit.message("skipped_vectors").starts_with("1 row is left out"));
+    audit.advises("skipped_vectors", &["Nothing has to be done", "`<collection>/quarantine.parquet`"]);
+    audit.verdict("ready_with_warnings");
+    let dump = old.dump(&choice);
+    assert_eq!(dump.ids("c"), [1, 3, 4, 5]);
+    let left_out = super::text(&dump.out.join("c/quarantine.parquet"));
+    let asked = format!("CREATE EXTERNAL TABLE q STORED AS PARQUET LOCATION '{left_out}'; SELECT id FROM q");
+    let run = old.run("sql", &["--format", "csv", &asked]).ends_with(0);
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), ["id", "2"]);
+}
+
 pub(super) fn zero_vectors() {
     let mut vectors = VECTORS;
     vectors[2..6].copy_from_slice(&[0.0, -0.0, 1e-30, 0.0]);
@@ -122,24 +147,59 @@ pub(super) fn normalised_vectors() {
     of(IP, &IDS, &vectors, &[]).finds_newly(&sound(IP), &[]);
 }
 
-pub(super) fn repeated_ids() {
-    let old = Old::made(|install| {
+pub(super) fn not_normalised() {
+    let old = of(IP, &IDS, &VECTORS, &[]);
+    let set = |choice: &str| format!("m2m.ipToCosine={choice}");
+    let if_normalised = set("ifNormalised");
+    let choice = ["--set", if_normalised.as_str()];
+    let new = [("not_normalised", "c"), ("changed_metrics", "c")];
+    let audit = old.finds_with(&choice, &sound(IP), &new, &[]);
+    let row = audit.only("not_normalised");
+    assert_eq!(row["rows"], 5);
+    // The shortest is (1, 2), the longest (9, 10).
+    let length = |name: &str| row[name].as_f64().unwrap();
+    assert!((length("min_norm") - 5_f64.sqrt()).abs() < 1e-6, "{row:?}");
+    assert!((length("max_norm") - 181_f64.sqrt()).abs() < 1e-6, "{row:?}");
+    audit.advises("not_normalised", &["`--set m2m.ipToCosine=never`", "`always`"]);
+    audit.verdict("not_ready");
+    old.dump_fails(&choice, &["`c`"]);
+    for choice in ["never", "always"] {
+        let set = set(choice);
+        assert!(old.audit(&["--set", &set]).rows("not_normalised").is_empty(), "{choice}");
+        assert_eq!(old.dump(&["--set", &set]).ids("c"), IDS, "{choice}");
+    }
+}
+
+/// Ids that repeat in a segment, in a partition, and across partitions.
+fn repeated() -> Old {
+    Old::made(|install| {
         one(install, L2, &[1, 2, 1, 4, 5], &VECTORS, &[]);
         install.segment("8", &[5, 6], &[9.0, 10.0, 0.0, 0.0], &[]);
         install.partition("p").segment("9", &[4, 5, 7], &[0.0; 6], &[2]);
-    });
-    let new = [
-        ("repeated_ids", "c"),
-        ("bloom_filter_missing", "c _default 8"),
-        ("bloom_filter_missing", "c p 9"),
-        ("many_deleted_rows", "c p 9"),
-        ("row_count_differs", "c p 9"),
-    ];
-    let audit = old.finds_newly(&sound(L2), &new);
-    let row = audit.only("repeated_ids");
+    })
+}
+
+/// What else is found in it.
+const OF_REPEATED: [(&str, &str); 4] = [
+    ("bloom_filter_missing", "c _default 8"),
+    ("bloom_filter_missing", "c p 9"),
+    ("many_deleted_rows", "c p 9"),
+    ("row_count_differs", "c p 9"),
+];
+
+/// Fails unless a check counts the repeated ids.
+#[track_caller]
+fn counts_repeated(audit: &Audit, id: &str) {
+    let row = audit.only(id);
     let numbers = ["ids", "rows", "across_partitions", "different_vectors"].map(|name| row[name].clone());
     // 1 twice, 4 twice, 5 three times, of which two have the same vector.
     assert_eq!(numbers, [json!(3), json!(7), json!(2), json!(3)]);
+}
+
+pub(super) fn repeated_ids() {
+    let old = repeated();
+    let audit = old.finds_newly(&sound(L2), &[&OF_REPEATED[..], &[("repeated_ids", "c")]].concat());
+    counts_repeated(&audit, "repeated_ids");
     audit.advises("repeated_ids", &["`m2m.duplicates`", "`first`", "`last`", "`fail`", "inspect.duplicates"]);
     audit.verdict("ready_with_warnings");
     assert_eq!(old.dump(&[]).ids("c"), [1, 1, 2, 4, 4, 5, 5, 5, 6]);
@@ -147,9 +207,23 @@ pub(super) fn repeated_ids() {
         let set = format!("m2m.duplicates={keep}");
         assert_eq!(old.dump(&["--set", &set]).ids("c"), [1, 2, 4, 5, 6], "{keep}");
     }
-    old.dump_fails(&["--set", "m2m.duplicates=fail"], &["`c`"]);
     let listed = old.ask("SELECT id, rows FROM inspect.duplicates ORDER BY id");
     assert_eq!(listed, json!([{"id": 1, "rows": 2}, {"id": 4, "rows": 2}, {"id": 5, "rows": 3}]));
+}
+
+pub(super) fn refused_ids() {
+    let old = repeated();
+    let choice = ["--set", "m2m.duplicates=fail"];
+    let new = [&OF_REPEATED[..], &[("refused_ids", "c")]].concat();
+    let audit = old.finds_with(&choice, &sound(L2), &new, &[]);
+    counts_repeated(&audit, "refused_ids");
+    audit.advises("refused_ids", &["`--set m2m.duplicates=first`", "`last`", "`keep`", "inspect.duplicates"]);
+    audit.verdict("not_ready");
+    old.dump_fails(&choice, &["`c`"]);
+    for choice in ["first", "keep"] {
+        let set = format!("m2m.duplicates={choice}");
+        old.audit(&["--set", &set]).verdict("ready_with_warnings");
+    }
 }
 
 pub(super) fn repeated_deletes() {

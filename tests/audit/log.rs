@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use super::{Old, copy, edit_bytes, fixtures, found_in, installations, text};
+use super::{Old, copy, edit_bytes, fixtures, found_quickly_in, installations, text};
 
 const UNFLUSHED: &str = "install-1.1.1-unflushed";
 const OF_ROWS: &str = "float_l2 _default";
@@ -25,7 +25,7 @@ fn start_and_stop(old: &Old) {
 }
 
 pub(super) fn unflushed_rows() {
-    let old = Old::fixture(UNFLUSHED);
+    let old = Old::fixture(UNFLUSHED).quick();
     let audit = old.audit(&[]);
     let row = audit.only("unflushed_rows");
     assert_eq!((&row["inserted_rows"], &row["deleted_rows"]), (&json!(5), &json!(1)));
@@ -43,7 +43,7 @@ pub(super) fn unflushed_rows() {
 }
 
 pub(super) fn log_unreadable() {
-    let (mut old, before) = (Old::fixture(UNFLUSHED), found_in(UNFLUSHED));
+    let (mut old, before) = (Old::fixture(UNFLUSHED).quick(), found_quickly_in(UNFLUSHED));
     let (log, position) = (old.root.join("wal/4.wal"), old.root.join("wal/mxlog.meta"));
     let (new, gone) = ([("log_unreadable", "")], [("unflushed_rows", OF_ROWS)]);
     // A record that ends elsewhere than it says.
@@ -62,7 +62,7 @@ pub(super) fn log_unreadable() {
     old.source.extend(["--wal".into(), text(&whole)]);
     old.finds_newly(&before, &[]);
     // Nothing of the damaged log is needed when all is flushed.
-    let old = Old::fixture(UNFLUSHED);
+    let old = Old::fixture(UNFLUSHED).quick();
     let log = old.root.join("wal/4.wal");
     edit_bytes(&log, |bytes| bytes[0] ^= 0xff);
     start_and_stop(&old);
@@ -71,7 +71,7 @@ pub(super) fn log_unreadable() {
 }
 
 pub(super) fn log_missing() {
-    let (mut old, before) = (Old::fixture("install-1.1.1"), found_in("install-1.1.1"));
+    let (mut old, before) = (Old::fixture("install-1.1.1").quick(), found_quickly_in("install-1.1.1"));
     let moved = old.beside("moved");
     fs::rename(old.root.join("wal"), &moved).unwrap();
     let audit = old.finds_newly(&before, &[("log_missing", "")]);
@@ -123,7 +123,7 @@ fn stop(mut server: Child) {
 }
 
 pub(super) fn server_running() {
-    let (old, before) = (Old::fixture("install-1.1.1"), found_in("install-1.1.1"));
+    let (old, before) = (Old::fixture("install-1.1.1").quick(), found_quickly_in("install-1.1.1"));
     let running = server(&old);
     let audit = old.finds_newly(&before, &[("server_running", "")]);
     let message = audit.message("server_running");
@@ -136,7 +136,7 @@ pub(super) fn server_running() {
 }
 
 pub(super) fn server_not_stopped() {
-    let (old, before) = (Old::fixture("install-1.1.1"), found_in("install-1.1.1"));
+    let (old, before) = (Old::fixture("install-1.1.1").quick(), found_quickly_in("install-1.1.1"));
     kill(server(&old));
     let audit = old.finds_newly(&before, &[("server_not_stopped", "")]);
     let message = audit.message("server_not_stopped");

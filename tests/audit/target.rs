@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What Milvus 2.x does not have, or has otherwise.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
 use super::{Old, Places};
@@ -17,11 +19,13 @@ fn made(build: impl FnOnce(&mut Install)) -> Old {
         install.collection("c", 2).segment("7", &IDS, &VECTORS, &[]);
         build(install);
     })
+    .quick()
 }
 
 /// What is found where nothing is special.
 fn plain() -> Places {
-    made(|_| {}).audit(&[]).places()
+    static KNOWN: OnceLock<Places> = OnceLock::new();
+    KNOWN.get_or_init(|| made(|_| {}).audit(&[]).places()).clone()
 }
 
 pub(super) fn changed_indexes() {
@@ -55,6 +59,7 @@ pub(super) fn changed_metrics() {
         Old::made(|install| {
             install.collection("c", 8).metric(metric).index(9, "{}").binary_segment("7", &IDS, &bits);
         })
+        .quick()
     };
     let before = binary(4).audit(&[]).places();
     let old = binary(TANIMOTO);
@@ -89,17 +94,9 @@ fn partitioned(tags: &[&str]) -> Old {
     })
 }
 
-/// What is found newly in it, whatever the names.
-fn with_bloom_filters<'a>(tags: &[&str], places: &mut Vec<(&'a str, String)>) {
-    for (number, tag) in tags.iter().enumerate() {
-        places.push(("bloom_filter_missing", format!("c {tag} {}", 100 + number)));
-    }
-}
-
 #[track_caller]
-fn finds(old: &Old, tags: &[&str], expected: &[(&str, &str)]) -> super::Audit {
-    let mut new: Vec<(&str, String)> = expected.iter().map(|(id, tag)| (*id, format!("c {tag}"))).collect();
-    with_bloom_filters(tags, &mut new);
+fn finds(old: &Old, expected: &[(&str, &str)]) -> super::Audit {
+    let new: Vec<(&str, String)> = expected.iter().map(|(id, tag)| (*id, format!("c {tag}"))).collect();
     let new: Vec<(&str, &str)> = new.iter().map(|(id, place)| (*id, place.as_str())).collect();
     old.finds_newly(&plain(), &new)
 }
@@ -123,7 +120,7 @@ fn keeps_tags(old: &Old, tags: &[&str], ids: &[i64]) {
 pub(super) fn renamed_partitions() {
     let tags = ["2020-Q1", "plain_1", "报表"];
     let old = partitioned(&tags);
-    let audit = finds(&old, &tags, &[("renamed_partitions", "2020-Q1"), ("renamed_partitions", "报表")]);
+    let audit = finds(&old, &[("renamed_partitions", "2020-Q1"), ("renamed_partitions", "报表")]);
     let rows = audit.rows("renamed_partitions");
     let name = rows[0]["target_name"].as_str().unwrap();
     assert!(
@@ -154,7 +151,7 @@ pub(super) fn colliding_partitions() {
         ("colliding_partitions", "a-b"),
         ("colliding_partitions", "a b"),
     ];
-    let audit = finds(&old, &tags, &expected);
+    let audit = finds(&old, &expected);
     let rows = audit.rows("colliding_partitions");
     assert_ne!(rows[0]["target_name"], rows[1]["target_name"]);
     assert!(rows[0]["message"].as_str().unwrap().contains("`a b` becomes"), "{rows:?}");
@@ -206,13 +203,28 @@ pub(super) fn server_limits() {
     assert_eq!(old.dump(&["--col", "d"]).ids("d"), IDS);
 }
 
+pub(super) fn filtered_collections() {
+    let old = made(|_| {});
+    let choice = ["--set", "m2m.collections.c.where=id < 3"];
+    let audit = old.finds_with(&choice, &plain(), &[("filtered_collections", "c")], &[]);
+    let row = audit.only("filtered_collections");
+    assert_eq!(row["filter"], "id < 3");
+    assert!(row["message"].as_str().unwrap().contains("`id < 3`"), "{row:?}");
+    audit.advises("filtered_collections", &["`m2m plan` says which rows"]);
+    audit.verdict("ready");
+    let plan = old.run("plan", &[&choice[..], &["--format", "json"]].concat()).ends_with(0);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    let planned = &plan["collections"][0];
+    assert_eq!((&planned["filter"], &planned["rows"]), (&json!("id < 3"), &json!(2)));
+    assert_eq!(old.dump(&choice).ids("c"), [1, 2]);
+}
+
 pub(super) fn estimate() {
     let old = made(|install| {
         install.collection("more", 4).segment("8", &[7, 8], &[0.5; 8], &[1]);
     });
     let new = [
         ("estimate", "more"),
-        ("bloom_filter_missing", "more _default 8"),
         ("many_deleted_rows", "more _default 8"),
         ("row_count_differs", "more _default 8"),
     ];
