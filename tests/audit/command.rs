@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -17,6 +18,12 @@ const INSTALL: &str = "install-1.1.1";
 fn audit(install: &str, more: &[&str]) -> Run {
     let install = text(&installations::install(install));
     run(&[&["audit", "--progress", "none", "--install", &install], more].concat())
+}
+
+/// The whole audit of the fixture.
+fn whole() -> &'static Audit {
+    static WHOLE: OnceLock<Audit> = OnceLock::new();
+    WHOLE.get_or_init(|| json_of(INSTALL, &[]))
 }
 
 fn json_of(install: &str, more: &[&str]) -> Audit {
@@ -94,7 +101,7 @@ fn without_reading_ids_and_vectors() {
 
 #[test]
 fn without_reading_them_the_other_checks_find_the_same() {
-    let (quick, whole) = (json_of(INSTALL, &["--quick"]), json_of(INSTALL, &[]));
+    let (quick, whole) = (json_of(INSTALL, &["--quick"]), whole());
     for check in quick.checks().iter().filter(|check| check["outcome"] != "not_run") {
         assert_eq!(check, whole.check(check["id"].as_str().unwrap()));
     }
@@ -105,7 +112,7 @@ fn without_reading_them_the_other_checks_find_the_same() {
 #[test]
 fn of_some_collections() {
     let narrow = json_of(INSTALL, &["--col", "float_l2,EMPTY_COLL"]);
-    let whole = json_of(INSTALL, &[]);
+    let whole = whole();
     for check in narrow.checks() {
         let id = check["id"].as_str().unwrap();
         let mut expected = whole.rows(id);
@@ -141,23 +148,25 @@ fn of_a_collection_that_cannot_be_read() {
 
 #[test]
 fn the_exit_code_is_what_is_denied_and_not_allowed() {
-    let warnings: Vec<String> = json_of(INSTALL, &[])
+    let quick = |install: &str, more: &[&str]| json_of(install, &[&["--quick"], more].concat());
+    let warnings: Vec<String> = quick(INSTALL, &[])
         .checks()
         .iter()
         .filter(|check| check["severity"] == "warning" && check["outcome"] == "found")
         .map(|check| check["id"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(warnings.len(), 7, "{warnings:?}");
-    json_of(INSTALL, &["--deny", "warning"]).verdict("not_ready");
+    assert_eq!(warnings.len(), 5, "{warnings:?}");
+    quick(INSTALL, &["--deny", "warning"]).verdict("not_ready");
     let allow: Vec<&str> = warnings.iter().flat_map(|id| ["--allow", id.as_str()]).collect();
-    json_of(INSTALL, &[&["--deny", "warning"], &allow[..]].concat()).verdict("ready");
-    json_of(INSTALL, &allow).verdict("ready");
-    json_of(INSTALL, &[&["--deny", "warning"], &allow[2..]].concat()).verdict("not_ready");
-    json_of("test1w", &["--deny", "warning"]).verdict("ready");
-    json_of("test1w", &["--deny", "note"]).verdict("not_ready");
-    json_of("test1w", &["--deny", "note", "--allow", "estimate", "--allow", "log_missing"]).verdict("ready");
-    json_of("install-1.1.1-unflushed", &["--allow", "unflushed_rows"]).verdict("ready_with_warnings");
-    let shown = audit("install-1.1.1-unflushed", &["--allow", "unflushed_rows"]).ends_with(0).stdout;
+    quick(INSTALL, &[&["--deny", "warning"], &allow[..]].concat()).verdict("ready");
+    quick(INSTALL, &allow).verdict("ready");
+    quick(INSTALL, &[&["--deny", "warning"], &allow[2..]].concat()).verdict("not_ready");
+    quick("test1w", &["--deny", "warning"]).verdict("ready");
+    quick("test1w", &["--deny", "note"]).verdict("not_ready");
+    quick("test1w", &["--deny", "note", "--allow", "estimate", "--allow", "log_missing"]).verdict("ready");
+    quick("install-1.1.1-unflushed", &["--allow", "unflushed_rows"]).verdict("ready_with_warnings");
+    let shown =
+        audit("install-1.1.1-unflushed", &["--quick", "--allow", "unflushed_rows"]).ends_with(0).stdout;
     assert!(shown.starts_with("ready to migrate, with warnings: 0 errors, "), "{shown}");
     assert!(shown.contains("unflushed_rows (allowed)"), "{shown}");
     audit(INSTALL, &["--allow", "missing_file"]).ends_with(2).says(&["`missing_file`", "`missing_files`"]);
@@ -171,7 +180,7 @@ fn checks_of_ones_own() {
     let sql = "SELECT collection, concat('has ', dimension, ' bits') AS message, dimension FROM meta.collections \
                WHERE metric = 'HAMMING'";
     own_check(&checks, "binary_vectors", sql);
-    let with = |more: &[&str]| audit(INSTALL, &[&["--checks", &place], more].concat());
+    let with = |more: &[&str]| audit(INSTALL, &[&["--quick", "--checks", &place], more].concat());
     let report = Audit::of(&with(&["--format", "json"]));
     report.verdict("not_ready");
     let found = report.only("binary_vectors");
@@ -197,13 +206,13 @@ fn checks_of_ones_own() {
         ("SELECT CAST(name AS INT) AS message FROM (VALUES ('x')) AS t(name)", "x"),
     ] {
         own_check(&checks, "binary_vectors", sql);
-        let report = Audit::of(&with(&["--format", "json", "--quick"]));
+        let report = Audit::of(&with(&["--format", "json"]));
         let check = report.check("binary_vectors");
         assert_eq!((&check["outcome"], &check["findings"]), (&json!("failed"), &json!(0)), "{sql}");
         assert!(check["problem"].as_str().unwrap().contains(reason), "{sql}: {check}");
         assert_eq!((report.code, &report.report["verdict"]), (3, &json!("not_ready")));
     }
-    let allowed = with(&["--quick", "--allow", "binary_vectors"]).ends_with(0).stdout;
+    let allowed = with(&["--allow", "binary_vectors"]).ends_with(0).stdout;
     assert!(allowed.contains("checks that could not be run"), "{allowed}");
     own_check(&checks, "missing_files", "SELECT 1 AS message");
     with(&[]).ends_with(2).says(&["`missing_files`", "of this name already", "missing_files.sql"]);
@@ -283,7 +292,7 @@ fn checks_are_views() {
         serde_json::from_str(&shown.stdout).unwrap()
     };
     let findings = ask("SELECT * FROM audit.findings");
-    let report = json_of(INSTALL, &[]);
+    let report = whole();
     for check in report.checks() {
         let id = check["id"].as_str().unwrap();
         let of_check: Vec<&Value> =
