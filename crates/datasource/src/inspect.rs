@@ -42,7 +42,7 @@ use datafusion::prelude::{SessionConfig, SessionContext, ident};
 use tokio::sync::OnceCell;
 
 use crate::functions;
-use crate::meta::MetaSchema;
+use crate::meta;
 use crate::schema_provider::CollectionSchema;
 use crate::session::{CATALOG, COLLECTIONS, META};
 use crate::source::Inner;
@@ -143,7 +143,7 @@ fn planner(source: &Arc<Inner>) -> DFResult<SessionState> {
     stand_in.register_table(template::STAND_IN.to_owned(), table)?;
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(COLLECTIONS, Arc::new(CollectionSchema::new(Arc::clone(&source.tables))))?;
-    catalog.register_schema(META, Arc::new(MetaSchema::new(source)))?;
+    catalog.register_schema(META, Arc::new(meta::schema(source)))?;
     catalog.register_schema(template::STAND_IN, Arc::new(stand_in))?;
     let config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)

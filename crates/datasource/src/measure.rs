@@ -39,7 +39,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as DFResult;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -49,6 +49,7 @@ use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::stream::{self, StreamExt};
 
 use crate::error::Result;
+use crate::fixed_schema::FixedSchema;
 use crate::meta::segments::passes;
 use crate::source::{Inner, Source};
 use blooms::Bloom;
@@ -120,36 +121,10 @@ impl Source {
 }
 
 /// The schema `measure`.
-#[derive(Debug)]
-pub(crate) struct MeasureSchema {
-    tables: Vec<(&'static str, Arc<MeasureTable>)>,
-}
-
-impl MeasureSchema {
-    pub(crate) fn new(source: &Arc<Inner>) -> Self {
-        let table =
-            |measure: Measure| MeasureTable { source: Arc::clone(source), measure, schema: measure.schema() };
-        Self { tables: TABLES.iter().map(|(name, measure)| (*name, Arc::new(table(*measure)))).collect() }
-    }
-
-    fn find(&self, name: &str) -> Option<&Arc<MeasureTable>> {
-        self.tables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, table)| table)
-    }
-}
-
-#[async_trait]
-impl SchemaProvider for MeasureSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|(name, _)| (*name).to_owned()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        Ok(self.find(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.find(name).is_some()
-    }
+pub(crate) fn schema(source: &Arc<Inner>) -> FixedSchema {
+    let table =
+        |measure: Measure| MeasureTable { source: Arc::clone(source), measure, schema: measure.schema() };
+    FixedSchema::new(TABLES.iter().map(|(name, measure)| (*name, Arc::new(table(*measure)) as _)).collect())
 }
 
 /// A table whose rows are measured when its plan runs.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::fixed_schema::FixedSchema;
 use crate::source::Inner;
 
 /// The tables of the schema, by name.
@@ -45,35 +46,9 @@ enum MetaKind {
 }
 
 /// The schema `meta`.
-#[derive(Debug)]
-pub(crate) struct MetaSchema {
-    tables: Vec<(&'static str, Arc<MetaTable>)>,
-}
-
-impl MetaSchema {
-    pub(crate) fn new(source: &Arc<Inner>) -> Self {
-        let table = |kind| Arc::new(MetaTable { source: Arc::clone(source), kind, schema: kind.schema() });
-        Self { tables: TABLES.iter().map(|(name, kind)| (*name, table(*kind))).collect() }
-    }
-
-    fn find(&self, name: &str) -> Option<&Arc<MetaTable>> {
-        self.tables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, table)| table)
-    }
-}
-
-#[async_trait]
-impl SchemaProvider for MetaSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|(name, _)| (*name).to_owned()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        Ok(self.find(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.find(name).is_some()
-    }
+pub(crate) fn schema(source: &Arc<Inner>) -> FixedSchema {
+    let table = |kind: MetaKind| MetaTable { source: Arc::clone(source), kind, schema: kind.schema() };
+    FixedSchema::new(TABLES.iter().map(|(name, kind)| (*name, Arc::new(table(*kind)) as _)).collect())
 }
 
 /// A table whose rows are made when it is scanned.

@@ -11,8 +11,8 @@ use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
 use crate::inspect::InspectSchema;
-use crate::measure::{MeasureSchema, Measurements};
-use crate::meta::MetaSchema;
+use crate::measure::{self, Measurements};
+use crate::meta;
 use crate::names;
 use crate::read_options::ReadOptions;
 use crate::roots::Roots;
@@ -203,8 +203,8 @@ impl Source {
             let schema = Arc::new(CollectionSchema::new(Arc::clone(tables)));
             catalog.register_schema(name, schema).map_err(Error::Session)?;
         }
-        catalog.register_schema(META, Arc::new(MetaSchema::new(&self.inner))).map_err(Error::Session)?;
-        let measure = Arc::new(MeasureSchema::new(&self.inner));
+        catalog.register_schema(META, Arc::new(meta::schema(&self.inner))).map_err(Error::Session)?;
+        let measure = Arc::new(measure::schema(&self.inner));
         catalog.register_schema(MEASURE, measure).map_err(Error::Session)?;
         catalog
             .register_schema(INSPECT, Arc::new(InspectSchema::new(&self.inner)))

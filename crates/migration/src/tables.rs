@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::{MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
-use m2m_datasource::CATALOG;
+use m2m_datasource::{CATALOG, FixedSchema};
 
 use crate::error::{Error, Result};
 
@@ -57,43 +57,16 @@ pub(crate) fn register(ctx: &SessionContext, name: &str, tables: Vec<Arc<dyn Ans
     let catalog =
         catalog.ok_or_else(|| Error::from(DataFusionError::Internal(format!("no catalog `{CATALOG}`"))))?;
     let tables = tables.into_iter().map(|answers| {
-        let schema = schema(answers.columns());
-        Arc::new(AskedTable { answers, schema })
+        let (name, schema) = (answers.name(), schema(answers.columns()));
+        (name, Arc::new(AskedTable { answers, schema }) as _)
     });
-    catalog.register_schema(name, Arc::new(AskedSchema { tables: tables.collect() }))?;
+    catalog.register_schema(name, Arc::new(FixedSchema::new(tables.collect())))?;
     Ok(())
 }
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, of)| Field::new(*name, of.clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// The schema.
-#[derive(Debug)]
-struct AskedSchema {
-    tables: Vec<Arc<AskedTable>>,
-}
-
-impl AskedSchema {
-    fn find(&self, name: &str) -> Option<&Arc<AskedTable>> {
-        self.tables.iter().find(|table| table.answers.name().eq_ignore_ascii_case(name))
-    }
-}
-
-#[async_trait]
-impl SchemaProvider for AskedSchema {
-    fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|table| table.answers.name().to_owned()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DFResult<Option<Arc<dyn TableProvider>>> {
-        Ok(self.find(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.find(name).is_some()
-    }
 }
 
 /// A table whose rows are asked for when it is scanned.
