@@ -85,11 +85,15 @@ impl Global {
             (&keys::TARGET_REGION, &target.s3_region),
             (&keys::TARGET_AK, &target.s3_access_key),
             (&keys::TARGET_SK, &target.s3_secret_key),
+            (&keys::TARGET_CA, &target.s3_ca),
             (&keys::MILVUS, &milvus.milvus),
             (&keys::MILVUS_USER, &milvus.milvus_user),
             (&keys::MILVUS_PASSWORD, &milvus.milvus_password),
             (&keys::MILVUS_TOKEN, &milvus.milvus_token),
             (&keys::MILVUS_DATABASE, &milvus.milvus_database),
+            (&keys::MILVUS_CA, &milvus.milvus_ca),
+            (&keys::MILVUS_CERT, &milvus.milvus_cert),
+            (&keys::MILVUS_KEY, &milvus.milvus_key),
         ];
         let mut all = given(single);
         if !source.tables.is_empty() {
@@ -148,6 +152,9 @@ struct Target {
     /// Secret key; better given in the environment [env: M2M_S3_SECRET_KEY]
     #[arg(long, global = true, value_name = "KEY")]
     s3_secret_key: Option<String>,
+    /// PEM file with the certificates that vouch for the storage server [env: M2M_S3_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    s3_ca: Option<String>,
 }
 
 /// Where Milvus 2.x is.
@@ -169,6 +176,15 @@ struct Milvus {
     /// Database; created when missing [env: M2M_MILVUS_DATABASE]
     #[arg(long, global = true, value_name = "NAME")]
     milvus_database: Option<String>,
+    /// PEM file with the certificates that vouch for Milvus [env: M2M_MILVUS_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    milvus_ca: Option<String>,
+    /// PEM file with the certificate that is shown to Milvus, together with --milvus-key [env: M2M_MILVUS_CERT]
+    #[arg(long, global = true, value_name = "FILE")]
+    milvus_cert: Option<String>,
+    /// PEM file with the private key of that certificate [env: M2M_MILVUS_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    milvus_key: Option<String>,
 }
 
 /// The commands.
@@ -385,6 +401,9 @@ pub(crate) struct DumpOptions {
     /// How import files are written: a NumPy file for each field, or a Parquet file for all of them [env: M2M_FORMAT]
     #[arg(long, value_name = "FORMAT", value_parser = words(keys::FORMATS), ignore_case = true)]
     to_format: Option<String>,
+    /// What the manifest says of the bytes of each file: a CRC-32C, or a SHA-256 too [env: M2M_CHECKSUM]
+    #[arg(long, value_name = "SUM", value_parser = words(keys::CHECKSUM_WORDS), ignore_case = true)]
+    checksum: Option<String>,
     /// Leave behind what stands only in the write-ahead log
     #[arg(long)]
     pub(crate) allow_unflushed: bool,
@@ -395,7 +414,11 @@ pub(crate) struct DumpOptions {
 
 impl DumpOptions {
     fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
-        given([(&keys::FILE_SIZE, &self.file_size), (&keys::FORMAT, &self.to_format)])
+        given([
+            (&keys::FILE_SIZE, &self.file_size),
+            (&keys::FORMAT, &self.to_format),
+            (&keys::CHECKSUM, &self.checksum),
+        ])
     }
 }
 

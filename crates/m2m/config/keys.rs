@@ -15,6 +15,8 @@ const COSINE_WORDS: &[&str] = &["never", "ifNormalised", "always"];
 const INDEX_WORDS: &[&str] = &["keep", "auto", "none"];
 const DUPLICATES_WORDS: &[&str] = &["keep", "first", "last", "fail"];
 const INVALID_WORDS: &[&str] = &["fail", "skip"];
+/// How the bytes of import files are summed.
+pub(crate) const CHECKSUM_WORDS: &[&str] = &["crc32c", "sha256"];
 
 /// Sizes that an import file can be asked to have, in MiB. Milvus refuses files
 /// of more than 16 GiB, and a file may become somewhat larger than asked for.
@@ -22,6 +24,8 @@ pub(crate) const FILE_SIZE_MIB: RangeInclusive<u64> = 1..=12_288;
 const THREADS: RangeInclusive<u64> = 1..=1024;
 const KIB: RangeInclusive<u64> = 1..=1 << 30;
 const BYTES: RangeInclusive<u64> = 0..=i32::MAX as u64;
+/// From a second to a day.
+const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
 /// A key of the configuration.
 #[derive(Debug)]
@@ -179,6 +183,7 @@ keys! {
     SOURCE_IAM = Key::new("source.remote.useIAM", Kind::Flag, "false", "As `target.remote.useIAM`.");
     SOURCE_CHECK = Key::new("source.remote.checkBucket", Kind::Flag, "true",
         "Whether to look first if the bucket is there and can be listed. Nothing is written to a source.");
+    SOURCE_CA = Key::new("source.remote.caFile", Kind::Text, "", "As `target.remote.caFile`.");
     SOURCE_FAISS_REMOTE = Key::new("source.remote.faissFile", Kind::Unused("it is for Faiss sources"), "", "");
     SOURCE_ES = Key::new("source.es", Kind::Unused("it is for Elasticsearch sources"), "", "");
     SOURCE_MILVUS = Key::new("source.milvus2x", Kind::Unused("it is for Milvus 2.x sources"), "", "");
@@ -211,6 +216,9 @@ keys! {
         "Whether the machine's role is asked for credentials: AWS roles, Google's metadata service, Azure's managed identity. Keys are ignored then.");
     TARGET_CHECK = Key::new("target.remote.checkBucket", Kind::Flag, "true",
         "Whether to prove first that the bucket can be listed, written, read and cleaned. It is never created.");
+    TARGET_CA = Key::new("target.remote.caFile", Kind::Text, "the machine's own",
+        "A PEM file with the certificates that vouch for the storage server, beside those that the machine trusts.")
+        .flag("--s3-ca").variable("M2M_S3_CA");
     MILVUS = Key::new("target.milvus2x.endpoint", Kind::Text, "",
         "The address of Milvus 2.x: `host:port`, or with `http://` or `https://` before it.")
         .flag("--milvus").variable("M2M_MILVUS");
@@ -223,6 +231,17 @@ keys! {
     MILVUS_DATABASE = Key::new("target.milvus2x.database", Kind::Text, "the server's default",
         "The database of the new collections; created when missing.")
         .flag("--milvus-database").variable("M2M_MILVUS_DATABASE");
+    MILVUS_CA = Key::new("target.milvus2x.caFile", Kind::Text, "the machine's own",
+        "A PEM file with the certificates that vouch for Milvus, where its address begins with `https://`.")
+        .flag("--milvus-ca").variable("M2M_MILVUS_CA");
+    MILVUS_CERT = Key::new("target.milvus2x.certFile", Kind::Text, "",
+        "A PEM file with the certificate that m2m shows to a Milvus that asks for one; together with `keyFile`.")
+        .flag("--milvus-cert").variable("M2M_MILVUS_CERT");
+    MILVUS_KEY = Key::new("target.milvus2x.keyFile", Kind::Text, "",
+        "A PEM file with the private key of that certificate.")
+        .flag("--milvus-key").variable("M2M_MILVUS_KEY");
+    MILVUS_SERVER_NAME = Key::new("target.milvus2x.serverName", Kind::Text, "the host of the address",
+        "The name that the certificate of Milvus must bear.");
     MILVUS_RECV = Key::new("target.milvus2x.grpc.maxCallRecvMsgSize", Kind::Integer(BYTES), "268435456",
         "Bytes of the longest answer that is read from Milvus; 0 is the default.");
     MILVUS_SEND = Key::new("target.milvus2x.grpc.maxCallSendMsgSize", Kind::Integer(BYTES), "unlimited",
@@ -282,6 +301,13 @@ keys! {
         "What becomes of rows of a collection that share an id: `keep` takes all of them, `first` and `last` one, by the order of partitions, segments and rows, and `fail` ends the run. The rows of a query must not share ids unless it is `keep`: which of them counts, the query says itself.");
     INVALID_VECTORS = Key::new("m2m.invalidVectors", Kind::Choice(INVALID_WORDS), "fail",
         "What becomes of vectors with components that are no numbers or infinite, which Milvus 2.x refuses: `skip` leaves them behind in a Parquet file of their own, with segment, offset, id and reason; of a query's rows those of its result.");
+    CHECKSUM = Key::new("m2m.checksum", Kind::Choice(CHECKSUM_WORDS), "crc32c",
+        "What `manifest.json` says of the bytes of each import file: a CRC-32C always, which notices accidents at the speed of memory; with `sha256` a SHA-256 too, which notices a forgery as well and takes longer.")
+        .flag("--checksum");
+    IMPORT_STALL = Key::new("m2m.importStall", Kind::Integer(SECONDS), "600",
+        "Seconds that an import job may go without moving before the load ends with an error.");
+    RETRY = Key::new("m2m.retry", Kind::Integer(0..=86_400), "60",
+        "Seconds that a call of Milvus which fails with what can pass (a restart, a lost connection, throttling) is tried for; 0 tries once. Object stores have limits of their own.");
     IF_EXISTS = Key::new("m2m.ifExists", Kind::Choice(IF_EXISTS_WORDS), "fail",
         "What is done when Milvus 2.x has a collection of the name: `fail`, `append` to it when its fields and its metric fit, `skip` it, or `replace` it, with all that it holds.")
         .flag("--if-exists");
