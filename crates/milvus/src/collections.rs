@@ -31,6 +31,9 @@ pub struct NewCollection {
 pub struct CollectionInfo {
     /// The collection's name.
     pub name: String,
+    /// The server's number of it, which a later collection of the same name
+    /// does not get.
+    pub id: i64,
     /// Free text.
     pub description: String,
     /// How many shards it has.
@@ -90,12 +93,13 @@ impl CollectionInfo {
         Error::ForeignSchema { collection: self.name.clone(), reason }
     }
 
-    fn of(name: &str, shards: i32, schema: &CollectionSchema) -> Self {
+    fn of(name: &str, answer: &pb::DescribeCollectionResponse, schema: &CollectionSchema) -> Self {
         let stored = schema.fields.iter().filter(|field| !field.is_dynamic);
         Self {
             name: name.to_owned(),
+            id: answer.collection_id,
             description: schema.description.clone(),
-            shards,
+            shards: answer.shards_num,
             fields: stored.map(FieldInfo::of).collect(),
             is_dynamic: schema.enable_dynamic_field,
         }
@@ -120,8 +124,8 @@ impl Client {
                 service.describe_collection(request).await
             })
             .await?;
-        let schema = answer.schema.ok_or_else(|| call.unexpected("a schema", "none"))?;
-        Ok(Some(CollectionInfo::of(name, answer.shards_num, &schema)))
+        let schema = answer.schema.as_ref().ok_or_else(|| call.unexpected("a schema", "none"))?;
+        Ok(Some(CollectionInfo::of(name, &answer, schema)))
     }
 
     /// Creates a collection. Creating the same one again succeeds.
@@ -247,13 +251,16 @@ mod tests {
     fn described(change: impl Fn(&mut CollectionSchema)) -> CollectionInfo {
         let mut sent = CollectionSchema::decode(schema(&films()).encode_to_vec().as_slice()).unwrap();
         change(&mut sent);
-        CollectionInfo::of("films", 2, &sent)
+        let answer =
+            pb::DescribeCollectionResponse { collection_id: 42, shards_num: 2, ..Default::default() };
+        CollectionInfo::of("films", &answer, &sent)
     }
 
     #[test]
     fn what_is_created_is_described_the_same() {
         let info = described(|_| {});
-        assert_eq!((info.name.as_str(), info.description.as_str(), info.shards), ("films", "old films", 2));
+        assert_eq!((info.name.as_str(), info.description.as_str()), ("films", "old films"));
+        assert_eq!((info.id, info.shards), (42, 2));
         assert!(!info.is_dynamic);
         let fields = films().fields;
         assert_eq!(info.fields.len(), fields.len());

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::client::{Call, Client, Service};
+use crate::collections::collection;
 use crate::error::{Error, Result};
 use crate::proto::common::{ImportState, KeyValuePair};
 use crate::proto::milvus as pb;
@@ -44,6 +45,54 @@ pub struct ImportStatus {
     pub progress_percent: Option<u8>,
     /// Why it failed, in the server's words.
     pub failed_reason: Option<String>,
+}
+
+/// An import job in the server's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportJob {
+    /// The server's number of it.
+    pub task: TaskId,
+    /// The files it reads, in the order they were asked for; none when the
+    /// server does not say. A name with a comma in it comes as two: compare
+    /// [`Self::files_text`] where that can happen.
+    pub files: Vec<String>,
+    /// The files as the server lists them, joined by commas.
+    pub files_text: String,
+    /// The partition its rows go to; empty when the server does not say.
+    pub partition: String,
+    /// How far it is.
+    pub status: ImportStatus,
+}
+
+impl ImportJob {
+    fn of(call: &Call, listed: &pb::GetImportStateResponse) -> Result<Self> {
+        if listed.id == 0 {
+            return Err(call.unexpected("import jobs with numbers", "one without"));
+        }
+        let text = |key| value(&listed.infos, key).unwrap_or_default();
+        let files = text("files");
+        Ok(Self {
+            task: TaskId(listed.id),
+            files: files.split(',').filter(|file| !file.is_empty()).map(ToOwned::to_owned).collect(),
+            files_text: files.to_owned(),
+            partition: text("partition").to_owned(),
+            status: ImportStatus::of(call, listed)?,
+        })
+    }
+}
+
+impl ImportStatus {
+    fn of(call: &Call, answer: &pb::GetImportStateResponse) -> Result<Self> {
+        let rows = u64::try_from(answer.row_count)
+            .map_err(|_| call.unexpected("a number of rows", answer.row_count.to_string()))?;
+        Ok(Self {
+            phase: phase(answer.state),
+            rows,
+            progress_percent: value(&answer.infos, "progress_percent")
+                .and_then(|percent| percent.parse().ok()),
+            failed_reason: value(&answer.infos, "failed_reason").map(ToOwned::to_owned),
+        })
+    }
 }
 
 impl Client {
@@ -95,15 +144,34 @@ impl Client {
                 |mut service: Service, request| async move { service.get_import_state(request).await },
             )
             .await?;
-        let rows = u64::try_from(answer.row_count)
-            .map_err(|_| call.unexpected("a number of rows", answer.row_count.to_string()))?;
-        Ok(ImportStatus {
-            phase: phase(answer.state),
-            rows,
-            progress_percent: value(&answer.infos, "progress_percent")
-                .and_then(|percent| percent.parse().ok()),
-            failed_reason: value(&answer.infos, "failed_reason").map(ToOwned::to_owned),
-        })
+        ImportStatus::of(&call, &answer)
+    }
+
+    /// Lists the import jobs of a collection that the server remembers, which
+    /// is for a day, in the order of their numbers.
+    ///
+    /// A job is listed as soon as [`Self::import`] has answered. Jobs of an
+    /// earlier collection of the same name are not.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such collection, or the server does not answer.
+    pub async fn imports(&self, name: &str) -> Result<Vec<ImportJob>> {
+        let call = Call::read("ListImportTasks", collection(name));
+        let message = pb::ListImportTasksRequest {
+            collection_name: name.to_owned(),
+            limit: 0,
+            db_name: self.database(),
+        };
+        let answer = self
+            .call(&call, message, |mut service: Service, request| async move {
+                service.list_import_tasks(request).await
+            })
+            .await?;
+        let jobs: Result<Vec<_>> = answer.tasks.iter().map(|listed| ImportJob::of(&call, listed)).collect();
+        let mut jobs = jobs?;
+        jobs.sort_by_key(|job| job.task.0);
+        Ok(jobs)
     }
 }
 
@@ -160,6 +228,39 @@ mod tests {
                 ImportPhase::Unknown(9),
             ]
         );
+    }
+
+    fn listed(infos: &[(&str, &str)]) -> pb::GetImportStateResponse {
+        let info = |(key, value): &(&str, &str)| KeyValuePair { key: (*key).into(), value: (*value).into() };
+        let infos = infos.iter().map(info).collect();
+        pb::GetImportStateResponse { id: 7, state: 6, row_count: 3, infos, ..Default::default() }
+    }
+
+    fn call() -> Call {
+        Call::read("ListImportTasks", collection("films"))
+    }
+
+    #[test]
+    fn a_listed_job_says_what_it_reads_and_how_far_it_is() {
+        let infos = [("files", "a/id.npy,a/vector.npy"), ("partition", "old"), ("progress_percent", "100")];
+        let job = ImportJob::of(&call(), &listed(&infos)).unwrap();
+        assert_eq!(
+            (job.task, job.files),
+            (TaskId(7), vec!["a/id.npy".to_owned(), "a/vector.npy".to_owned()])
+        );
+        assert_eq!((job.files_text.as_str(), job.partition.as_str()), ("a/id.npy,a/vector.npy", "old"));
+        assert_eq!((job.status.phase, job.status.rows), (ImportPhase::Completed, 3));
+        assert_eq!((job.status.progress_percent, job.status.failed_reason), (Some(100), None));
+    }
+
+    #[test]
+    fn a_job_without_files_has_none_and_one_without_number_is_refused() {
+        let job = ImportJob::of(&call(), &listed(&[])).unwrap();
+        assert_eq!((job.files.len(), job.files_text.as_str(), job.partition.as_str()), (0, "", ""));
+        let nameless = pb::GetImportStateResponse { id: 0, ..listed(&[]) };
+        assert!(matches!(ImportJob::of(&call(), &nameless), Err(Error::Answer { .. })));
+        let negative = pb::GetImportStateResponse { row_count: -1, ..listed(&[]) };
+        assert!(matches!(ImportJob::of(&call(), &negative), Err(Error::Answer { .. })));
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub use collections::{CollectionInfo, NewCollection};
 pub use compare::compare;
 pub use error::{Error, Result};
 pub use fields::{Field, FieldInfo, FieldType, VectorType};
-pub use import::{ImportPhase, ImportStatus, TaskId};
+pub use import::{ImportJob, ImportPhase, ImportStatus, TaskId};
 pub use index::{IndexInfo, IndexProgress, IndexSpec};
 pub use options::{ConnectOptions, Credentials};
 pub use overview::IndexOverview;

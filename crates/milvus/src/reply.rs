@@ -35,6 +35,7 @@ replies! {
     GetVersionResponse
     ImportResponse
     ListDatabasesResponse
+    ListImportTasksResponse
     QueryResults
     ShowCollectionsResponse
     ShowPartitionsResponse
