@@ -24,10 +24,15 @@ use crate::file_sets::FileSet;
 use crate::stream::ImportFormat;
 use crate::written_file::{WrittenFile, written_files_schema};
 
-/// Checks that every file set that was written is whole, and was written once, and
-/// yields the files sorted by path.
+/// Hands on which files were written, and checks that every file set is whole and
+/// was written once.
 ///
-/// It runs once: it asks for an input of one partition.
+/// * Files come in the order in which they are written, each set as soon as it is
+///   complete.
+/// * What all of them must be together is known at the end: the stream ends with an
+///   error when it is not so. Whoever acts on a file before must be able to take
+///   that back.
+/// * It runs once: it asks for an input of one partition.
 #[derive(Debug)]
 pub struct CommitExec {
     input: Arc<dyn ExecutionPlan>,
@@ -67,7 +72,7 @@ impl CommitExec {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(written_files_schema()),
             Partitioning::UnknownPartitioning(1),
-            EmissionType::Final,
+            EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Ok(Self { input, promise, properties: Arc::new(properties) })
@@ -141,16 +146,34 @@ impl ExecutionPlan for CommitExec {
             )));
         }
         let input = self.input.execute(0, context)?;
-        let promise = self.promise.clone();
-        let files = async move {
-            let batches: Vec<_> = input.try_collect().await?;
-            let mut files = WrittenFile::from_batches(&batches)?;
-            files.sort_by(|a, b| a.path.cmp(&b.path));
-            promise.check(&files)?;
-            Ok(WrittenFile::to_batch(&files)?)
-        };
-        let stream = futures::stream::once(files);
-        Ok(Box::pin(RecordBatchStreamAdapter::new(written_files_schema(), stream)))
+        let checked = Checked { input, promise: self.promise.clone(), files: Vec::new() };
+        let stream = futures::stream::try_unfold(checked, |mut checked| async move {
+            Ok(checked.next().await?.map(|batch| (batch, checked)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(written_files_schema(), stream.into_stream())))
+    }
+}
+
+/// Written files on their way through, and all that have passed.
+struct Checked {
+    input: SendableRecordBatchStream,
+    promise: Promise,
+    files: Vec<WrittenFile>,
+}
+
+impl Checked {
+    /// The next files; none when the input has ended and everything promised is there.
+    async fn next(&mut self) -> DFResult<Option<RecordBatch>> {
+        match self.input.try_next().await? {
+            Some(batch) => {
+                self.files.extend(WrittenFile::from_batches(std::slice::from_ref(&batch))?);
+                Ok(Some(batch))
+            }
+            None => {
+                self.promise.check(&self.files)?;
+                Ok(None)
+            }
+        }
     }
 }
 

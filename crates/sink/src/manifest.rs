@@ -3,25 +3,28 @@
 //! The record of what a dump wrote.
 //!
 //! `manifest.json` stands in the root of a dump and is written last: files
-//! without it are not a dump. Paths are relative to the root.
+//! without it are not a dump. Until then `unfinished.json` has the same shape and
+//! names the file sets that are complete, so that a dump that was stopped goes on
+//! where it was. Paths are relative to the root.
 //!
 //! ```text
-//! {"version": 1, "m2m": "0.1.0", "created_on": "2026-11-21T05:11:55Z",
+//! {"version": 2, "id": "0c9f6f2e…", "m2m": "0.1.0", "created_on": "2026-11-21T05:11:55Z",
 //!  "source": {"meta": "/old/db/meta.sqlite", "tables": ["/old/db/tables"]},
 //!  "collections": [{
 //!    "name": "colours", "target_name": "colours", "filter": "id % 2 = 0",
-//!    "metric": "L2", "engine": "FLAT", "index_params": "{}",
+//!    "choices": {"format": "npy"}, "fingerprint": "5b1e906a…", "metric": "L2", "engine": "FLAT", "index_params": "{}",
 //!    "fields": [{"name": "id", "type": "Int64", "primary": true},
 //!               {"name": "vector", "type": "FloatVector", "dimension": 128}],
 //!    "rows": 1000, "left_out": {"invalid": 0, "repeated": 2},
 //!    "partitions": [{
 //!      "tag": "dark red", "name": "dark_red_5f1d", "rows": 1000,
 //!      "sets": [{
-//!        "name": "colours/dark_red_5f1d/1606", "rows": 1000, "segments": ["1606", "1607"],
+//!        "name": "colours/dark_red_5f1d/1606", "rows": 1000, "segments": ["1606", "1607"], "segment_offset": 0,
 //!        "files": [{"path": "colours/dark_red_5f1d/1606/id.npy", "field": "id", "rows": 1000,
 //!                   "bytes": 8128, "crc32c": 3735928559, "dtype": "<i8"}]}]}]}]}
 //! ```
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use m2m_storage::Storage;
@@ -32,8 +35,10 @@ use crate::{Error, Result};
 
 /// Name of the manifest in the root of a dump.
 pub const MANIFEST_FILE: &str = "manifest.json";
+/// Name of the manifest in the making, in the same place.
+pub const UNFINISHED_FILE: &str = "unfinished.json";
 /// The version that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const DAY_SECONDS: u64 = 86_400;
 
@@ -42,9 +47,11 @@ const DAY_SECONDS: u64 = 86_400;
 pub struct Manifest {
     /// Version of the manifest's shape, [`VERSION`].
     pub version: u32,
+    /// What tells this dump from every other.
+    pub id: String,
     /// Version of m2m that wrote it.
     pub m2m: String,
-    /// When it was written, UTC, as RFC 3339.
+    /// When it was begun, UTC, as RFC 3339.
     pub created_on: String,
     /// What was dumped.
     pub source: SourceEntry,
@@ -74,6 +81,12 @@ pub struct CollectionEntry {
     /// The query whose rows these are, when they are not those of a collection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// What else was chosen that decides over its rows and files, as the configuration names it.
+    #[serde(default)]
+    pub choices: BTreeMap<String, String>,
+    /// Tells whether the segments that its rows come from are still the same.
+    #[serde(default)]
+    pub fingerprint: String,
     /// Metric in Milvus 1.x, such as `L2`.
     pub metric: String,
     /// Whether `IP` is to become `COSINE`.
@@ -140,6 +153,9 @@ pub struct PartitionEntry {
     pub name: String,
     /// Rows written.
     pub rows: u64,
+    /// Whether file sets are still to come; never in a complete dump.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// The file sets, in the order of their segments.
     pub sets: Vec<SetEntry>,
 }
@@ -153,6 +169,9 @@ pub struct SetEntry {
     pub rows: u64,
     /// The segments that the rows came from; empty for those of a query.
     pub segments: Vec<String>,
+    /// Where the first row stands in the first of them; none where files end when they are full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_offset: Option<i64>,
     /// One file for each field, or one for all of them.
     pub files: Vec<FileEntry>,
 }
@@ -194,11 +213,12 @@ impl CollectionEntry {
 }
 
 impl Manifest {
-    /// Returns the manifest of a dump that was written just now.
-    pub fn new(source: SourceEntry, collections: Vec<CollectionEntry>) -> Self {
+    /// Returns the manifest of a dump that begins just now.
+    pub fn new(id: String, source: SourceEntry, collections: Vec<CollectionEntry>) -> Self {
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
         Self {
             version: VERSION,
+            id,
             m2m: env!("CARGO_PKG_VERSION").to_owned(),
             created_on: rfc_3339(seconds),
             source,
@@ -212,20 +232,25 @@ impl Manifest {
         partitions.flat_map(|partition| &partition.sets).flat_map(|set| &set.files)
     }
 
-    /// Writes the manifest into the root of a dump, whole or not at all.
+    /// Writes the manifest into the root of a dump, whole or not at all: from now
+    /// on the dump is complete.
     ///
     /// # Errors
     ///
     /// [`Error::ManifestRows`] when its numbers contradict each other,
+    /// [`Error::ManifestUnfinished`] when file sets are still to come,
     /// [`Error::Storage`] when it cannot be written.
     pub async fn write(&self, dump: &Storage) -> Result<()> {
-        let path = dump.child(MANIFEST_FILE);
-        let location = dump.display(&path);
-        self.check(&location)?;
-        let encoded = serde_json::to_vec_pretty(self);
-        let mut json = encoded.map_err(|source| Error::EncodeManifest { location, source })?;
-        json.push(b'\n');
-        Ok(dump.put_atomic(&path, json.into()).await?)
+        self.write_as(dump, MANIFEST_FILE).await
+    }
+
+    /// Writes what is complete so far, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Manifest::write`] but [`Error::ManifestUnfinished`].
+    pub async fn write_unfinished(&self, dump: &Storage) -> Result<()> {
+        self.write_as(dump, UNFINISHED_FILE).await
     }
 
     /// Reads the manifest in the root of a dump.
@@ -235,14 +260,38 @@ impl Manifest {
     /// [`Error::Storage`] when there is none or it cannot be read,
     /// [`Error::Manifest`] when it cannot be decoded, [`Error::ManifestVersion`]
     /// when it is of another version, [`Error::ManifestRows`] when its numbers
-    /// contradict each other.
+    /// contradict each other, [`Error::ManifestUnfinished`] when it says that
+    /// file sets are still to come.
     pub async fn read(dump: &Storage) -> Result<Self> {
-        let path = dump.child(MANIFEST_FILE);
-        let json = dump.get(&path).await?;
-        Self::decode(&json, &dump.display(&path))
+        Self::read_as(dump, MANIFEST_FILE).await
     }
 
-    fn decode(json: &[u8], location: &str) -> Result<Self> {
+    /// Reads what a dump that was stopped had completed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Manifest::read`] but [`Error::ManifestUnfinished`].
+    pub async fn read_unfinished(dump: &Storage) -> Result<Self> {
+        Self::read_as(dump, UNFINISHED_FILE).await
+    }
+
+    async fn write_as(&self, dump: &Storage, name: &str) -> Result<()> {
+        let path = dump.child(name);
+        let location = dump.display(&path);
+        self.check(&location, name == UNFINISHED_FILE)?;
+        let encoded = serde_json::to_vec_pretty(self);
+        let mut json = encoded.map_err(|source| Error::EncodeManifest { location, source })?;
+        json.push(b'\n');
+        Ok(dump.put_atomic(&path, json.into()).await?)
+    }
+
+    async fn read_as(dump: &Storage, name: &str) -> Result<Self> {
+        let path = dump.child(name);
+        let json = dump.get(&path).await?;
+        Self::decode(&json, &dump.display(&path), name == UNFINISHED_FILE)
+    }
+
+    fn decode(json: &[u8], location: &str, may_be_unfinished: bool) -> Result<Self> {
         /// The one field that every version has.
         #[derive(Deserialize)]
         struct Versioned {
@@ -255,12 +304,12 @@ impl Manifest {
             return Err(Error::ManifestVersion { location, expected: VERSION, found });
         }
         let manifest: Self = serde_json::from_slice(json).map_err(fault)?;
-        manifest.check(location)?;
+        manifest.check(location, may_be_unfinished)?;
         Ok(manifest)
     }
 
     /// Every number of rows is the sum of its parts; files repeat their set's.
-    fn check(&self, location: &str) -> Result<()> {
+    fn check(&self, location: &str, may_be_unfinished: bool) -> Result<()> {
         let equal = |subject: String, found: u64, parts: &mut dyn Iterator<Item = u64>| {
             let expected = parts.fold(0, u64::saturating_add);
             let location = location.to_owned();
@@ -278,6 +327,11 @@ impl Manifest {
                 &mut collection.partitions.iter().map(|partition| partition.rows),
             )?;
             for partition in &collection.partitions {
+                if partition.unfinished && !may_be_unfinished {
+                    let (location, collection) = (location.to_owned(), collection.name.clone());
+                    let partition = partition.tag.clone();
+                    return Err(Error::ManifestUnfinished { location, collection, partition });
+                }
                 let subject = format!("partition `{}` of collection `{}`", partition.tag, collection.name);
                 equal(subject, partition.rows, &mut partition.sets.iter().map(|set| set.rows))?;
                 for set in &partition.sets {

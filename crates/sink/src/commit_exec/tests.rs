@@ -2,6 +2,7 @@
 
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::displayable;
+use futures::StreamExt;
 
 use super::*;
 use crate::NpyWriteExec;
@@ -21,10 +22,14 @@ fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
     }
 }
 
-async fn commit(files: &[WrittenFile], sets: Vec<FileSet>) -> DFResult<Vec<WrittenFile>> {
+/// A batch for each file, through the node.
+fn commit_exec(files: &[WrittenFile], then: Then) -> DFResult<CommitExec> {
     let batches = (0..files.len()).map(|at| WrittenFile::to_batch(&files[at..=at]).unwrap());
-    let scan = input(vec![batches.collect()], Then::End);
-    Target::new().run(Arc::new(CommitExec::of_sets(scan, sets)?)).await
+    CommitExec::of_sets(input(vec![batches.collect()], then), sets())
+}
+
+async fn commit(files: &[WrittenFile]) -> DFResult<Vec<WrittenFile>> {
+    Target::new().run(Arc::new(commit_exec(files, Then::End)?)).await
 }
 
 fn sets() -> Vec<FileSet> {
@@ -38,14 +43,41 @@ fn files() -> Vec<WrittenFile> {
 async fn refused(change: impl FnOnce(&mut Vec<WrittenFile>), expected: &str) {
     let mut files = files();
     change(&mut files);
-    assert_eq!(cause(commit(&files, sets()).await.unwrap_err()), expected);
+    assert_eq!(cause(commit(&files).await.unwrap_err()), expected);
 }
 
 #[tokio::test]
-async fn files_as_planned_come_out_sorted() {
-    let committed = commit(&files(), sets()).await.unwrap();
-    let paths: Vec<_> = committed.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(paths, ["c/p/7/embedding.npy", "c/p/7/key.npy", "c/p/8/embedding.npy", "c/p/8/key.npy"]);
+async fn files_as_planned_come_out_in_the_order_of_writing() {
+    assert_eq!(commit(&files()).await.unwrap(), files());
+}
+
+#[tokio::test]
+async fn files_come_out_before_the_input_ends() {
+    let commit = commit_exec(&files()[..3], Then::Hang).unwrap();
+    assert_eq!(commit.properties().emission_type, EmissionType::Incremental);
+    let stream = commit.execute(0, Target::new().ctx.task_ctx()).unwrap();
+    let batches: Vec<_> = stream.take(3).try_collect().await.unwrap();
+    assert_eq!(WrittenFile::from_batches(&batches).unwrap(), files()[..3]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_whole_is_said_behind_the_last_file() {
+    let commit = commit_exec(&files()[..3], Then::End).unwrap();
+    let stream = commit.execute(0, Target::new().ctx.task_ctx()).unwrap();
+    let (mut batches, mut results) = (Vec::new(), stream.collect::<Vec<_>>().await);
+    let last = results.pop().unwrap();
+    results.into_iter().for_each(|batch| batches.push(batch.unwrap()));
+    assert_eq!(WrittenFile::from_batches(&batches).unwrap(), files()[..3]);
+    let expected = "file set `c/p/8` is not as planned: expected one file for each of key, found files for embedding, key";
+    assert_eq!(cause(last.unwrap_err()), expected);
+}
+
+#[tokio::test]
+async fn error_of_the_input_ends_the_files() {
+    let commit = commit_exec(&files(), Then::Fail).unwrap();
+    let stream = commit.execute(0, Target::new().ctx.task_ctx()).unwrap();
+    let results = stream.collect::<Vec<_>>().await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, true, false]);
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ impl Target {
         }
     }
 
-    /// Writes and commits all partitions, and returns the files.
+    /// Writes and commits all partitions, and returns the files by their paths.
     async fn stream(
         &self,
         input: Arc<dyn ExecutionPlan>,
@@ -56,7 +56,9 @@ impl Target {
         let format = options.format;
         let write = Arc::new(StreamWriteExec::try_new(input, options)?);
         let gathered = Arc::new(CoalescePartitionsExec::new(write));
-        self.run(Arc::new(CommitExec::of_fields(gathered, fields, format)?)).await
+        let mut files = self.run(Arc::new(CommitExec::of_fields(gathered, fields, format)?)).await?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
     }
 
     async fn stream_batches(

@@ -232,7 +232,7 @@ async fn sets_that_are_not_whole_are_not_committed() {
         "expected files for embedding, key, found files for key, other",
     )
     .await;
-    refused(|files| files[1].rows = 2, "expected 2 rows, found 3 in `c/p/1/key`").await;
+    refused(|files| files[1].rows = 2, "expected 3 rows, found 2 in `c/p/1/embedding`").await;
     refused(|files| (files[0].rows, files[1].rows) = (0, 0), "expected a row at least, found 0 rows").await;
 }
 
