@@ -391,6 +391,19 @@ pub enum Error {
         found: u64,
     },
 
+    /// A manifest says that file sets are still to come.
+    #[error(
+        "manifest `{location}` is of a dump that did not end: partition `{partition}` of collection `{collection}` is unfinished; run the dump again"
+    )]
+    ManifestUnfinished {
+        /// The manifest.
+        location: String,
+        /// The collection.
+        collection: String,
+        /// The partition's tag.
+        partition: String,
+    },
+
     /// A manifest contradicts itself.
     #[error(
         "manifest `{location}` contradicts itself: {subject} has {found} rows, its parts have {expected}"

@@ -30,7 +30,7 @@ pub(super) fn manifest(
         collections.push(collection_entry(planned, partitions, quarantine));
     }
     let entry = SourceEntry { meta: source.metadata().source.to_string(), tables: source.tables() };
-    Ok(Manifest::new(entry, collections))
+    Ok(Manifest::new(uuid::Uuid::new_v4().to_string(), entry, collections))
 }
 
 fn collection_entry(
@@ -45,6 +45,8 @@ fn collection_entry(
         filter: plan.filter.clone(),
         query: plan.query.clone(),
         metric: collection.metric.name().into(),
+        choices: BTreeMap::new(),
+        fingerprint: String::new(),
         cosine: plan.cosine,
         engine: collection.engine.name().into(),
         index_params: collection.index_params.clone(),
@@ -81,7 +83,13 @@ fn partition_entry(
             let expected = plan.live_rows.unwrap_or(0);
             Err(Error::DumpedRows { collection: collection.name.clone(), expected, found: rows })
         }
-        _ => Ok(PartitionEntry { tag: plan.tag.clone(), name: plan.name.clone(), rows, sets }),
+        _ => Ok(PartitionEntry {
+            tag: plan.tag.clone(),
+            name: plan.name.clone(),
+            rows,
+            unfinished: false,
+            sets,
+        }),
     }
 }
 
@@ -93,6 +101,7 @@ fn sets(files: Vec<WrittenFile>) -> Vec<SetEntry> {
             name: file.set.clone(),
             rows: file.rows,
             segments: file.segments.clone(),
+            segment_offset: None,
             files: Vec::new(),
         });
         set.rows = set.rows.min(file.rows);

@@ -18,9 +18,16 @@ fn manifest() -> Manifest {
         name: "colours/red/7".into(),
         rows: 3,
         segments: vec!["7".into(), "8".into()],
+        segment_offset: Some(4),
         files: vec![file("id", 3), file("vector", 3)],
     };
-    let partition = |tag: &str, rows, sets| PartitionEntry { tag: tag.into(), name: tag.into(), rows, sets };
+    let partition = |tag: &str, rows, sets| PartitionEntry {
+        tag: tag.into(),
+        name: tag.into(),
+        rows,
+        unfinished: false,
+        sets,
+    };
     let collection = CollectionEntry {
         name: "colours".into(),
         target_name: "colours".into(),
@@ -29,6 +36,8 @@ fn manifest() -> Manifest {
         index_params: "{\"nlist\": 16384}".into(),
         filter: None,
         query: None,
+        choices: [("format".to_owned(), "npy".to_owned())].into(),
+        fingerprint: "5b1e".into(),
         cosine: false,
         fields: vec![
             FieldEntry {
@@ -50,7 +59,7 @@ fn manifest() -> Manifest {
         partitions: vec![partition("_default", 0, vec![]), partition("red", 3, vec![set])],
     };
     let source = SourceEntry { meta: "/old/meta.sqlite".into(), tables: vec!["/old/tables".into()] };
-    Manifest::new(source, vec![collection])
+    Manifest::new("0c9f".into(), source, vec![collection])
 }
 
 #[tokio::test]
@@ -68,10 +77,11 @@ fn manifest_has_the_documented_shape() {
     let mut manifest = manifest();
     manifest.created_on = "2026-11-21T05:11:55Z".into();
     let expected = serde_json::json!({
-        "version": 1, "m2m": env!("CARGO_PKG_VERSION"), "created_on": "2026-11-21T05:11:55Z",
+        "version": 2, "id": "0c9f", "m2m": env!("CARGO_PKG_VERSION"), "created_on": "2026-11-21T05:11:55Z",
         "source": {"meta": "/old/meta.sqlite", "tables": ["/old/tables"]},
         "collections": [{
-            "name": "colours", "target_name": "colours", "metric": "L2", "engine": "FLAT",
+            "name": "colours", "target_name": "colours",
+            "choices": {"format": "npy"}, "fingerprint": "5b1e", "metric": "L2", "engine": "FLAT",
             "index_params": "{\"nlist\": 16384}",
             "fields": [
                 {"name": "id", "type": "Int64", "primary": true},
@@ -81,7 +91,7 @@ fn manifest_has_the_documented_shape() {
             "partitions": [
                 {"tag": "_default", "name": "_default", "rows": 0, "sets": []},
                 {"tag": "red", "name": "red", "rows": 3, "sets": [{
-                    "name": "colours/red/7", "rows": 3, "segments": ["7", "8"],
+                    "name": "colours/red/7", "rows": 3, "segments": ["7", "8"], "segment_offset": 4,
                     "files": [
                         {"path": "colours/red/7/id.npy", "field": "id", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
                         {"path": "colours/red/7/vector.npy", "field": "vector", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
@@ -97,15 +107,15 @@ fn manifest_has_the_documented_shape() {
 fn refused(change: impl FnOnce(&mut serde_json::Value), expected: &str) {
     let mut json = serde_json::to_value(manifest()).unwrap();
     change(&mut json);
-    let error = Manifest::decode(json.to_string().as_bytes(), "/dump/manifest.json").unwrap_err();
+    let error = Manifest::decode(json.to_string().as_bytes(), "/dump/manifest.json", false).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 
 #[test]
 fn later_version_is_refused_whatever_its_shape() {
     refused(
-        |json| *json = serde_json::json!({"version": 2}),
-        "manifest `/dump/manifest.json` has version 2, this m2m reads version 1: use the m2m that wrote it, or dump again",
+        |json| *json = serde_json::json!({"version": 3}),
+        "manifest `/dump/manifest.json` has version 3, this m2m reads version 2: use the m2m that wrote it, or dump again",
     );
 }
 
@@ -130,6 +140,22 @@ fn numbers_that_do_not_add_up_are_refused() {
         |json| json["collections"][0]["partitions"][1]["sets"][0]["files"][1]["rows"] = 2.into(),
         "manifest `/dump/manifest.json` contradicts itself: file set `colours/red/7` has 3 rows, its parts have 2",
     );
+}
+
+#[tokio::test]
+async fn what_is_unfinished_is_kept_apart_and_is_no_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = Storage::local(folder.path()).unwrap();
+    let mut unfinished = manifest();
+    unfinished.collections[0].partitions[0].unfinished = true;
+    let error = unfinished.write(&dump).await.unwrap_err();
+    assert!(matches!(error, Error::ManifestUnfinished { .. }), "{error}");
+    unfinished.write_unfinished(&dump).await.unwrap();
+    assert!(Manifest::read(&dump).await.is_err());
+    assert_eq!(Manifest::read_unfinished(&dump).await.unwrap(), unfinished);
+    std::fs::rename(folder.path().join(UNFINISHED_FILE), folder.path().join(MANIFEST_FILE)).unwrap();
+    let error = Manifest::read(&dump).await.unwrap_err().to_string();
+    assert!(error.contains("partition `_default` of collection `colours` is unfinished"), "{error}");
 }
 
 #[tokio::test]

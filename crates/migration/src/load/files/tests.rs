@@ -10,7 +10,7 @@ fn file(path: &str, field: &str, bytes: u64) -> FileEntry {
 }
 
 fn set(files: Vec<FileEntry>) -> SetEntry {
-    SetEntry { name: "c/_default/7".into(), rows: 1, segments: vec!["7".into()], files }
+    SetEntry { name: "c/_default/7".into(), rows: 1, segments: vec!["7".into()], segment_offset: None, files }
 }
 
 fn checked(files: &[(&str, &str)]) -> Result<(), String> {

@@ -10,7 +10,7 @@ fn otherwise(
 ) -> Option<(String, u64, u64, u64)> {
     let partitions = imported.iter().map(|(name, rows)| {
         let (tag, name) = ((*name).to_owned(), (*name).to_owned());
-        PartitionEntry { tag, name, rows: *rows, sets: Vec::new() }
+        PartitionEntry { tag, name, rows: *rows, unfinished: false, sets: Vec::new() }
     });
     let counts =
         |counts: &[(&str, u64)]| counts.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect();
