@@ -77,8 +77,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not write files or know where they are, insert rows one by one, or
-//! search. It does not wait, except for a flush: whoever calls decides how long
+//! It does not write files or know where they are, or insert rows one by one.
+//! It does not wait, except for a flush: whoever calls decides how long
 //! to be patient.
 
 mod cause;
@@ -97,6 +97,7 @@ mod proto;
 mod query;
 mod reply;
 mod rows;
+mod search;
 mod secret;
 mod version;
 
@@ -111,5 +112,6 @@ pub use index::{IndexInfo, IndexProgress, IndexSpec};
 pub use options::{ConnectOptions, Credentials};
 pub use overview::IndexOverview;
 pub use rows::{Column, Rows, Values};
+pub use search::{Search, SearchVectors};
 pub use secret::Secret;
 pub use version::ServerVersion;

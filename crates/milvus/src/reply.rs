@@ -37,6 +37,7 @@ replies! {
     ListDatabasesResponse
     ListImportTasksResponse
     QueryResults
+    SearchResults
     ShowCollectionsResponse
     ShowPartitionsResponse
     StatisticsResponse
