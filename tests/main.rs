@@ -14,6 +14,7 @@ mod deletes;
 mod dropin;
 mod enriched;
 mod faults;
+mod faults_proxy;
 mod files;
 mod guide;
 mod house;

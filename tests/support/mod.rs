@@ -8,5 +8,6 @@ pub(crate) mod install;
 #[path = "../../benches/support/large.rs"]
 pub(crate) mod large;
 pub(crate) mod place;
+pub(crate) mod proxy;
 mod segment;
 pub(crate) mod services;
