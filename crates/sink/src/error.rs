@@ -185,6 +185,20 @@ pub enum Error {
         found: u64,
     },
 
+    /// The rows of a file set that is complete already are no longer those that it
+    /// was made of.
+    #[error(
+        "file set `{set}` of an earlier run has other rows: expected rows of {expected}, found rows of {found}; the source has changed, dump again from the beginning"
+    )]
+    ChangedSet {
+        /// The file set.
+        set: String,
+        /// The segments of its rows then, quoted and joined.
+        expected: String,
+        /// The segments of its rows now.
+        found: String,
+    },
+
     /// What was written is not what was planned.
     #[error("file set `{set}` is not as planned: expected {expected}, found {found}")]
     UnexpectedSet {
@@ -244,6 +258,19 @@ pub enum Error {
         /// What an import file has.
         expected: String,
         /// What the file has.
+        found: String,
+    },
+
+    /// A file is not what was written.
+    #[error(
+        "`{location}` is not as it was written: expected {expected}, found {found}; copy it once more from where it is whole, or dump again"
+    )]
+    Damaged {
+        /// The file.
+        location: String,
+        /// Length or checksum of what was written.
+        expected: String,
+        /// That of the file.
         found: String,
     },
 

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{MultipartId, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
+use crate::checksum::{Checksum, Sums};
 use crate::part_buffer::PartBuffer;
 use crate::upload::IN_FLIGHT_MAX;
 use crate::{Error, Result};
@@ -131,6 +132,14 @@ impl HeaderLast {
         done.map_err(|error| self.failure(error))?;
         self.stage = Stage::Complete;
         Ok(())
+    }
+
+    /// Reads the file, once it is complete.
+    pub(crate) async fn sums(&self, checksum: Checksum) -> Result<Sums> {
+        let FilePlace { store, path, location, .. } = &self.place;
+        let unread =
+            |source: object_store::Error| Error::Read { location: location.clone(), source: source.into() };
+        Sums::of_file(store, path, checksum).await.map_err(unread)
     }
 
     /// Gives up the parts on their way without waiting for their end.

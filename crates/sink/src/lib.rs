@@ -16,7 +16,9 @@
 //! use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 //! use datafusion::prelude::SessionContext;
 //! use m2m_segment::deleted_docs::DeletedDocs;
-//! use m2m_sink::{CommitExec, NpyWriteExec, NpyWriteOptions, SegmentRows, WrittenFile, plan_file_sets};
+//! use m2m_sink::{
+//!     Checksum, CommitExec, NpyWriteExec, NpyWriteOptions, SegmentRows, WrittenFile, plan_file_sets,
+//! };
 //! use m2m_storage::Storage;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -47,6 +49,7 @@
 //!     field_names: vec!["id".into(), "vector".into()],
 //!     sets: sets.clone(),
 //!     check_finite: true,
+//!     checksum: Checksum::default(),
 //!     part_bytes: 8 << 20,
 //! };
 //! let write = Arc::new(NpyWriteExec::try_new(scan, options)?);
@@ -168,6 +171,7 @@
 //! nothing: a column of a type that Milvus does not import is refused when the
 //! plan is made.
 
+mod checksum;
 mod cleanup;
 mod column;
 mod commit_exec;
@@ -183,6 +187,7 @@ mod outputs;
 mod part_buffer;
 mod partition_writer;
 mod set_writer;
+mod source_order;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -192,12 +197,14 @@ mod write_exec;
 mod write_options;
 mod written_file;
 
+pub use checksum::{Checksum, check_checksums};
 pub use commit_exec::CommitExec;
 pub use copy::register_formats;
 pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
 pub use import_file::check_import_file;
 pub use outputs::{OpenStorage, OutputStorages};
+pub use source_order::keeps_source_order;
 pub use stream::{FieldKind, ImportField, ImportFormat, SetNaming, StreamWriteExec, StreamWriteOptions};
 pub use write_exec::NpyWriteExec;
 pub use write_options::NpyWriteOptions;

@@ -189,14 +189,17 @@ pub struct FileEntry {
     pub bytes: u64,
     /// CRC-32C (Castagnoli) of the whole file.
     pub crc32c: u32,
+    /// SHA-256 of the whole file in hexadecimal digits, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Element type in NumPy's notation; `parquet` for a file with all fields.
     pub dtype: String,
 }
 
 impl From<WrittenFile> for FileEntry {
     fn from(file: WrittenFile) -> Self {
-        let WrittenFile { path, field, rows, bytes, crc32c, dtype, .. } = file;
-        Self { path, field, rows, bytes, crc32c, dtype }
+        let WrittenFile { path, field, rows, bytes, crc32c, sha256, dtype, .. } = file;
+        Self { path, field, rows, bytes, crc32c, sha256, dtype }
     }
 }
 

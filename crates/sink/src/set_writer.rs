@@ -8,6 +8,7 @@ use m2m_segment::finite::first_non_finite;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use crate::checksum::Sums;
 use crate::cleanup::Cleanup;
 use crate::column::{Column, first_null};
 use crate::file_sets::FileSet;
@@ -47,8 +48,7 @@ struct File {
     upload: Upload,
     path: Path,
     relative: String,
-    crc32c: u32,
-    bytes: u64,
+    sums: Sums,
 }
 
 /// One file set in the making: a file for each column.
@@ -87,7 +87,7 @@ impl SetWriter {
         let mut written = 0;
         for (column, file) in job.columns.iter().zip(&mut self.files) {
             let bytes = job.bytes(column, batch)?;
-            file.crc32c = job.inspect(column, batch, &bytes, file.crc32c)?;
+            job.inspect(column, batch, &bytes, &mut file.sums)?;
             let len = length(&bytes);
             file.put(&job.options, bytes).await?;
             written += len;
@@ -130,10 +130,11 @@ impl SetWriter {
             let upload =
                 self.store.put_multipart(&path).await.map_err(|e| write_error(&job.options, &path, e))?;
             let upload = Upload::new(upload, job.options.part_bytes);
-            self.files.push(File { stage: Stage::Sending, upload, path, relative, crc32c: 0, bytes: 0 });
+            let sums = Sums::new(job.options.checksum);
+            self.files.push(File { stage: Stage::Sending, upload, path, relative, sums });
             let start: [u8; HEADER_LEN] = header(column.dtype, self.set.rows, column.width)?;
             if let Some(file) = self.files.last_mut() {
-                file.crc32c = crc32c::crc32c(&start);
+                file.sums.add(&start);
                 file.put(&job.options, Bytes::copy_from_slice(&start)).await?;
             }
         }
@@ -177,8 +178,9 @@ impl SetWriter {
             path: file.relative.clone(),
             field: column.field.clone(),
             rows: self.rows,
-            bytes: file.bytes,
-            crc32c: file.crc32c,
+            bytes: file.sums.bytes,
+            crc32c: file.sums.crc32c,
+            sha256: file.sums.sha256(),
             dtype: column.dtype.descr().into_owned(),
             width: column.width,
             segments: self.set.segments.clone(),
@@ -212,7 +214,6 @@ impl Drop for SetWriter {
 
 impl File {
     async fn put(&mut self, options: &NpyWriteOptions, bytes: Bytes) -> Result<()> {
-        self.bytes = self.bytes.saturating_add(length(&bytes));
         self.upload.put(bytes).await.map_err(|e| write_error(options, &self.path, e))
     }
 }
@@ -239,7 +240,7 @@ impl Job {
 
     /// Goes through the bytes once, block by block: the second look at a block
     /// finds it in the cache.
-    fn inspect(&self, column: &Column, batch: &RecordBatch, bytes: &[u8], mut crc32c: u32) -> Result<u32> {
+    fn inspect(&self, column: &Column, batch: &RecordBatch, bytes: &[u8], sums: &mut Sums) -> Result<()> {
         for (at, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
             if column.check_finite
                 && let Some(value) = first_non_finite(block)
@@ -247,9 +248,9 @@ impl Job {
                 let first = at * BLOCK_BYTES / size_of::<f32>();
                 return Err(self.not_finite(column, batch, bytes, first + value));
             }
-            crc32c = crc32c::crc32c_append(crc32c, block);
+            sums.add(block);
         }
-        Ok(crc32c)
+        Ok(())
     }
 
     fn not_finite(&self, column: &Column, batch: &RecordBatch, bytes: &[u8], at: usize) -> Error {

@@ -4,6 +4,7 @@
 
 mod column;
 mod encode;
+mod finished;
 mod group;
 mod options;
 mod parquet;

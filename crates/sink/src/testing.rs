@@ -23,7 +23,7 @@ use m2m_storage::Storage;
 
 pub(crate) use self::watched_parts::{Watch, WatchedParts};
 pub(crate) use self::watched_store::{Fault, WatchedStore};
-use crate::{FileSet, NpyWriteExec, NpyWriteOptions, WrittenFile};
+use crate::{Checksum, FileSet, NpyWriteExec, NpyWriteOptions, WrittenFile};
 
 /// Components of the vectors of [`rows`].
 pub(crate) const DIMENSION: usize = 3;
@@ -159,6 +159,7 @@ impl Target {
             field_names: vec!["key".into(), "embedding".into()],
             sets,
             check_finite: true,
+            checksum: Checksum::default(),
             part_bytes: 1 << 20,
         }
     }

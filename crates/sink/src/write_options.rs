@@ -7,6 +7,7 @@ use m2m_segment::names::is_safe_component;
 use object_store::path::Path;
 use url::Url;
 
+use crate::checksum::Checksum;
 use crate::column::Column;
 use crate::file_sets::FileSet;
 use crate::npy::file_bytes;
@@ -36,6 +37,8 @@ pub struct NpyWriteOptions {
     pub sets: Vec<FileSet>,
     /// Whether NaN and infinity in lists of Float32 end the writing.
     pub check_finite: bool,
+    /// Which checksums the files get.
+    pub checksum: Checksum,
     /// Length of an upload's parts. A file in the making holds three at most.
     pub part_bytes: usize,
 }

@@ -21,6 +21,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         field("rows", DataType::UInt64),
         field("bytes", DataType::UInt64),
         field("crc32c", DataType::UInt32),
+        Field::new("sha256", DataType::Utf8, true),
         field("dtype", DataType::Utf8),
         Field::new("width", DataType::UInt64, true),
         Field::new_list("segments", Field::new_list_field(DataType::Utf8, false), false),
@@ -47,6 +48,9 @@ pub struct WrittenFile {
     pub bytes: u64,
     /// CRC-32C (Castagnoli) of the whole file.
     pub crc32c: u32,
+    /// SHA-256 of the whole file in hexadecimal digits, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Element type in NumPy's notation; `parquet` for a file with all fields.
     pub dtype: String,
     /// Values in a row; none when the array has one axis.
@@ -84,6 +88,7 @@ impl WrittenFile {
             number(|file| file.rows),
             number(|file| file.bytes),
             Arc::new(UInt32Array::from_iter_values(files.iter().map(|file| file.crc32c))),
+            Arc::new(StringArray::from_iter(files.iter().map(|file| file.sha256.as_deref()))),
             text(|file| &file.dtype),
             Arc::new(UInt64Array::from_iter(files.iter().map(|file| file.width))),
             segments_of(files)?,
@@ -96,7 +101,7 @@ impl WrittenFile {
         let rows = number::<UInt64Type>(batch, "rows")?;
         let bytes = number::<UInt64Type>(batch, "bytes")?;
         let crc32c = number::<UInt32Type>(batch, "crc32c")?;
-        let dtype = text(batch, "dtype")?;
+        let (sha256, dtype) = (text(batch, "sha256")?, text(batch, "dtype")?);
         let width = number::<UInt64Type>(batch, "width")?;
         let segments = segments(batch)?;
         let file = |(row, segments)| Self {
@@ -106,6 +111,7 @@ impl WrittenFile {
             rows: rows.value(row),
             bytes: bytes.value(row),
             crc32c: crc32c.value(row),
+            sha256: sha256.iter().nth(row).flatten().map(str::to_owned),
             dtype: dtype.value(row).to_owned(),
             width: width.iter().nth(row).flatten(),
             segments,
@@ -166,6 +172,7 @@ mod tests {
             rows: 3,
             bytes: 152,
             crc32c: 0xdead_beef,
+            sha256: width.map(|_| "ba78".into()),
             dtype: "<i8".into(),
             width,
             segments: segments.iter().map(ToString::to_string).collect(),

@@ -16,6 +16,7 @@ fn file(set: &str, field: &str, rows: u64) -> WrittenFile {
         rows,
         bytes: 0,
         crc32c: 0,
+        sha256: None,
         dtype: "<i8".into(),
         width: None,
         segments: vec![set.into()],

@@ -29,6 +29,7 @@ fn entry(path: &str, rows: u64, bytes: usize) -> FileEntry {
         rows,
         bytes: bytes.try_into().unwrap(),
         crc32c: 0,
+        sha256: None,
         dtype: "parquet".into(),
     }
 }

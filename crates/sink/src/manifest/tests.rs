@@ -9,6 +9,7 @@ fn file(field: &str, rows: u64) -> FileEntry {
         rows,
         bytes: 128 + 8 * rows,
         crc32c: 7,
+        sha256: None,
         dtype: "<i8".into(),
     }
 }
@@ -76,6 +77,13 @@ async fn manifest_is_read_as_it_was_written() {
 fn manifest_has_the_documented_shape() {
     let mut manifest = manifest();
     manifest.created_on = "2026-11-21T05:11:55Z".into();
+    let set = serde_json::json!({
+        "name": "colours/red/7", "rows": 3, "segments": ["7", "8"], "segment_offset": 4,
+        "files": [
+            {"path": "colours/red/7/id.npy", "field": "id", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
+            {"path": "colours/red/7/vector.npy", "field": "vector", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
+        ],
+    });
     let expected = serde_json::json!({
         "version": 2, "id": "0c9f", "m2m": env!("CARGO_PKG_VERSION"), "created_on": "2026-11-21T05:11:55Z",
         "source": {"meta": "/old/meta.sqlite", "tables": ["/old/tables"]},
@@ -90,13 +98,7 @@ fn manifest_has_the_documented_shape() {
             "rows": 3, "left_out": {"invalid": 1, "repeated": 2}, "quarantine": "colours/quarantine.parquet",
             "partitions": [
                 {"tag": "_default", "name": "_default", "rows": 0, "sets": []},
-                {"tag": "red", "name": "red", "rows": 3, "sets": [{
-                    "name": "colours/red/7", "rows": 3, "segments": ["7", "8"], "segment_offset": 4,
-                    "files": [
-                        {"path": "colours/red/7/id.npy", "field": "id", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
-                        {"path": "colours/red/7/vector.npy", "field": "vector", "rows": 3, "bytes": 152, "crc32c": 7, "dtype": "<i8"},
-                    ],
-                }]},
+                {"tag": "red", "name": "red", "rows": 3, "sets": [set]},
             ],
         }],
     });

@@ -7,7 +7,7 @@ use super::*;
 
 fn entry(rows: u64, dtype: &str, bytes: u64) -> FileEntry {
     let (path, field) = ("set/id.npy".into(), "id".into());
-    FileEntry { path, field, rows, bytes, crc32c: 0, dtype: dtype.into() }
+    FileEntry { path, field, rows, bytes, crc32c: 0, sha256: None, dtype: dtype.into() }
 }
 
 /// A storage whose file `set/id.npy` has this content.

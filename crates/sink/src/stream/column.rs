@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Schema};
 use m2m_segment::finite::first_non_finite;
 
+use super::finished::Finished;
 use super::options::{FieldKind, ImportField, ImportFormat, StreamWriteOptions};
 use super::rows::RowColumns;
 use super::text;
@@ -19,6 +20,7 @@ pub(super) struct Job {
     pub(super) options: StreamWriteOptions,
     pub(super) columns: Vec<Column>,
     pub(super) rows: RowColumns,
+    pub(super) finished: Finished,
 }
 
 /// An input column and the field that it becomes.
@@ -50,7 +52,8 @@ impl Job {
         };
         let columns = options.fields.iter().map(column).collect::<Result<_>>()?;
         let rows = RowColumns::of_options(&options, schema)?;
-        Ok(Self { options, columns, rows })
+        let finished = Finished::of_options(&options)?;
+        Ok(Self { options, columns, rows, finished })
     }
 
     /// Returns the columns of a batch, all of whose values may be written, in the

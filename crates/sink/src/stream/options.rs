@@ -9,9 +9,11 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::checksum::Checksum;
 use crate::header_last::PARTS_MAX;
 use crate::npy::{HEADER_LEN, NpyType, file_bytes};
 use crate::write_options::{fault_of_part_bytes, is_local};
+use crate::written_file::WrittenFile;
 use crate::{Error, Result};
 
 const MIB: u64 = 1 << 20;
@@ -196,8 +198,19 @@ pub struct StreamWriteOptions {
     pub naming: SetNaming,
     /// Whether NaN and infinity end the writing.
     pub check_finite: bool,
+    /// Which checksums the files get.
+    pub checksum: Checksum,
     /// Least length of an upload's parts. A file in the making holds four at most.
     pub part_bytes: usize,
+    /// Files of full sets that an earlier run completed. Where the input comes to a
+    /// set of that name, its rows are read and not written, and its files are yielded
+    /// as they are.
+    ///
+    /// * Only full sets may be here, and none where sets have numbers.
+    /// * The input must give the same rows as then; see
+    ///   [`keeps_source_order`](crate::keeps_source_order).
+    /// * A set that the input never comes to is not yielded.
+    pub finished: Vec<WrittenFile>,
 }
 
 impl StreamWriteOptions {

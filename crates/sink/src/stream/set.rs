@@ -12,6 +12,7 @@ use super::column::{Column, Job};
 use super::encode::npy_pieces;
 use super::options::ImportFormat;
 use super::parquet::ParquetEncoder;
+use crate::checksum::{Checksum, Expected, Sums};
 use crate::cleanup::run_unattended;
 use crate::header_last::{FilePlace, HeaderLast};
 use crate::npy::{HEADER_LEN, header};
@@ -42,8 +43,7 @@ struct File {
     relative: String,
     location: String,
     /// Of the bytes behind the header.
-    crc32c: u32,
-    bytes: u64,
+    sums: Sums,
 }
 
 impl StreamSet {
@@ -53,7 +53,9 @@ impl StreamSet {
         let file = |relative: String, part_bytes: usize, header_len: usize| {
             let place = places(child(&options.prefix, &relative), part_bytes);
             let location = place.location.clone();
-            File { file: HeaderLast::new(place, header_len), relative, location, crc32c: 0, bytes: 0 }
+            // What stands behind a header says nothing of a SHA-256.
+            let sums = Sums::new(if header_len == 0 { options.checksum } else { Checksum::Crc32c });
+            File { file: HeaderLast::new(place, header_len), relative, location, sums }
         };
         let (files, encoder) = match options.format {
             ImportFormat::Npy => {
@@ -120,7 +122,7 @@ impl StreamSet {
     }
 
     fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().map(|file| file.sums.bytes).sum()
     }
 
     async fn write_npy(&mut self, columns: &[ArrayRef]) -> Result<()> {
@@ -160,7 +162,11 @@ impl StreamSet {
         for file in &mut self.files {
             file.file.complete().await?;
         }
-        Ok(written.into_iter().map(|(_, file)| file).collect())
+        let mut written: Vec<_> = written.into_iter().map(|(_, file)| file).collect();
+        if self.encoder.is_none() && self.job.options.checksum == Checksum::Sha256 {
+            add_sha256(&self.files, &mut written).await?;
+        }
+        Ok(written)
     }
 
     /// Describes every file, now that its rows are counted.
@@ -170,8 +176,9 @@ impl StreamSet {
             path: file.relative.clone(),
             field: String::new(),
             rows: self.rows,
-            bytes: file.bytes,
-            crc32c: file.crc32c,
+            bytes: file.sums.bytes,
+            crc32c: file.sums.crc32c,
+            sha256: file.sums.sha256(),
             dtype: ImportFormat::Parquet.name().to_owned(),
             width: None,
             segments: self.segments.iter().cloned().collect(),
@@ -186,8 +193,8 @@ impl StreamSet {
             let header = header(dtype, self.rows, width)?;
             let described = WrittenFile {
                 field: field.field.clone(),
-                bytes: length(&header).saturating_add(file.bytes),
-                crc32c: file.crc32c_behind(&header),
+                bytes: length(&header).saturating_add(file.sums.bytes),
+                crc32c: file.sums.crc32c_behind(&header),
                 dtype: dtype.descr().into_owned(),
                 width,
                 ..of_file(file)
@@ -219,19 +226,24 @@ impl Drop for StreamSet {
 
 impl File {
     async fn put(&mut self, bytes: Bytes) -> Result<()> {
-        self.crc32c = crc32c::crc32c_append(self.crc32c, &bytes);
-        self.bytes = self.bytes.saturating_add(length(&bytes));
+        self.sums.add(&bytes);
         self.file.put(bytes).await
-    }
-
-    fn crc32c_behind(&self, header: &[u8]) -> u32 {
-        let len = usize::try_from(self.bytes).unwrap_or(usize::MAX);
-        crc32c::crc32c_combine(crc32c::crc32c(header), self.crc32c, len)
     }
 
     fn unencoded(&self, source: datafusion::parquet::errors::ParquetError) -> Error {
         Error::Encode { location: self.location.clone(), source }
     }
+}
+
+/// Reads files once more: their headers came last, and a SHA-256 begins with them.
+async fn add_sha256(files: &[File], written: &mut [WrittenFile]) -> Result<()> {
+    for (file, written) in files.iter().zip(written) {
+        let found = file.file.sums(Checksum::Sha256).await?;
+        let WrittenFile { bytes, crc32c, .. } = *written;
+        found.check(&file.location, &Expected { bytes, crc32c, sha256: None })?;
+        written.sha256 = found.sha256();
+    }
+    Ok(())
 }
 
 fn length(bytes: &[u8]) -> u64 {

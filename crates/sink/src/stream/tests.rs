@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod finished;
 mod npy;
 mod options;
 mod parquet;
@@ -18,7 +19,7 @@ use npyz::NpyFile;
 
 use super::*;
 use crate::testing::{DIMENSION, Target, Then, cause, input};
-use crate::{CommitExec, WrittenFile};
+use crate::{Checksum, CommitExec, WrittenFile};
 
 fn field(column: &str, name: &str, kind: FieldKind) -> ImportField {
     ImportField { column: column.into(), field: name.into(), kind, nullable: false }
@@ -42,7 +43,9 @@ impl Target {
             set_rows,
             naming: SetNaming::Origin,
             check_finite: true,
+            checksum: Checksum::default(),
             part_bytes: 1 << 20,
+            finished: Vec::new(),
         }
     }
 

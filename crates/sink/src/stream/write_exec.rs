@@ -39,10 +39,12 @@ use crate::{Error, OutputStorages, Result};
 ///   have a NUL or are not the JSON that they should be.
 /// * A set is there whole or not at all: on an error, and when the stream is
 ///   dropped, what there is of it is removed. Sets that were finished stay.
+/// * Sets that are [`finished`](StreamWriteOptions::finished) already are not written
+///   again.
 /// * Buckets are found through the session's [`OutputStorages`]; local files need
 ///   nothing.
 /// * Metrics: `rows_written`, `bytes_written` (headers of NumPy files not counted)
-///   and `files_written`.
+///   and `files_written`, of what is written now.
 #[derive(Debug)]
 pub struct StreamWriteExec {
     input: Arc<dyn ExecutionPlan>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -50,20 +50,25 @@ impl StreamWriter {
     /// Writes up to the end of the next set and returns its files; none when the
     /// input has ended.
     async fn next_set(&mut self) -> DFResult<Option<RecordBatch>> {
-        let files = match self.write_set().await {
-            Ok(Some(files)) => files,
-            Ok(None) => return Ok(None),
-            Err(error) => return Err(self.give_up(error).await),
-        };
-        self.progress.files.add(files.len());
-        Ok(Some(WrittenFile::to_batch(&files)?))
+        match self.write_set().await {
+            Ok(Some(files)) => Ok(Some(WrittenFile::to_batch(&files)?)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.give_up(error).await),
+        }
     }
 
     async fn write_set(&mut self) -> DFResult<Option<Vec<WrittenFile>>> {
         while let Some(batch) = self.next_batch().await? {
             let mut set = match self.current.take() {
                 Some(set) => set,
-                None => self.open_set(&batch)?,
+                None => {
+                    let name = self.new_name(&batch)?;
+                    if self.job.finished.has(&name) {
+                        self.rest = Some(batch);
+                        return self.pass_over(&name).await.map(Some);
+                    }
+                    StreamSet::open(Arc::clone(&self.job), &self.places, name)?
+                }
             };
             let (now, rest) = cut(&batch, set.missing());
             self.rest = rest;
@@ -80,7 +85,25 @@ impl StreamWriter {
         let Some(set) = self.current.take() else { return Ok(None) };
         let (files, written) = set.finish().await?;
         self.count(written);
+        self.progress.files.add(files.len());
         Ok(Some(files))
+    }
+
+    /// Reads the rows of a set that is complete already, and returns its files.
+    async fn pass_over(&mut self, set: &str) -> DFResult<Vec<WrittenFile>> {
+        let job = Arc::clone(&self.job);
+        let (mut rows, mut segments) = (0_u64, BTreeSet::new());
+        while rows < job.options.set_rows {
+            let Some(batch) = self.next_batch().await? else {
+                let (set, expected) = (set.to_owned(), job.options.set_rows);
+                return Err(Error::ShortSet { set, expected, found: rows }.into());
+            };
+            let (now, rest) = cut(&batch, job.options.set_rows - rows);
+            self.rest = rest;
+            job.rows.add_segments(&now, &mut segments).map_err(|source| job.unprepared(source))?;
+            rows = rows.saturating_add(u64::try_from(now.num_rows()).unwrap_or(u64::MAX));
+        }
+        Ok(job.finished.files(set, &segments)?)
     }
 
     /// The next rows, at least one.
@@ -96,7 +119,8 @@ impl StreamWriter {
         Ok(None)
     }
 
-    fn open_set(&mut self, batch: &RecordBatch) -> Result<StreamSet> {
+    /// The name of the next set, which begins with a batch.
+    fn new_name(&mut self, batch: &RecordBatch) -> Result<String> {
         let name = match self.job.options.naming {
             SetNaming::Numbered => (self.names.len() + 1).to_string(),
             SetNaming::Origin => self.name_of(batch)?,
@@ -104,8 +128,7 @@ impl StreamWriter {
         if !self.names.insert(name.clone()) {
             return Err(self.unnamed(format!("another set is named `{name}`, the row was read twice")));
         }
-        let name = format!("{}/{name}", self.job.options.folder);
-        StreamSet::open(Arc::clone(&self.job), &self.places, name)
+        Ok(format!("{}/{name}", self.job.options.folder))
     }
 
     /// The name of a set that begins with a batch.

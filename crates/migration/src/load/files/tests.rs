@@ -6,7 +6,7 @@ const GIB: u64 = 1 << 30;
 
 fn file(path: &str, field: &str, bytes: u64) -> FileEntry {
     let (path, field) = (format!("c/_default/7/{path}"), field.to_owned());
-    FileEntry { path, field, rows: 1, bytes, crc32c: 0, dtype: "<i8".into() }
+    FileEntry { path, field, rows: 1, bytes, crc32c: 0, sha256: None, dtype: "<i8".into() }
 }
 
 fn set(files: Vec<FileEntry>) -> SetEntry {
