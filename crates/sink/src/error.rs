@@ -446,6 +446,17 @@ pub enum Error {
         found: u64,
     },
 
+    /// A manifest names a file that would not lie below it.
+    #[error(
+        "manifest `{location}` names `{path}`, expected a path below its own folder, as a dump writes it: do not use this manifest"
+    )]
+    ManifestPath {
+        /// The manifest.
+        location: String,
+        /// The path.
+        path: String,
+    },
+
     /// The storage of the dump cannot be used.
     #[error(transparent)]
     Storage(#[from] m2m_storage::Error),

@@ -24,6 +24,8 @@
 //!                   "bytes": 8128, "crc32c": 3735928559, "dtype": "<i8"}]}]}]}]}
 //! ```
 
+mod paths;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -241,6 +243,7 @@ impl Manifest {
     /// # Errors
     ///
     /// [`Error::ManifestRows`] when its numbers contradict each other,
+    /// [`Error::ManifestPath`] when a file would not lie below it,
     /// [`Error::ManifestUnfinished`] when file sets are still to come,
     /// [`Error::Storage`] when it cannot be written.
     pub async fn write(&self, dump: &Storage) -> Result<()> {
@@ -263,7 +266,8 @@ impl Manifest {
     /// [`Error::Storage`] when there is none or it cannot be read,
     /// [`Error::Manifest`] when it cannot be decoded, [`Error::ManifestVersion`]
     /// when it is of another version, [`Error::ManifestRows`] when its numbers
-    /// contradict each other, [`Error::ManifestUnfinished`] when it says that
+    /// contradict each other, [`Error::ManifestPath`] when it names files that do
+    /// not lie below it, [`Error::ManifestUnfinished`] when it says that
     /// file sets are still to come.
     pub async fn read(dump: &Storage) -> Result<Self> {
         Self::read_as(dump, MANIFEST_FILE).await
@@ -311,8 +315,10 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Every number of rows is the sum of its parts; files repeat their set's.
+    /// Every path leads to a place below the manifest. Every number of rows is the sum of its
+    /// parts; files repeat their set's.
     fn check(&self, location: &str, may_be_unfinished: bool) -> Result<()> {
+        paths::check(self, location)?;
         let equal = |subject: String, found: u64, parts: &mut dyn Iterator<Item = u64>| {
             let expected = parts.fold(0, u64::saturating_add);
             let location = location.to_owned();
