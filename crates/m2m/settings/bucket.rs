@@ -56,6 +56,7 @@ impl BucketKeys {
             use_ssl: config.flag(self.ssl),
             use_iam: config.flag(self.iam).unwrap_or(false),
             virtual_hosted: config.flag(self.hosted),
+            ca_file: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 
+use crate::authorities::Authorities;
 use crate::bucket::Bucket;
 use crate::endpoint;
 use crate::environment::{Environment, is_true};
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     key: Option<Secret>,
     sas: Option<Secret>,
     use_iam: bool,
+    authorities: Authorities,
     /// Variables for the client itself.
     others: Vec<(Key, String)>,
 }
@@ -46,7 +48,9 @@ impl Settings {
         if !service.is_encrypted() {
             others.retain(|(key, _)| !may_hand_out_tokens(*key));
         }
-        let mut settings = Self { container: container.to_owned(), service, key, sas, use_iam, others };
+        let authorities = Authorities::of_file(options.ca_file.as_deref())?;
+        let container = container.to_owned();
+        let mut settings = Self { container, service, key, sas, use_iam, authorities, others };
         if !settings.target().has_credentials {
             settings.do_without_tokens()?;
         }
@@ -78,10 +82,9 @@ impl Settings {
     }
 
     pub(crate) fn builder(&self, patience: Patience) -> MicrosoftAzureBuilder {
-        let mut builder = MicrosoftAzureBuilder::new().with_retry(patience.retry());
-        for (key, value) in patience.timeouts() {
-            builder = builder.with_config(Key::Client(key), value);
-        }
+        let mut builder = MicrosoftAzureBuilder::new()
+            .with_retry(patience.retry())
+            .with_client_options(patience.client_options(&self.authorities));
         for (key, value) in &self.others {
             builder = builder.with_config(*key, value);
         }

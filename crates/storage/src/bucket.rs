@@ -40,6 +40,9 @@ impl Bucket {
         if cause.is_denial() {
             return Ok(Error::Denied { cloud, endpoint, bucket, action, source: cause });
         }
+        if cause.is_distrust() {
+            return Ok(Error::Untrusted { endpoint, bucket, source: cause });
+        }
         if cause.is_transport() {
             return Ok(Error::Unreachable { endpoint, bucket, source: cause });
         }

@@ -26,6 +26,11 @@ impl Cause {
         })
     }
 
+    /// Returns whether the server's certificate is not believed.
+    pub(crate) fn is_distrust(&self) -> bool {
+        self.is_transport() && self.text.contains("invalid peer certificate")
+    }
+
     /// Returns whether the server refused the keys, or the rights that go with them.
     ///
     /// `object_store` says so by variant for single objects only; for a listing

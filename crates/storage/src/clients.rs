@@ -64,7 +64,7 @@ impl Clients {
     fn s3(s3: S3, bucket: Bucket) -> Result<Self> {
         let build = |patience| s3.builder(patience).build();
         let clients = if bucket.cloud == Cloud::Gcp {
-            Self::build(bucket, |patience| OneByOne::new(build(patience)?, patience))?
+            Self::build(bucket, |patience| Ok(OneByOne::new(build(patience)?, s3.http(patience)?, patience)))?
         } else {
             Self::build(bucket, build)?
         };

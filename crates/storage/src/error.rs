@@ -103,6 +103,28 @@ pub enum Error {
         source: Cause,
     },
 
+    /// The file of trusted authorities cannot be read, or holds no certificates.
+    #[error("cannot use `{file}` as certificates of trusted authorities; give a PEM file")]
+    Authorities {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The server shows a certificate that is not believed.
+    #[error(
+        "the certificate of `{endpoint}` for bucket `{bucket}` is not trusted; when it is of an authority of your own, give that authority's certificate"
+    )]
+    Untrusted {
+        /// The server that was asked.
+        endpoint: String,
+        /// The bucket that was to be used.
+        bucket: String,
+        /// What is wrong with the certificate.
+        source: Cause,
+    },
+
     /// The server does not answer, or not in HTTP(S).
     #[error(
         "cannot reach `{endpoint}` for bucket `{bucket}`; check its host, its port and whether it speaks http or https"

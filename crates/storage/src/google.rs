@@ -8,6 +8,7 @@ use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKe
 use url::Url;
 
 use crate::Result;
+use crate::authorities::Authorities;
 use crate::bucket::Bucket;
 use crate::endpoint;
 use crate::environment::{Environment, is_true};
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     has_credentials: bool,
     is_anonymous: bool,
     use_iam: bool,
+    authorities: Authorities,
     /// Variables for the client itself.
     others: Vec<(Key, String)>,
 }
@@ -67,6 +69,7 @@ impl Settings {
             has_credentials,
             is_anonymous,
             use_iam: options.use_iam,
+            authorities: Authorities::of_file(options.ca_file.as_deref())?,
             others,
         })
     }
@@ -83,10 +86,9 @@ impl Settings {
     }
 
     pub(crate) fn builder(&self, patience: Patience) -> GoogleCloudStorageBuilder {
-        let mut builder = GoogleCloudStorageBuilder::new().with_retry(patience.retry());
-        for (key, value) in patience.timeouts() {
-            builder = builder.with_config(Key::Client(key), value);
-        }
+        let mut builder = GoogleCloudStorageBuilder::new()
+            .with_retry(patience.retry())
+            .with_client_options(patience.client_options(&self.authorities));
         for (key, value) in &self.others {
             builder = builder.with_config(*key, value);
         }

@@ -114,6 +114,7 @@
 //! It holds no notion of what the files mean, caches nothing, and never prints:
 //! a secret has no `Display`, and its `Debug` is `***`.
 
+mod authorities;
 mod azure;
 mod bucket;
 mod cause;
@@ -128,12 +129,15 @@ mod one_by_one;
 mod options;
 mod parts;
 mod patience;
+mod requests;
 mod s3;
 mod secret;
 mod storage;
+mod uploads;
 
 pub use cause::Cause;
 pub use error::{Error, Result};
 pub use options::{BucketOptions, Cloud};
 pub use secret::Secret;
 pub use storage::Storage;
+pub use uploads::UnfinishedUpload;

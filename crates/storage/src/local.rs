@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
+use crate::uploads::UnfinishedUpload;
 use crate::{Error, Result};
 
 /// Returns the absolute form of a folder that need not exist.
@@ -46,6 +47,41 @@ pub(crate) fn check_writable(dir: &Path, name: &str) -> Result<()> {
 pub(crate) fn check_readable(dir: &Path) -> Result<()> {
     let listed = fs::read_dir(dir).map(drop);
     listed.map_err(|source| Error::FolderNotReadable { folder: dir.display().to_string(), source })
+}
+
+/// Lists the files named `<file>#<number>` in a folder and all folders in it, as the
+/// uploads that they are left of. Links are not followed.
+pub(crate) fn unfinished_uploads(folder: &Path) -> Result<Vec<UnfinishedUpload>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        let unread = |source| Error::FolderNotReadable { folder: folder.display().to_string(), source };
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(unread)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(unread)?;
+            let kind = entry.file_type().map_err(unread)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                found.extend(unfinished_upload(&entry.path()));
+            }
+        }
+    }
+    found.sort_by(|a, b| (&a.path, a.id()).cmp(&(&b.path, b.id())));
+    Ok(found)
+}
+
+fn unfinished_upload(making: &Path) -> Option<UnfinishedUpload> {
+    let (name, number) = making.file_name()?.to_str()?.rsplit_once('#')?;
+    // As it was written, without a sign or zeros in front.
+    let number = number.parse::<u64>().ok().filter(|parsed| *parsed > 0 && parsed.to_string() == number)?;
+    if matches!(name, "" | "." | "..") || name.chars().any(char::is_control) {
+        return None;
+    }
+    let path = object_store::path::Path::from_absolute_path(making.with_file_name(name)).ok()?;
+    Some(UnfinishedUpload::new(path, number.to_string()))
 }
 
 fn probe(dir: &Path, name: &str) -> io::Result<()> {

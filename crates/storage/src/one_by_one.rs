@@ -2,15 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::aws::AmazonS3;
-use object_store::client::{
-    ClientOptions, HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector,
-};
+use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
@@ -21,8 +18,8 @@ use object_store::{
 };
 
 use crate::patience::Patience;
+use crate::requests::{Requests, generic};
 
-const STORE: &str = "S3";
 const SIGNED_FOR: Duration = Duration::from_secs(300);
 const AT_ONCE: usize = 10;
 
@@ -33,71 +30,20 @@ const AT_ONCE: usize = 10;
 #[derive(Clone)]
 pub(crate) struct OneByOne {
     inner: AmazonS3,
-    http: Arc<HttpClient>,
-    patience: Patience,
-}
-
-/// What one request to remove a file ended with.
-enum Answered {
-    Removed,
-    /// Another request may have more luck.
-    Again(Error),
-    Refused(Error),
+    requests: Requests,
 }
 
 impl OneByOne {
-    pub(crate) fn new(inner: AmazonS3, patience: Patience) -> Result<Self> {
-        let mut options = ClientOptions::new().with_allow_http(true);
-        for (key, value) in patience.timeouts() {
-            options = options.with_config(key, value);
-        }
-        let http = Arc::new(ReqwestConnector::default().connect(&options)?);
-        Ok(Self { inner, http, patience })
+    pub(crate) fn new(inner: AmazonS3, http: HttpClient, patience: Patience) -> Self {
+        Self { inner, requests: Requests::new(http, patience) }
     }
 
-    /// Removes a file, with as many attempts as the client itself makes.
+    /// Removes a file, if there is one.
     async fn remove(&self, path: &Path) -> Result<()> {
-        let retry = self.patience.retry();
-        let (start, mut pause) = (Instant::now(), retry.backoff.init_backoff);
-        for attempt in 0.. {
-            match self.ask_to_remove(path).await {
-                Answered::Removed => break,
-                Answered::Again(_)
-                    if attempt < retry.max_retries && start.elapsed() + pause < retry.retry_timeout =>
-                {
-                    tokio::time::sleep(pause).await;
-                    pause = pause.mul_f64(retry.backoff.base).min(retry.backoff.max_backoff);
-                }
-                Answered::Again(error) | Answered::Refused(error) => return Err(error),
-            }
+        match self.requests.send(path.as_ref(), || Box::pin(self.request(path))).await {
+            Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(())
-    }
-
-    async fn ask_to_remove(&self, path: &Path) -> Answered {
-        let request = match self.request(path).await {
-            Ok(request) => request,
-            Err(error) => return Answered::Refused(error),
-        };
-        // The URL holds a signature: it must not become a part of the message.
-        let answer = match self.http.execute(request).await {
-            Ok(answer) => answer,
-            Err(error) => return Answered::Again(generic(error)),
-        };
-        let status = answer.status();
-        if status.is_success() || status.as_u16() == 404 {
-            return Answered::Removed;
-        }
-        let body = match answer.into_body().bytes().await {
-            Ok(body) => body,
-            Err(error) => return Answered::Again(generic(error)),
-        };
-        let body = String::from_utf8_lossy(&body);
-        let error = generic(format!("Server returned non-2xx status code: {status}: {body}"));
-        if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
-            return Answered::Again(error);
-        }
-        Answered::Refused(error)
     }
 
     async fn request(&self, path: &Path) -> Result<HttpRequest> {
@@ -107,10 +53,6 @@ impl OneByOne {
         *request.uri_mut() = url.as_str().parse().map_err(|_| generic("a URL that is no URI"))?;
         Ok(request)
     }
-}
-
-fn generic(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Generic { store: STORE, source: source.into() }
 }
 
 impl fmt::Debug for OneByOne {

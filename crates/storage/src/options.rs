@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::Secret;
@@ -46,6 +47,9 @@ pub struct BucketOptions {
     /// Whether the bucket's name stands in front of the host name instead of in
     /// the path. `None` leaves it to the cloud's way.
     pub virtual_hosted: Option<bool>,
+    /// A PEM file of authorities whose certificates are believed besides those that
+    /// the system knows.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl BucketOptions {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use object_store::client::ClientConfigKey;
-use object_store::{BackoffConfig, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+
+use crate::authorities::Authorities;
 
 /// How patient a client is.
 ///
@@ -17,18 +19,23 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
-    pub(crate) fn timeouts(self) -> [(ClientConfigKey, &'static str); 2] {
+    /// Returns how a client connects, and how long it waits.
+    pub(crate) fn client_options(self, authorities: &Authorities) -> ClientOptions {
         let (connect, whole) = match self {
             Self::Control => ("3 seconds", "9 seconds"),
-            Self::Data => ("5 seconds", "120 seconds"),
+            Self::Data => ("5 seconds", "60 seconds"),
         };
-        [(ClientConfigKey::ConnectTimeout, connect), (ClientConfigKey::Timeout, whole)]
+        authorities
+            .add_to(ClientOptions::new())
+            .with_config(ClientConfigKey::ConnectTimeout, connect)
+            .with_config(ClientConfigKey::Timeout, whole)
     }
 
     pub(crate) fn retry(self) -> RetryConfig {
         let (retry_seconds, max_backoff_seconds) = match self {
             Self::Control => (7, 2),
-            Self::Data => (120, 10),
+            // Longer than two requests that are never answered, so that both are repeated.
+            Self::Data => (150, 10),
         };
         RetryConfig {
             backoff: BackoffConfig {

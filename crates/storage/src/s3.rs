@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key, AwsCredential};
-use object_store::client::StaticCredentialProvider;
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector, StaticCredentialProvider};
 use url::Url;
 
+use crate::authorities::Authorities;
 use crate::bucket::Bucket;
 use crate::endpoint;
 use crate::environment::{Environment, is_true};
@@ -14,6 +15,7 @@ use crate::patience::Patience;
 use crate::{Error, Result, Secret};
 
 mod dialect;
+mod uploads;
 
 use dialect::Dialect;
 
@@ -31,6 +33,7 @@ pub(crate) struct S3 {
     use_iam: bool,
     virtual_hosted: bool,
     has_leading_slash: bool,
+    authorities: Authorities,
     /// Variables for the client itself.
     others: Vec<(Key, String)>,
 }
@@ -81,6 +84,7 @@ impl S3 {
             endpoint,
             virtual_hosted: options.virtual_hosted.unwrap_or(hosted_by_environment || hosted_by_cloud),
             has_leading_slash: false,
+            authorities: Authorities::of_file(options.ca_file.as_deref())?,
             others,
         })
     }
@@ -111,10 +115,9 @@ impl S3 {
     }
 
     pub(crate) fn builder(&self, patience: Patience) -> AmazonS3Builder {
-        let mut builder = AmazonS3Builder::new().with_retry(patience.retry());
-        for (key, value) in patience.timeouts() {
-            builder = builder.with_config(Key::Client(key), value);
-        }
+        let mut builder = AmazonS3Builder::new()
+            .with_retry(patience.retry())
+            .with_client_options(patience.client_options(&self.authorities));
         for (key, value) in &self.others {
             builder = builder.with_config(*key, value);
         }
@@ -133,6 +136,22 @@ impl S3 {
             })));
         }
         builder
+    }
+
+    /// Returns what sends the requests that the client does not make itself.
+    pub(crate) fn http(&self, patience: Patience) -> object_store::Result<HttpClient> {
+        let mut options = patience.client_options(&self.authorities);
+        for (key, value) in &self.others {
+            if let Key::Client(key) = key {
+                options = options.with_config(*key, value);
+            }
+        }
+        ReqwestConnector::default()
+            .connect(&options.with_allow_http(!self.endpoint_text().starts_with("https://")))
+    }
+
+    fn pays_requests(&self) -> bool {
+        self.others.iter().any(|(key, value)| matches!(key, Key::RequestPayer) && is_true(value))
     }
 
     fn skips_signature(&self) -> bool {
@@ -166,6 +185,12 @@ impl S3 {
         }
         let text = endpoint::text(self.endpoint.as_ref()?);
         Some(if self.virtual_hosted { self.hosted(&text) } else { text })
+    }
+
+    /// Returns where the bucket as a whole is asked about.
+    fn bucket_url(&self) -> String {
+        let endpoint = self.endpoint_text();
+        if self.virtual_hosted { self.hosted(&endpoint) } else { format!("{endpoint}/{}", self.bucket) }
     }
 
     /// Puts the bucket in front of the host name, unless it is there already.

@@ -22,6 +22,7 @@ use crate::s3::S3;
 use crate::{Cause, Error, Result, local};
 
 mod check;
+mod uploads;
 
 /// One root under which files are read and written: a local folder, or a
 /// bucket with a prefix.
