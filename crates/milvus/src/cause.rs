@@ -15,6 +15,10 @@ impl Cause {
         Self(Box::new(status))
     }
 
+    pub(crate) fn status(&self) -> &Status {
+        &self.0
+    }
+
     pub(crate) fn code(&self) -> Code {
         self.0.code()
     }

@@ -10,23 +10,19 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::cause::Cause;
 use crate::error::{Error, Result};
+use crate::fault::Fault;
 use crate::options::{Address, ConnectOptions};
 use crate::proto::milvus as pb;
 use crate::proto::milvus::milvus_service_client::MilvusServiceClient;
 use crate::reply::Reply;
+use crate::retry::{Patience, Repeat, RetryPolicy};
+use crate::tls;
 use crate::version::ServerVersion;
 
 pub(crate) type Service = MilvusServiceClient<Channel>;
 
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
-/// Pauses before a read is repeated that found the server unavailable.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-    Duration::from_millis(800),
-    Duration::from_millis(1600),
-];
 /// A connection that says nothing for this long is asked whether it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -43,6 +39,7 @@ struct Session {
     address: String,
     authorization: Option<AsciiMetadataValue>,
     database: Option<Database>,
+    retry: RetryPolicy,
 }
 
 #[derive(Debug)]
@@ -57,18 +54,24 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     /// What the call is about, for messages.
     pub(crate) subject: String,
+    /// How long one attempt may take.
     pub(crate) deadline: Duration,
-    /// A read changes nothing, so it may be sent again.
-    is_read: bool,
+    repeat: Repeat,
 }
 
 impl Call {
     pub(crate) fn read(name: &'static str, subject: String) -> Self {
-        Self { name, subject, deadline: READ_DEADLINE, is_read: true }
+        Self { name, subject, deadline: READ_DEADLINE, repeat: Repeat::Read }
     }
 
-    pub(crate) fn write(name: &'static str, subject: String) -> Self {
-        Self { name, subject, deadline: WRITE_DEADLINE, is_read: false }
+    /// A change that does no harm when it is made twice.
+    pub(crate) fn change(name: &'static str, subject: String) -> Self {
+        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Change }
+    }
+
+    /// A change that must not be made twice.
+    pub(crate) fn once(name: &'static str, subject: String) -> Self {
+        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Once }
     }
 
     pub(crate) fn with_deadline(self, deadline: Duration) -> Self {
@@ -92,18 +95,29 @@ impl Client {
     /// # Errors
     ///
     /// When the address is none, when nothing answers there within
-    /// `connect_timeout`, when the credentials are missing or wrong, or when
-    /// the server is not Milvus 2.2 or newer.
+    /// `connect_timeout`, when a file of [`ConnectOptions::tls`] is no such
+    /// file, when no encrypted connection comes about, when the credentials
+    /// are missing or wrong, or when the server is not Milvus 2.2 or newer.
     pub async fn connect(options: &ConnectOptions) -> Result<Self> {
-        let address = Address::parse(&options.uri)?;
+        let mut address = Address::parse(&options.uri)?;
+        if options.tls.is_set() {
+            address = address.encrypted();
+        }
+        let tls = match address.tls {
+            true => Some(options.tls.config(options.connect_timeout).await?),
+            false => None,
+        };
         let timed_out = || Error::ConnectTimedOut {
             address: address.shown.clone(),
             seconds: options.connect_timeout.as_secs(),
         };
-        let channel = tokio::time::timeout(options.connect_timeout, open(&address, options))
+        let channel = tokio::time::timeout(options.connect_timeout, open(&address, tls, options))
             .await
             .map_err(|_| timed_out())??;
-        let session = Session::new(address.shown.clone(), options)?;
+        // The first question is not asked for longer than a connection may take.
+        let patience = options.retry.total.min(options.connect_timeout);
+        let hurried = RetryPolicy { total: patience, ..options.retry };
+        let session = Session::new(address.shown.clone(), options, hurried)?;
         let mut client = Self {
             service: MilvusServiceClient::new(channel)
                 .max_decoding_message_size(options.max_decode_bytes)
@@ -121,6 +135,7 @@ impl Client {
         })?;
         tracing::debug!(address = client.session.address, %version, "connected to Milvus");
         client.version = Arc::new(version);
+        client.session = Arc::new(Session::new(address.shown, options, options.retry)?);
         client.require(2, 2, "import files", "2.2")?;
         Ok(client)
     }
@@ -129,6 +144,12 @@ impl Client {
     #[must_use]
     pub fn version(&self) -> &ServerVersion {
         &self.version
+    }
+
+    /// The server's address, as messages show it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.session.address
     }
 
     /// Whether the server has the database of this connection; the default one
@@ -159,18 +180,24 @@ impl Client {
         if self.has_database().await? {
             return Ok(false);
         }
-        let call = Call::write("CreateDatabase", format!("database `{name}`"));
-        self.call(
-            &call,
-            pb::CreateDatabaseRequest { db_name: name.clone() },
-            |mut service: Service, request| async move { service.create_database(request).await },
-        )
-        .await?;
-        Ok(true)
+        let call = Call::change("CreateDatabase", format!("database `{name}`"));
+        let created = self
+            .call(
+                &call,
+                pb::CreateDatabaseRequest { db_name: name.clone() },
+                |mut service: Service, request| async move { service.create_database(request).await },
+            )
+            .await;
+        match created {
+            // Another attempt, or somebody else, created it meanwhile.
+            Err(Error::Refused { .. }) if self.has_database().await? => Ok(false),
+            created => created.map(|_| true),
+        }
     }
 
     /// The name of the database that requests carry; empty is the default.
-    pub(crate) fn database(&self) -> String {
+    #[must_use]
+    pub fn database(&self) -> String {
         self.session.database.as_ref().map(|database| database.name.clone()).unwrap_or_default()
     }
 
@@ -193,8 +220,9 @@ impl Client {
         Err(Error::UnsupportedVersion { address, version: self.version.to_string(), what, needed })
     }
 
-    /// Sends a message, with a deadline; a read is sent again while the server
-    /// is unavailable or cannot be reached, a few times. An answer that is a refusal is an error.
+    /// Sends a message, with a deadline for each attempt, and sends it again
+    /// after a failure that passes, as far as the call allows it and for as long
+    /// as the policy says. An answer that is a refusal is an error.
     pub(crate) async fn call<Q, A, F, R>(&self, call: &Call, message: Q, send: F) -> Result<A>
     where
         Q: Clone,
@@ -202,20 +230,35 @@ impl Client {
         F: Fn(Service, Request<Q>) -> R,
         R: Future<Output = Result<Response<A>, Status>>,
     {
-        let mut pauses = PAUSES.iter().filter(|_| call.is_read);
+        self.attempt(call, message, send).await.map_err(|(_, error)| error)
+    }
+
+    /// Likewise, and what a failure says about another attempt.
+    pub(crate) async fn attempt<Q, A, F, R>(
+        &self,
+        call: &Call,
+        message: Q,
+        send: F,
+    ) -> Result<A, (Fault, Error)>
+    where
+        Q: Clone,
+        A: Reply,
+        F: Fn(Service, Request<Q>) -> R,
+        R: Future<Output = Result<Response<A>, Status>>,
+    {
+        let mut patience = Patience::new(self.session.retry, &self.session.address);
         loop {
             let answer = send(self.service.clone(), self.session.request(call, message.clone()));
-            let status = match tokio::time::timeout(call.deadline, answer).await {
-                Ok(Ok(response)) => return accept(call, response.into_inner()),
-                Ok(Err(status)) => status,
-                Err(_) => return Err(self.session.timed_out(call)),
+            let (fault, error) = match tokio::time::timeout(call.deadline, answer).await {
+                Ok(Ok(response)) => match accept(call, response.into_inner()) {
+                    Ok(answer) => return Ok(answer),
+                    Err(failure) => failure,
+                },
+                Ok(Err(status)) => (Fault::of(&status), self.session.failed(call, status)),
+                Err(_) => (Fault::Late, self.session.timed_out(call)),
             };
-            match pauses.next() {
-                Some(pause) if is_unavailable(&status) => {
-                    tracing::debug!(call = call.name, %status, "Milvus is unavailable, asking again");
-                    tokio::time::sleep(*pause).await;
-                }
-                _ => return Err(self.session.failed(call, status)),
+            if !call.repeat.after(fault) || !patience.pause(call, &error).await {
+                return Err((fault, error));
             }
         }
     }
@@ -232,7 +275,7 @@ impl Client {
 }
 
 impl Session {
-    fn new(address: String, options: &ConnectOptions) -> Result<Self> {
+    fn new(address: String, options: &ConnectOptions, retry: RetryPolicy) -> Result<Self> {
         let named = options.database.as_deref().filter(|name| !matches!(*name, "" | "default"));
         let database = named.map(|name| match AsciiMetadataValue::try_from(name) {
             Ok(metadata) => Ok(Database { name: name.to_owned(), metadata }),
@@ -242,6 +285,7 @@ impl Session {
             address,
             authorization: options.credentials.authorization(),
             database: database.transpose()?,
+            retry,
         })
     }
 
@@ -269,10 +313,16 @@ impl Session {
 
     fn failed(&self, call: &Call, status: Status) -> Error {
         let address = self.address.clone();
-        match status.code() {
-            Code::Unauthenticated if self.authorization.is_none() => Error::CredentialsMissing { address },
-            Code::Unauthenticated => Error::Authentication { address, source: Cause::new(status) },
-            _ if is_time_up(&status) => self.timed_out(call),
+        if let Some(advice) = status.source().and_then(tls::problem) {
+            return Error::Tls { address, advice, source: Box::new(Cause::new(status)) };
+        }
+        match (status.code(), Fault::of(&status)) {
+            (Code::Unauthenticated, _) if self.authorization.is_none() => {
+                Error::CredentialsMissing { address }
+            }
+            (Code::Unauthenticated, _) => Error::Authentication { address, source: Cause::new(status) },
+            (_, Fault::Late) => self.timed_out(call),
+            (_, Fault::Unsent) => Error::Connect { address, source: Box::new(Cause::new(status)) },
             _ => {
                 let subject = call.subject.clone();
                 Error::Rpc { address, call: call.name, subject, source: Cause::new(status) }
@@ -281,10 +331,13 @@ impl Session {
     }
 }
 
-async fn open(address: &Address, options: &ConnectOptions) -> Result<Channel> {
-    let failed = |source: tonic::transport::Error| Error::Connect {
-        address: address.shown.clone(),
-        source: Box::new(source),
+async fn open(address: &Address, tls: Option<ClientTlsConfig>, options: &ConnectOptions) -> Result<Channel> {
+    let failed = |source: tonic::transport::Error| {
+        let address = address.shown.clone();
+        match tls::problem(&source) {
+            Some(advice) => Error::Tls { address, advice, source: Box::new(source) },
+            None => Error::Connect { address, source: Box::new(source) },
+        }
     };
     let mut endpoint = Endpoint::from_shared(address.url.clone())
         .and_then(|endpoint| endpoint.user_agent(concat!("m2m/", env!("CARGO_PKG_VERSION"))))
@@ -292,43 +345,30 @@ async fn open(address: &Address, options: &ConnectOptions) -> Result<Channel> {
         .connect_timeout(options.connect_timeout)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
-    if address.tls {
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots()).map_err(failed)?;
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls).map_err(failed)?;
     }
     endpoint.connect().await.map_err(failed)
 }
 
-/// Whether the server, or the way to it, is gone for now. A connection that
-/// breaks under a call is told with any code.
-fn is_unavailable(status: &Status) -> bool {
-    let is_transport = |source: &(dyn std::error::Error + 'static)| source.is::<tonic::transport::Error>();
-    let is_broken = !is_time_up(status) && status.source().is_some_and(is_transport);
-    is_broken || status.code() == Code::Unavailable
-}
-
-/// Whether the deadline is over: the transport's own clock can run out before
-/// ours, by a hair.
-fn is_time_up(status: &Status) -> bool {
-    match status.code() {
-        Code::DeadlineExceeded => true,
-        Code::Cancelled => status.message().contains("Timeout expired"),
-        _ => false,
-    }
-}
-
 /// Passes an answer on unless it says that the call failed: 2.2 sets the old
 /// error code only, newer servers set both.
-fn accept<A: Reply>(call: &Call, answer: A) -> Result<A> {
+fn accept<A: Reply>(call: &Call, answer: A) -> Result<A, (Fault, Error)> {
     let Some(status) = answer.status() else {
-        return Err(call.unexpected("a status", "none"));
+        return Err((Fault::Final, call.unexpected("a status", "none")));
     };
     if status.code == 0 && status.error_code == 0 {
         return Ok(answer);
     }
+    let fault = Fault::of_refusal(status);
     let code = if status.code == 0 { status.error_code } else { status.code };
-    let reason = status.reason.clone();
-    Err(Error::Refused { call: call.name, subject: call.subject.clone(), code, reason })
+    let (call, subject, reason) = (call.name, call.subject.clone(), status.reason.clone());
+    Err((fault, Error::Refused { call, subject, code, reason, is_passing: fault != Fault::Final }))
 }
 
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod stand_in;
 #[cfg(test)]
 mod tests;

@@ -135,7 +135,7 @@ impl Client {
     /// When the server refuses the definition, or has another collection of
     /// this name.
     pub async fn create_collection(&self, new: &NewCollection) -> Result<()> {
-        let call = Call::write("CreateCollection", collection(&new.name));
+        let call = Call::change("CreateCollection", collection(&new.name));
         let message = pb::CreateCollectionRequest {
             db_name: self.database(),
             collection_name: new.name.clone(),
@@ -156,7 +156,7 @@ impl Client {
     ///
     /// When the server refuses or does not answer.
     pub async fn drop_collection(&self, name: &str) -> Result<()> {
-        let call = Call::write("DropCollection", collection(name));
+        let call = Call::change("DropCollection", collection(name));
         let message =
             pb::DropCollectionRequest { db_name: self.database(), collection_name: name.to_owned() };
         self.call(&call, message, |mut service: Service, request| async move {
@@ -174,7 +174,7 @@ impl Client {
     /// answer.
     pub async fn create_partition(&self, collection: &str, partition: &str) -> Result<()> {
         let subject = format!("partition `{partition}` of collection `{collection}`");
-        let call = Call::write("CreatePartition", subject);
+        let call = Call::change("CreatePartition", subject);
         let message = pb::CreatePartitionRequest {
             db_name: self.database(),
             collection_name: collection.to_owned(),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+use std::path::PathBuf;
+
 use crate::cause::Cause;
+use crate::fault::Fault;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,6 +56,63 @@ pub enum Error {
         /// How long an answer was waited for.
         seconds: u64,
     },
+    /// A file of an encrypted connection cannot be read.
+    #[error("cannot read `{}`, which is to hold a {what} for the connection to Milvus", path.display())]
+    TlsFileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it is to hold.
+        what: &'static str,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
+    /// A file of an encrypted connection holds something else.
+    #[error(
+        "`{}` holds no {what} for the connection to Milvus: expected PEM, a text with a line `-----BEGIN …-----`",
+        path.display()
+    )]
+    TlsFileKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is to hold.
+        what: &'static str,
+    },
+    /// A certificate or a key is damaged, or a key is that of another certificate.
+    #[error("cannot use `{}` as the {what} of the connection to Milvus", path.display())]
+    TlsFileContent {
+        /// The file.
+        path: PathBuf,
+        /// What it is to hold.
+        what: &'static str,
+        /// What is wrong with it.
+        source: tonic::transport::Error,
+    },
+    /// A certificate of this side is without its key, or the reverse.
+    #[error("a client {given} for Milvus is given without its {missing}: give both, or none")]
+    TlsPair {
+        /// What is given.
+        given: &'static str,
+        /// What is not.
+        missing: &'static str,
+    },
+    /// The name of the server's certificate cannot be one.
+    #[error(
+        "cannot use `{name}` as the name in the certificate of Milvus: expected a host's name or address"
+    )]
+    TlsServerName {
+        /// The name that was given.
+        name: String,
+    },
+    /// No encrypted connection comes about.
+    #[error("cannot connect to Milvus at `{address}` encrypted: {advice}")]
+    Tls {
+        /// The server's address.
+        address: String,
+        /// What is wrong, and what to do.
+        advice: &'static str,
+        /// What either side says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The server knows its users, and nothing was sent to tell it who asks.
     #[error("Milvus at `{address}` wants a user and a password, or a token, and none was given")]
     CredentialsMissing {
@@ -71,7 +131,7 @@ pub enum Error {
     },
     /// Something answers, but not as Milvus does.
     #[error(
-        "what answers at `{address}` is not Milvus 2.x: check host and port, Milvus has port 19530 by default"
+        "what answers at `{address}` is not Milvus 2.x: check host and port, Milvus has port 19530 by default, and whether it wants `https://`"
     )]
     NotMilvus {
         /// The address that was tried.
@@ -102,6 +162,8 @@ pub enum Error {
         code: i32,
         /// The server's own words.
         reason: String,
+        /// Whether it may do it later: it is starting, or asked too often.
+        is_passing: bool,
     },
     /// A call did not end in time.
     #[error("Milvus at `{address}` did not answer {call} of {subject} within {seconds} s")]
@@ -190,4 +252,56 @@ pub enum Error {
         /// Its value.
         value: String,
     },
+}
+
+impl Error {
+    /// Whether a later try may succeed without anything being changed here: the
+    /// server is starting, unreachable, busy or slow.
+    ///
+    /// Never of [`Error::ImportUnanswered`], where a later try may have the same
+    /// rows taken twice.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::ConnectTimedOut { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { is_passing, .. } => *is_passing,
+            Self::Rpc { source, .. } => Fault::of(source.status()) != Fault::Final,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+
+    use super::*;
+
+    fn rpc(status: Status) -> Error {
+        let (address, subject) = (String::new(), String::new());
+        Error::Rpc { address, call: "Query", subject, source: Cause::new(status) }
+    }
+
+    fn refused(is_passing: bool) -> Error {
+        Error::Refused { call: "Query", subject: String::new(), code: 1, reason: String::new(), is_passing }
+    }
+
+    #[test]
+    fn a_later_try_may_succeed_when_the_server_is_gone_but_not_when_it_refuses() {
+        let late =
+            || Error::TimedOut { address: String::new(), call: "Query", subject: String::new(), seconds: 30 };
+        let connect = Error::Connect { address: String::new(), source: "connection refused".into() };
+        for error in [late(), connect, refused(true), rpc(Status::unavailable("starting"))] {
+            assert!(error.is_transient(), "{error}");
+        }
+        let unanswered = Error::ImportUnanswered {
+            collection: String::new(),
+            partition: String::new(),
+            source: Box::new(late()),
+        };
+        let missing = Error::CredentialsMissing { address: String::new() };
+        for error in [refused(false), rpc(Status::permission_denied("no")), unanswered, missing] {
+            assert!(!error.is_transient(), "{error}");
+        }
+    }
 }

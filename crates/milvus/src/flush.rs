@@ -19,15 +19,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When there is no such collection, when the server does not end in time,
-    /// or when it refuses because it did so a moment ago.
+    /// When there is no such collection, or when the server does not end in time.
     pub async fn flush(&self, name: &str) -> Result<()> {
-        let call = Call::write("Flush", collection(name));
-        let end = Instant::now() + call.deadline;
+        let call = Call::change("Flush", collection(name));
         let message = pb::FlushRequest { db_name: self.database(), collection_names: vec![name.to_owned()] };
         let answer = self
             .call(&call, message, |mut service: Service, request| async move { service.flush(request).await })
             .await?;
+        let end = Instant::now() + call.deadline;
         let state = state_request(self.database(), name, answer);
         while !self.is_flushed(name, state.clone()).await? {
             if Instant::now() + PAUSE > end {

@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use tonic::Code;
+
 use crate::client::{Call, Client, Service};
 use crate::collections::collection;
 use crate::error::{Error, Result};
+use crate::fault::Fault;
 use crate::proto::common::{ImportState, KeyValuePair};
 use crate::proto::milvus as pb;
 
@@ -101,16 +104,19 @@ impl Client {
     ///
     /// The server reads the files itself, from its own bucket or disk. It
     /// answers before it has opened them: what is wrong with them is found in
-    /// the job's state. This call is never sent twice, because the server does
-    /// not notice rows that it has already.
+    /// the job's state. This call is sent again only when the server has
+    /// certainly not taken it, because it does not notice rows that it has
+    /// already.
     ///
     /// # Errors
     ///
-    /// When the server refuses the job, or when it does not answer, in which
-    /// case it is not known whether the job runs.
+    /// When the server refuses the job, or cannot be reached, and no job runs;
+    /// [`Error::ImportUnanswered`] when it does not answer, or not as it should,
+    /// in which case it is not known whether the job runs: [`Self::imports`]
+    /// lists it if it does.
     pub async fn import(&self, collection: &str, partition: &str, files: &[String]) -> Result<TaskId> {
         let subject = format!("partition `{partition}` of collection `{collection}`");
-        let call = Call::write("Import", subject).with_deadline(IMPORT_DEADLINE);
+        let call = Call::once("Import", subject).with_deadline(IMPORT_DEADLINE);
         let message = pb::ImportRequest {
             collection_name: collection.to_owned(),
             partition_name: partition.to_owned(),
@@ -118,15 +124,22 @@ impl Client {
             db_name: self.database(),
         };
         let answer =
-            self.call(&call, message, |mut service: Service, request| async move {
+            self.attempt(&call, message, |mut service: Service, request| async move {
                 service.import(request).await
             })
-            .await
-            .map_err(|error| unanswered(error, collection, partition))?;
-        match answer.tasks.as_slice() {
+            .await;
+        let task = answer.and_then(|answer| match answer.tasks.as_slice() {
             [task] => Ok(TaskId(*task)),
-            tasks => Err(call.unexpected("one job", format!("{} jobs", tasks.len()))),
-        }
+            tasks => Err((Fault::Final, call.unexpected("one job", format!("{} jobs", tasks.len())))),
+        });
+        task.map_err(|(fault, error)| match is_certain(fault, &error) {
+            true => error,
+            false => Error::ImportUnanswered {
+                collection: collection.to_owned(),
+                partition: partition.to_owned(),
+                source: Box::new(error),
+            },
+        })
     }
 
     /// Asks how far an import job is.
@@ -175,15 +188,17 @@ impl Client {
     }
 }
 
-/// A refusal is an answer; anything else may have come after the job started.
-fn unanswered(error: Error, collection: &str, partition: &str) -> Error {
-    match error {
-        Error::TimedOut { .. } | Error::Rpc { .. } => Error::ImportUnanswered {
-            collection: collection.to_owned(),
-            partition: partition.to_owned(),
-            source: Box::new(error),
-        },
-        other => other,
+/// Whether no job runs for certain: the server was not reached, or said no.
+/// Anything else may have come after the job started, even a refusal that
+/// passes: one part of the server says it that has no answer of another.
+fn is_certain(fault: Fault, error: &Error) -> bool {
+    match (fault, error) {
+        (Fault::Unsent | Fault::TurnedAway, _) => true,
+        (Fault::Broken | Fault::Late, _) | (Fault::Final, Error::Answer { .. }) => false,
+        (Fault::Final, Error::Rpc { source, .. }) => {
+            matches!(source.code(), Code::PermissionDenied | Code::Unimplemented)
+        }
+        (Fault::Final, _) => true,
     }
 }
 
@@ -208,7 +223,10 @@ fn value<'a>(infos: &'a [KeyValuePair], key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Status;
+
     use super::*;
+    use crate::cause::Cause;
 
     #[test]
     fn every_state_has_its_phase_and_new_ones_are_no_end() {
@@ -272,17 +290,31 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_tells_that_no_job_runs() {
-        let timed_out = Error::TimedOut {
-            address: "milvus:19530".to_owned(),
+    fn only_a_refusal_that_stays_or_no_connection_tells_that_no_job_runs() {
+        let refused = || Error::Refused {
             call: "Import",
             subject: String::new(),
-            seconds: 75,
+            code: 200,
+            reason: String::new(),
+            is_passing: false,
         };
-        let error = unanswered(timed_out, "films", "_default");
-        assert!(matches!(error, Error::ImportUnanswered { .. }), "{error}");
-        let refused =
-            Error::Refused { call: "Import", subject: String::new(), code: 200, reason: String::new() };
-        assert!(matches!(unanswered(refused, "films", "_default"), Error::Refused { .. }));
+        for (fault, certain) in [
+            (Fault::Unsent, true),
+            (Fault::TurnedAway, true),
+            (Fault::Final, true),
+            (Fault::Broken, false),
+            (Fault::Late, false),
+        ] {
+            assert_eq!(is_certain(fault, &refused()), certain, "{fault:?}");
+        }
+        assert!(!is_certain(Fault::Final, &call().unexpected("one job", "2 jobs")));
+        let rpc = |status| Error::Rpc {
+            address: String::new(),
+            call: "Import",
+            subject: String::new(),
+            source: Cause::new(status),
+        };
+        assert!(is_certain(Fault::Final, &rpc(Status::permission_denied("no"))));
+        assert!(!is_certain(Fault::Final, &rpc(Status::internal("broken"))));
     }
 }

@@ -79,7 +79,7 @@ impl Client {
     /// When the server refuses the type, the metric or a parameter.
     pub async fn create_index(&self, name: &str, field: &str, spec: &IndexSpec) -> Result<()> {
         let subject = format!("{} on field `{field}` of {}", spec.index_type, collection(name));
-        let call = Call::write("CreateIndex", subject);
+        let call = Call::change("CreateIndex", subject);
         let message = pb::CreateIndexRequest {
             db_name: self.database(),
             collection_name: name.to_owned(),
@@ -147,7 +147,7 @@ impl Client {
     /// When the collection has no index, when memory does not suffice, or when
     /// the server does not answer.
     pub async fn load(&self, name: &str, refresh: bool) -> Result<()> {
-        let call = Call::write("LoadCollection", collection(name));
+        let call = Call::change("LoadCollection", collection(name));
         let message = pb::LoadCollectionRequest {
             db_name: self.database(),
             collection_name: name.to_owned(),
@@ -188,7 +188,7 @@ impl Client {
     ///
     /// When there is no such collection, or the server does not answer.
     pub async fn release(&self, name: &str) -> Result<()> {
-        let call = Call::write("ReleaseCollection", collection(name));
+        let call = Call::change("ReleaseCollection", collection(name));
         let message =
             pb::ReleaseCollectionRequest { db_name: self.database(), collection_name: name.to_owned() };
         self.call(&call, message, |mut service: Service, request| async move {

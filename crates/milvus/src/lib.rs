@@ -55,12 +55,25 @@
 //!
 //! # What every call keeps to
 //!
-//! | call | ends within | sent again |
+//! | call | one attempt ends within | sent again |
 //! |---|---|---|
-//! | reads | 30 s | while the server is unavailable, four times within 3 s |
-//! | queries | 120 s | likewise |
-//! | changes | 60 s | never |
-//! | `import` | 75 s | never: the server takes the same rows twice |
+//! | reads | 30 s | while the server is unavailable, busy or slow |
+//! | queries and searches | 120 s | likewise |
+//! | changes | 60 s | while the server is unavailable or busy: none of them does harm when it is made twice |
+//! | `import` | 75 s | only when the server has certainly not taken it, because it takes the same rows twice |
+//!
+//! [`RetryPolicy`] says how long that goes on: with pauses from 200 ms to 5 s,
+//! each prolonged by chance, and no attempt begins later than 60 s after the
+//! first. After 5 s a warning says that the server is waited for.
+//! [`Client::connect`] repeats nothing beyond `connect_timeout`.
+//!
+//! Unavailable is a server that cannot be reached, a connection that breaks
+//! under a call, an answer that ends before its end, the gRPC code
+//! `UNAVAILABLE`, and a refusal that says that the server is not ready or that
+//! its parts have not found one another yet. Busy is a rate limit. Everything
+//! else is final: credentials, permissions, what is wrong with a call, a message
+//! that is too long, or a connection that cannot be encrypted.
+//! [`Error::is_transient`] tells both kinds apart.
 //!
 //! A server answers a call that failed with a status in an ordinary answer:
 //! 2.2 fills `error_code` only, newer servers `code` as well. Either being
@@ -68,8 +81,9 @@
 //!
 //! The user and password travel as the base64 text of `user:password` in the
 //! metadata `authorization`, a token likewise; no error, log or `Debug` shows
-//! them. A connection is encrypted when its address begins with `https://`,
-//! and then the server's certificate must be signed by a public authority.
+//! them. A connection is encrypted when its address begins with `https://` or
+//! when [`TlsOptions`] are given; the server's certificate must be signed by the
+//! CA that they name, or else by a public authority.
 //!
 //! Counts and rows are read at strong consistency; 2.2 cannot count, and there
 //! [`Client::count`] is the number of stored rows. Vectors come back as the
@@ -78,14 +92,15 @@
 //! # What it does not do
 //!
 //! It does not write files or know where they are, or insert rows one by one.
-//! It does not wait, except for a flush: whoever calls decides how long
-//! to be patient.
+//! It does not wait for what the server works on, except for a flush: whoever
+//! calls decides how long to be patient.
 
 mod cause;
 mod client;
 mod collections;
 mod compare;
 mod error;
+mod fault;
 mod fields;
 mod flush;
 mod import;
@@ -96,9 +111,11 @@ mod overview;
 mod proto;
 mod query;
 mod reply;
+mod retry;
 mod rows;
 mod search;
 mod secret;
+mod tls;
 mod version;
 
 pub use cause::Cause;
@@ -111,7 +128,9 @@ pub use import::{ImportJob, ImportPhase, ImportStatus, TaskId};
 pub use index::{IndexInfo, IndexProgress, IndexSpec};
 pub use options::{ConnectOptions, Credentials};
 pub use overview::IndexOverview;
+pub use retry::RetryPolicy;
 pub use rows::{Column, Rows, Values};
 pub use search::{Search, SearchVectors};
 pub use secret::Secret;
+pub use tls::TlsOptions;
 pub use version::ServerVersion;

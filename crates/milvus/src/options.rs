@@ -9,7 +9,9 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Uri;
 
 use crate::error::{Error, Result};
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
+use crate::tls::TlsOptions;
 
 const DEFAULT_PORT: u16 = 19530;
 const DEFAULT_TLS_PORT: u16 = 443;
@@ -21,12 +23,16 @@ pub struct ConnectOptions {
     /// `host:port`, or an http(s) URL of these; without a port 19530, or 443
     /// with https.
     pub uri: String,
+    /// How the connection is encrypted.
+    pub tls: TlsOptions,
     /// Who asks.
     pub credentials: Credentials,
     /// The database that every call is about; none is the server's default.
     pub database: Option<String>,
     /// How long a connection and its first answer may take.
     pub connect_timeout: Duration,
+    /// How long calls are repeated once connected.
+    pub retry: RetryPolicy,
     /// The longest answer that is read.
     pub max_decode_bytes: usize,
     /// The longest request that is sent.
@@ -48,9 +54,11 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             uri: format!("127.0.0.1:{DEFAULT_PORT}"),
+            tls: TlsOptions::default(),
             credentials: Credentials::None,
             database: None,
             connect_timeout: Duration::from_secs(5),
+            retry: RetryPolicy::default(),
             max_decode_bytes: 256 << 20,
             max_encode_bytes: usize::MAX,
         }
@@ -61,9 +69,11 @@ impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectOptions")
             .field("uri", &without_user(&self.uri))
+            .field("tls", &self.tls)
             .field("credentials", &self.credentials)
             .field("database", &self.database)
             .field("connect_timeout", &self.connect_timeout)
+            .field("retry", &self.retry)
             .field("max_decode_bytes", &self.max_decode_bytes)
             .field("max_encode_bytes", &self.max_encode_bytes)
             .finish()
@@ -138,9 +148,17 @@ impl Address {
         }
         let port = port.unwrap_or(if tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT });
         let shown = format!("{host}:{port}");
-        let url = format!("{}://{shown}", if tls { "https" } else { "http" });
-        Ok(Self { shown, url, tls })
+        Ok(Self { url: url(&shown, tls), shown, tls })
     }
+
+    /// The same place, with the connection encrypted.
+    pub(crate) fn encrypted(self) -> Self {
+        Self { url: url(&self.shown, true), tls: true, ..self }
+    }
+}
+
+fn url(shown: &str, tls: bool) -> String {
+    format!("{}://{shown}", if tls { "https" } else { "http" })
 }
 
 /// The address without what stands before an `@`, which may hold a password.

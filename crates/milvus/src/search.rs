@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn vectors_have_their_form_on_the_wire() {
         let floats: [&[f32]; 2] = [&[1.0], &[-0.0]];
-        let mut wire = vec![1 << 3 | 2, 19, 1 << 3 | 2, 2, b'$', b'0', 2 << 3, 101];
+        let mut wire = vec![1 << 3 | 2, 18, 1 << 3 | 2, 2, b'$', b'0', 2 << 3, 101];
         wire.extend([3 << 3 | 2, 4, 0, 0, 0x80, 0x3f, 3 << 3 | 2, 4, 0, 0, 0, 0x80]);
         assert_eq!(SearchVectors::Float(&floats).placeholders(), wire);
         let bits: [&[u8]; 1] = [&[7, 255]];

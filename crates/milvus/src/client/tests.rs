@@ -18,7 +18,7 @@ fn session(credentials: Credentials, database: Option<&str>) -> Result<Session> 
         database: database.map(ToOwned::to_owned),
         ..ConnectOptions::default()
     };
-    Session::new("milvus:19530".to_owned(), &options)
+    Session::new("milvus:19530".to_owned(), &options, options.retry)
 }
 
 fn root() -> Credentials {
@@ -95,10 +95,15 @@ fn a_database_that_cannot_be_sent_is_refused() {
 
 #[test]
 fn refusals_of_old_and_new_servers_are_errors() {
-    let status = |code, error_code| common::Status { code, error_code, reason: "no such thing".to_owned() };
+    let status = |code, error_code| common::Status {
+        code,
+        error_code,
+        reason: "no such thing".to_owned(),
+        retriable: false,
+    };
     assert!(accept(&call(), status(0, 0)).is_ok());
     for (status, code) in [(status(100, 0), 100), (status(0, 25), 25), (status(700, 25), 700)] {
-        let error = accept(&call(), status).unwrap_err();
+        let (_, error) = accept(&call(), status).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("Milvus refused Query of collection `films` with code {code}: no such thing")
@@ -136,44 +141,6 @@ fn unconnected() -> Client {
         session: Arc::new(session(Credentials::None, None).unwrap()),
         version: Arc::new(ServerVersion::parse("v2.3.5")),
     }
-}
-
-async fn attempts(call: &Call, status: Status) -> usize {
-    let sent = std::sync::atomic::AtomicUsize::new(0);
-    let answer = unconnected()
-        .call(call, (), |_, _| {
-            sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let status = status.clone();
-            async move { Err::<Response<common::Status>, _>(status) }
-        })
-        .await;
-    assert!(matches!(answer, Err(Error::Rpc { .. } | Error::TimedOut { .. })));
-    sent.into_inner()
-}
-
-/// A status of the transport's own making.
-fn from_transport(mut status: Status) -> Status {
-    let error = Endpoint::from_shared("").unwrap_err();
-    status.set_source(Arc::new(error));
-    status
-}
-
-#[tokio::test]
-async fn a_read_is_repeated_when_the_connection_breaks_but_not_when_time_is_up() {
-    assert_eq!(attempts(&call(), from_transport(Status::unknown("transport error"))).await, 1 + PAUSES.len());
-    let write = Call::write("Import", "collection `films`".to_owned());
-    assert_eq!(attempts(&write, from_transport(Status::unknown("transport error"))).await, 1);
-    for status in [Status::cancelled("Timeout expired"), Status::deadline_exceeded("Timeout expired")] {
-        assert_eq!(attempts(&call(), from_transport(status)).await, 1);
-    }
-}
-
-#[tokio::test]
-async fn only_reads_are_repeated_and_only_while_the_server_is_unavailable() {
-    assert_eq!(attempts(&call(), Status::unavailable("starting")).await, 1 + PAUSES.len());
-    assert_eq!(attempts(&call(), Status::internal("broken")).await, 1);
-    let write = Call::write("Import", "collection `films`".to_owned());
-    assert_eq!(attempts(&write, Status::unavailable("starting")).await, 1);
 }
 
 #[tokio::test]

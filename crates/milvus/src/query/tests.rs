@@ -61,7 +61,7 @@ fn only_an_answer_of_the_server_may_say_that_there_were_too_many_rows() {
     let call = query_call("films", None);
     assert!(!may_be_too_long(&call.unexpected("a count", "none")));
     let (call, subject, reason) = ("Query", String::new(), "exceed the limit size".to_owned());
-    assert!(may_be_too_long(&Error::Refused { call, subject, code: 65535, reason }));
+    assert!(may_be_too_long(&Error::Refused { call, subject, code: 65535, reason, is_passing: false }));
 }
 
 #[test]
