@@ -41,7 +41,7 @@ export RUN_DIR
 stop() { "$SERVICES/stop_target.sh" --purge || true; }
 trap stop EXIT
 # Other ports than the scripts' defaults, so that a server that runs already is left alone.
-MILVUS_PORT=${MILVUS_PORT:-29530} AUTH_PORT=${AUTH_PORT:-29630} LOCAL_PORT=${LOCAL_PORT:-29730} OLD_PORT=${OLD_PORT:-29830} S3_PORT=${S3_PORT:-29333}
+MILVUS_PORT=${MILVUS_PORT:-29530} AUTH_PORT=${AUTH_PORT:-29630} LOCAL_PORT=${LOCAL_PORT:-29730} OLD_PORT=${OLD_PORT:-29830} TLS_PORT=${TLS_PORT:-29930} S3_PORT=${S3_PORT:-29333}
 MARIADB_PORT=${MARIADB_PORT:-23306} AZURITE_PORT=${AZURITE_PORT:-21000} MOTO_PORT=${MOTO_PORT:-25000} GCS_PORT=${GCS_PORT:-24443}
 export S3_ACCESS_KEY=m2m-test-access S3_SECRET_KEY=m2m-test-secret-do-not-print
 export S3_READONLY_ACCESS_KEY=m2m-test-reader S3_READONLY_SECRET_KEY=m2m-test-reading-do-not-print
@@ -51,6 +51,7 @@ settings() { sed -n "s/^$1=//p" "$RUN_DIR/settings" | tail -n 1; }
   AUTH=1 BUCKET=m2m-test-auth "$SERVICES/start_milvus_s3.sh" "$AUTH_PORT" "$S3_PORT"
   "$SERVICES/start_milvus.sh" "$LOCAL_PORT"
   MILVUS_VERSION=2.2.16 "$SERVICES/start_milvus.sh" "$OLD_PORT"
+  TLS=1 "$SERVICES/start_milvus.sh" "$TLS_PORT"
   "$SERVICES/start_mariadb.sh" "$MARIADB_PORT"
   CONTAINER=m2m-azure "$SERVICES/start_azurite.sh" "$AZURITE_PORT"
   AUTH=0 "$SERVICES/start_moto.sh" "$MOTO_PORT"
@@ -61,6 +62,11 @@ export M2M_TEST_MILVUS=http://127.0.0.1:$MILVUS_PORT
 export M2M_TEST_MILVUS_AUTH=http://127.0.0.1:$AUTH_PORT
 export M2M_TEST_MILVUS_LOCAL=http://127.0.0.1:$LOCAL_PORT
 export M2M_TEST_MILVUS_22=http://127.0.0.1:$OLD_PORT
+export M2M_TEST_MILVUS_TLS=https://127.0.0.1:$TLS_PORT
+M2M_TEST_MILVUS_TLS_CA=$(settings MILVUS_TLS_CA)
+M2M_TEST_MILVUS_TLS_CERT=$(settings MILVUS_TLS_CERT)
+M2M_TEST_MILVUS_TLS_KEY=$(settings MILVUS_TLS_KEY)
+export M2M_TEST_MILVUS_TLS_CA M2M_TEST_MILVUS_TLS_CERT M2M_TEST_MILVUS_TLS_KEY
 export M2M_TEST_S3_ENDPOINT=http://127.0.0.1:$S3_PORT
 export M2M_TEST_S3_BUCKET=m2m-test M2M_TEST_S3_BUCKET_AUTH=m2m-test-auth
 export M2M_TEST_SECOND_S3=http://127.0.0.1:$MOTO_PORT

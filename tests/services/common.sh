@@ -128,6 +128,27 @@ need() { # need COMMAND PACKAGE...: the Debian packages that hold a missing comm
   apt_install "$@"
 }
 
+# make_certificates DIR: once, a CA, and apart from it a server's certificate, which some clients refuse when it is both, and a client's.
+make_certificates() {
+  local dir=$1 role
+  [ -e "$dir/made" ] && return 0
+  need openssl openssl
+  mkdir -p "$dir"
+  printf 'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n' >"$dir/server.ext"
+  printf 'basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n' >"$dir/client.ext"
+  (
+    umask 077
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=m2m test CA" -addext keyUsage=critical,keyCertSign \
+      -keyout "$dir/ca-key.pem" -out "$dir/ca.pem" || exit 1
+    for role in server client; do
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout "$dir/$role-key.pem" -out "$dir/$role.csr" &&
+        openssl x509 -req -in "$dir/$role.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca-key.pem" -CAcreateserial -days 3650 \
+          -extfile "$dir/$role.ext" -out "$dir/$role.pem" || exit 1
+    done
+  ) 2>"$dir/openssl.log" || { cat "$dir/openssl.log" >&2; die "openssl cannot make the certificates: see above"; }
+  touch "$dir/made"
+}
+
 launch() { # launch NAME COMMAND...: in the background, recorded; its output goes to RUN_DIR/NAME.log
   local name=$1
   shift

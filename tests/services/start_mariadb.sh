@@ -25,7 +25,6 @@ PASSWORD=${MARIADB_PASSWORD:-p@ss/w0rd:x}
 # The packages without the service: mariadb-server would start one on port 3306.
 need mariadbd mariadb-server-core
 need mariadb mariadb-client-core
-need openssl openssl
 need xz xz-utils
 PATH=$PATH:/usr/sbin
 mkdir -p "$RUN_DIR" "$DATA"
@@ -37,21 +36,6 @@ OPTIONS=(--no-defaults --datadir="$DATA/db" --user="$ME" --innodb-buffer-pool-si
   --innodb-flush-log-at-trx-commit=0 --character-set-server=utf8mb4)
 
 client() { mariadb --no-defaults --socket="$SOCKET" --user="$ME" --default-character-set=utf8mb4 "$@"; }
-
-make_certificates() { # a CA, and apart from it the server's certificate: some clients refuse one that is both
-  local dir=$1
-  mkdir -p "$dir"
-  printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n' >"$dir/server.ext"
-  (
-    umask 077
-    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=m2m test CA" -addext keyUsage=critical,keyCertSign \
-      -keyout "$dir/ca-key.pem" -out "$dir/ca.pem" &&
-      openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout "$dir/server-key.pem" -out "$dir/server.csr" &&
-      openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca-key.pem" -CAcreateserial -days 3650 \
-        -extfile "$dir/server.ext" -out "$dir/server.pem"
-  ) 2>"$dir/openssl.log" || { cat "$dir/openssl.log" >&2; die "openssl cannot make the certificates: see above"; }
-  touch "$dir/made"
-}
 
 make_datadir() {
   rm -rf -- "$DATA/db"
@@ -91,7 +75,7 @@ renew_users() {
 
 if ! is_running "$NAME"; then
   need_ports "$PORT"
-  [ -e "$DATA/tls/made" ] || make_certificates "$DATA/tls"
+  make_certificates "$DATA/tls"
   [ -e "$DATA/made" ] || make_datadir
   launch "$NAME" mariadbd "${OPTIONS[@]}" --bind-address=127.0.0.1 --port="$PORT" --socket="$SOCKET" --pid-file="$DATA/mariadbd.pid" \
     --skip-name-resolve --ssl-ca="$DATA/tls/ca.pem" --ssl-cert="$DATA/tls/server.pem" --ssl-key="$DATA/tls/server-key.pem"

@@ -6,6 +6,7 @@
 #
 # MILVUS_VERSION   2.3.5 (default) or 2.2.16, whose build cannot use S3 storage
 # AUTH=1           authorization on: user root, password Milvus
+# TLS=1            calls are encrypted, and clients must show a certificate; the files are below RUN_DIR
 # MILVUS_SET       more settings: "key=value key=value"
 # TARGET_HOME, RUN_DIR, START_TIMEOUT: see common.sh
 . "$(dirname "$0")/common.sh"
@@ -25,6 +26,14 @@ mkdir -p "$RUN_DIR" "$DATA"
 
 set -- --data "$DATA" --bin-cache "$TARGET_HOME/milvus-bin" --base-port "$BASE"
 [ "${AUTH:-0}" = 1 ] && set -- "$@" --set authorization_enabled=true
+CERTS=$RUN_DIR/$NAME-tls
+if [ "${TLS:-0}" = 1 ]; then
+  make_certificates "$CERTS"
+  set -- "$@" --set tls_mode=2 --set server_pem_path="$CERTS/server.pem" --set server_key_path="$CERTS/server-key.pem" \
+    --set ca_pem_path="$CERTS/ca.pem"
+else
+  rm -rf -- "$CERTS"
+fi
 for pair in ${MILVUS_SET:-}; do set -- "$@" --set "$pair"; done
 trap 'stop_one "$NAME" 2; exit 130' INT TERM
 setsid "$SERVER/bin/python" "$HERE/launch_milvus.py" "$@" >"$RUN_DIR/$NAME.log" 2>&1 </dev/null &
@@ -40,12 +49,15 @@ if [ "${WHY:-}" ]; then
   die "Milvus $WHY: see $RUN_DIR/$NAME.log"
 fi
 # The health check passes a moment before calls are answered.
-timeout 60 "$PYTHON" -W ignore - "$BASE" "${AUTH:-0}" <<'PY' >&2 || { stop_one "$NAME" 2; die "Milvus does not answer calls"; }
-import sys, time
+timeout 60 "$PYTHON" -W ignore - "$BASE" "${AUTH:-0}" "$CERTS" <<'PY' >&2 || { stop_one "$NAME" 2; die "Milvus does not answer calls"; }
+import os, sys, time
 from pymilvus import connections, utility
 
-port, auth = sys.argv[1:3]
+port, auth, certs = sys.argv[1:4]
 credentials = dict(user="root", password="Milvus") if auth == "1" else {}
+if os.path.exists(certs):
+    files = {"ca_pem_path": "ca.pem", "client_pem_path": "client.pem", "client_key_path": "client-key.pem"}
+    credentials.update({key: f"{certs}/{name}" for key, name in files.items()}, secure=True, server_name="localhost")
 end = time.time() + 50
 while True:
     try:
@@ -58,9 +70,11 @@ while True:
         time.sleep(0.5)
 print(f"[services] Milvus {version} on 127.0.0.1:{port}")
 PY
-echo "MILVUS_URI=http://127.0.0.1:$BASE"
+[ "${TLS:-0}" = 1 ] && SCHEME=https || SCHEME=http
+echo "MILVUS_URI=$SCHEME://127.0.0.1:$BASE"
 echo "MILVUS_DATA=$DATA"
 echo "MILVUS_STORAGE=${MILVUS_STORAGE:-local}"
 echo "MILVUS_PYTHON=$PYTHON"
+[ "${TLS:-0}" = 1 ] && printf 'MILVUS_TLS_CA=%s\nMILVUS_TLS_CERT=%s\nMILVUS_TLS_KEY=%s\n' "$CERTS/ca.pem" "$CERTS/client.pem" "$CERTS/client-key.pem"
 [ "${AUTH:-0}" = 1 ] && printf 'MILVUS_USER=root\nMILVUS_PASSWORD=Milvus\n'
 exit 0

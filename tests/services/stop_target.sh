@@ -14,13 +14,17 @@ NAMES=("$@")
 
 # Milvus does not end on SIGTERM while a collection is loaded, but within two seconds after a release, 2.2 within ten.
 release_collections() { # release_collections PORT
-  timeout 20 "$TARGET_HOME/milvus/bin/python" -W ignore - "$1" >/dev/null 2>&1 <<'PY'
-import sys
+  timeout 20 "$TARGET_HOME/milvus/bin/python" -W ignore - "$1" "$RUN_DIR/milvus-$1-tls" >/dev/null 2>&1 <<'PY'
+import os, sys
 from pymilvus import Collection, connections, db, utility
 
+tls, certs = {}, sys.argv[2]
+if os.path.exists(certs):
+    files = {"ca_pem_path": "ca.pem", "client_pem_path": "client.pem", "client_key_path": "client-key.pem"}
+    tls = {key: f"{certs}/{name}" for key, name in files.items()} | {"secure": True, "server_name": "localhost"}
 for credentials in ({}, dict(user="root", password="Milvus")):
     try:
-        connections.connect(host="127.0.0.1", port=sys.argv[1], timeout=5, **credentials)
+        connections.connect(host="127.0.0.1", port=sys.argv[1], timeout=5, **credentials, **tls)
         for database in db.list_database():
             db.using_database(database)
             for name in utility.list_collections(timeout=5):
