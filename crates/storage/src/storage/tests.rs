@@ -10,6 +10,8 @@ use std::{fs, thread};
 use super::*;
 use crate::{Cloud, Secret};
 
+mod uploads;
+
 fn options(endpoint: &str) -> BucketOptions {
     BucketOptions {
         endpoint: Some(endpoint.to_owned()),
