@@ -79,6 +79,7 @@ mod error;
 mod excluded;
 mod file_source;
 mod files;
+mod fingerprint;
 mod fixed_schema;
 pub mod functions;
 pub mod inspect;
