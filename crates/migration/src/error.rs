@@ -338,6 +338,80 @@ pub enum Error {
         /// The dump's folder.
         location: String,
     },
+    /// The output folder holds the files of other rows, or of other choices.
+    #[error(
+        "`{location}` holds {what} dump that is not this one: {difference}; choose another folder, or begin anew with `--overwrite`"
+    )]
+    DumpDiffers {
+        /// The dump's folder.
+        location: String,
+        /// Whether it is a complete one.
+        what: &'static str,
+        /// The first difference.
+        difference: String,
+    },
+    /// The record of a load is not JSON of the expected shape.
+    #[error(
+        "cannot decode `{location}`, the record of the import jobs: without it nobody knows which rows are in Milvus; if no load of this dump is unfinished, remove the file"
+    )]
+    Ledger {
+        /// The ledger.
+        location: String,
+        /// Where and what the fault is.
+        source: serde_json::Error,
+    },
+    /// The record of a load is of another version.
+    #[error(
+        "`{location}` has version {found}, this m2m reads version {expected}: end the load with the m2m that began it"
+    )]
+    LedgerVersion {
+        /// The ledger.
+        location: String,
+        /// The version that is understood.
+        expected: u32,
+        /// The version that stands there.
+        found: u64,
+    },
+    /// The record of a load cannot be written.
+    #[error(
+        "cannot write `{location}`, the record of the import jobs: no job is started without it, because Milvus would take the same rows twice; make the place of the dump writable"
+    )]
+    LedgerNotWritten {
+        /// The ledger.
+        location: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Whether an import job has run cannot be told any more.
+    #[error(
+        "nobody knows whether the import job of `{set}` into collection `{collection}` has run: it was begun {age} s ago, and the server does not list it any more; count the rows in Milvus, delete those of this dump, and begin anew with `--overwrite`"
+    )]
+    UncertainImport {
+        /// The file set.
+        set: String,
+        /// The collection.
+        collection: String,
+        /// Seconds since it was begun.
+        age: u64,
+    },
+    /// A new collection has other rows than were imported.
+    #[error(
+        "collection `{collection}` has {found} rows, and {expected} were imported: has somebody else written to it? Have it replaced with `--if-exists replace`"
+    )]
+    CollectionRows {
+        /// The collection.
+        collection: String,
+        /// Rows that were imported.
+        expected: u64,
+        /// Rows that the server has.
+        found: u64,
+    },
+    /// A dump ended before it told which file sets it wrote.
+    #[error("the dump of collection `{collection}` did not end")]
+    DumpBroken {
+        /// The collection.
+        collection: String,
+    },
     /// There is no complete dump to load.
     #[error(
         "`{location}` holds no complete dump: there is no `manifest.json`, which a dump writes last; run `m2m dump` again"

@@ -36,25 +36,30 @@
 //!   refuses) ends the dump. It is left out only when the settings say so, and
 //!   then stands in a file of its own.
 //! * A query whose rows could be others the next time it is asked is refused.
-//! * Import jobs are never started twice by one call: Milvus 2.x does not
+//! * Import jobs are never started twice: Milvus 2.x does not
 //!   notice repeated rows. Rows are appended to a collection in memory only
 //!   when it has none of the ids that it is asked for.
 //!
-//! # What it does not do
+//! # What was stopped goes on
 //!
-//! It does not take up a load that was stopped half-way: the collections that
-//! it left behind have to be replaced, or appended with what they lack.
+//! A dump keeps `unfinished.json`, and a load `ledger.json`, beside the files: which file sets
+//! are complete, and which import jobs were asked for. The same call goes on with both, after
+//! whatever end: a file set is complete or written again, and an import job is started once.
+//! When the source or the plan is another, it says so and does nothing.
 
 pub mod audit;
+pub mod check;
 mod dump;
 mod error;
 mod event;
 mod fields;
+mod ledger;
 mod left_out;
 mod load;
 mod mapping_schema;
 mod measure;
 mod memory;
+mod migrate;
 mod milvus2x;
 mod norms;
 mod patience;
@@ -69,13 +74,14 @@ mod tables;
 mod target;
 mod verify;
 
-pub use dump::{META_FILE, dump, refuse_dump, refuse_file_in_source};
+pub use dump::{META_FILE, dump, refuse_dump, refuse_file_in_source, take_up};
 pub use error::{Error, Result};
 pub use event::{Event, Observer, Phase, Silent};
 pub use fields::PlannedField;
 pub use left_out::LeftOut;
 pub use load::{LoadReport, LoadedCollection, LoadedState, load, read_dump};
 pub use mapping_schema::{MAPPING, MappingServer, register_mapping};
+pub use migrate::{end_migration, meet, migrate};
 pub use milvus2x::{MILVUS2X, register_milvus2x};
 pub use norms::NormReport;
 pub use plan::{CollectionPlan, DumpPlan, PartitionPlan};
@@ -89,5 +95,6 @@ pub use settings::{
 };
 pub use target::{Appended, Limit, Mapping, TargetState, Wanted, inspect, map, refuse_repeated};
 pub use verify::{
-    CollectionVerification, Counting, PartitionCounts, RowsBefore, Verification, VerifySettings, verify,
+    CollectionVerification, Counting, DEFAULT_TOP_K, Layout, PartitionCounts, RowsBefore, SearchSettings,
+    SearchVerification, VERIFY_REPORT_FORMAT, Verification, VerifyMode, VerifySettings, VerifyTotals, verify,
 };

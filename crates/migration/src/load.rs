@@ -4,9 +4,13 @@
 //! ```text
 //! prepare   what each collection becomes, what is there, whether the files are sound: nothing is changed
 //! place     collections and partitions are created, or dropped and created anew
-//! import    a job for each file set, some at once
+//! settle    what became of the jobs that an earlier run began
+//! import    a job for each file set, some at once; the ledger knows each before the server does
 //! finish    indexes are built and waited for, rows are counted, collections loaded
 //! ```
+//!
+//! Each collection goes that way on its own (`run`), as its file sets come: all at once from a
+//! dump that is complete, one by one from a dump in the making.
 
 mod append;
 mod files;
@@ -16,18 +20,27 @@ mod import;
 mod place;
 mod prepare;
 mod read;
+mod run;
+mod settle;
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt;
+use futures::future::try_join_all;
 use m2m_milvus::{Client, IndexSpec};
 use m2m_sink::manifest::Manifest;
 use m2m_storage::Storage;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::dump::Ready;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
+use crate::ledger::Ledger;
 use crate::settings::LoadSettings;
 
+pub(crate) use prepare::begun;
 pub use read::read_dump;
+use run::{Fed, Run};
 
 /// What a load did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +90,8 @@ pub enum LoadedState {
 /// their indexes and loads them, so that they can be searched. What is done
 /// with a collection that is there already stands in the settings.
 ///
+/// A load of the same dump that was stopped is taken up: no import job is started twice.
+///
 /// Nothing is changed before every collection is known to fit and every file
 /// to be what the manifest says.
 ///
@@ -84,8 +99,8 @@ pub enum LoadedState {
 ///
 /// When a collection exists already or cannot take the rows, when the server refuses a schema or a
 /// file (its own reason is in the error), when an import file is not what the
-/// manifest says, when a job, an index or a load does not end in time, or when
-/// a collection grew by another number of rows than were appended.
+/// manifest says, when a job, an index or a load does not move any more, when the ledger
+/// cannot be written, or when a collection has other rows than were imported.
 pub async fn load(
     client: &Client,
     target: &Storage,
@@ -94,17 +109,62 @@ pub async fn load(
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
     client.ensure_database().await?;
-    let loads = prepare::prepare(client, target, manifest, settings, observer).await?;
+    let ledger = Ledger::open(target).await?;
+    let mut loads = prepare::prepare(client, &ledger, manifest, settings, observer).await?;
+    for load in &mut loads {
+        prepare::check_files(client, target, load, settings, observer).await?;
+    }
     let rows = loads.iter().map(prepare::CollectionLoad::rows).sum();
     observer.on_event(&Event::Started { phase: Phase::Load, rows, bytes: 0 });
-    for load in &loads {
-        place::make(client, load, settings.shards).await?;
-    }
-    import::all(client, target, &loads, settings, observer).await?;
-    for load in &loads {
-        finish::start_index(client, load).await?;
-    }
-    let collections = finish::all(client, &loads, settings, observer).await?;
+    let run = Run::new(client, &ledger, target, settings, observer, &manifest.id, true);
+    let runs = loads.into_iter().map(|load| {
+        let (sets, fed) = unbounded_channel();
+        for (at, partition) in load.entry.partitions.iter().enumerate() {
+            // It is listened to below.
+            partition.sets.iter().for_each(|set| drop(sets.send(Fed::Set(at, set.clone()))));
+        }
+        drop(sets.send(Fed::End));
+        run.collection(load, fed)
+    });
+    let collections = try_join_all(runs).await?;
+    ledger.end(&manifest.id).await?;
+    observer.on_event(&Event::Finished { phase: Phase::Load });
+    Ok(LoadReport { collections })
+}
+
+/// Loads a dump in the making: each file set when it is told of.
+pub(crate) async fn load_as_told(
+    client: &Client,
+    ledger: &Ledger,
+    target: &Storage,
+    begun: &Manifest,
+    (rows, mut told): (u64, UnboundedReceiver<Ready>),
+    settings: &LoadSettings,
+    observer: &dyn Observer,
+) -> Result<LoadReport> {
+    let loads = prepare::prepare(client, ledger, begun, settings, observer).await?;
+    observer.on_event(&Event::Started { phase: Phase::Load, rows, bytes: 0 });
+    let run = Run::new(client, ledger, target, settings, observer, &begun.id, false);
+    let (feeds, runs): (Vec<_>, Vec<_>) = loads
+        .into_iter()
+        .map(|load| {
+            let (sets, fed) = unbounded_channel();
+            (sets, run.collection(load, fed))
+        })
+        .unzip();
+    let feeding = async move {
+        while let Some(ready) = told.recv().await {
+            let (at, fed) = match ready {
+                Ready::Set { place: (at, partition), set } => (at, Fed::Set(partition, set)),
+                Ready::Collection(at) => (at, Fed::End),
+            };
+            if let Some(feed) = feeds.get(at) {
+                // A collection that is left alone does not listen.
+                feed.send(fed).ok();
+            }
+        }
+    };
+    let (collections, ()) = futures::future::try_join(try_join_all(runs), feeding.map(Ok)).await?;
     observer.on_event(&Event::Finished { phase: Phase::Load });
     Ok(LoadReport { collections })
 }

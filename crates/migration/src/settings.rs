@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use m2m_sink::ImportFormat;
+use m2m_sink::{Checksum, ImportFormat};
 
 /// Rows of a verified sample, by default.
 pub const DEFAULT_SAMPLE_ROWS: usize = 1000;
@@ -214,8 +214,10 @@ pub struct DumpSettings {
     pub part_bytes: usize,
     /// Dump although rows stand only in the write-ahead log.
     pub allow_unflushed: bool,
-    /// Replace a complete dump in the output folder.
+    /// Replace what another dump left in the output folder, and this one when it is complete.
     pub overwrite: bool,
+    /// The checksum of each file besides CRC-32C, if there is to be one.
+    pub checksum: Checksum,
 }
 
 impl Default for DumpSettings {
@@ -226,6 +228,7 @@ impl Default for DumpSettings {
             part_bytes: 8 << 20,
             allow_unflushed: false,
             overwrite: false,
+            checksum: Checksum::default(),
         }
     }
 }
@@ -248,9 +251,11 @@ pub struct LoadSettings {
     pub indexes: BTreeMap<String, IndexChoice>,
     /// What becomes of the indexes of all others.
     pub index: IndexChoice,
-    /// Longest time from the start of one import job to its end. Servers of
+    /// Longest time that an import job may take without moving. Servers of
     /// 2.2 and 2.3 end a job themselves after 15 minutes.
-    pub import_timeout: Duration,
+    pub import_stall: Duration,
+    /// Whether every import file is read again, and its checksums compared, before it is imported.
+    pub check_checksums: bool,
     /// Longest time that an index may take without covering one more row.
     pub index_stall: Duration,
 }
@@ -273,7 +278,8 @@ impl Default for LoadSettings {
             load_after: true,
             indexes: BTreeMap::new(),
             index: IndexChoice::default(),
-            import_timeout: Duration::from_secs(3600),
+            import_stall: Duration::from_secs(900),
+            check_checksums: false,
             index_stall: Duration::from_secs(900),
         }
     }

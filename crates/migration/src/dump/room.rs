@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use m2m_datasource::Source;
-use m2m_sink::manifest::{MANIFEST_FILE, Manifest};
+use m2m_sink::manifest::MANIFEST_FILE;
 use m2m_storage::Storage;
 
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub async fn refuse_dump(target: &Storage) -> Result<()> {
 }
 
 /// Makes sure that no file is written among those of an installation on this machine.
-pub(super) fn refuse_in_source(source: &Source, target: &Storage) -> Result<()> {
+pub(crate) fn refuse_in_source(source: &Source, target: &Storage) -> Result<()> {
     if !target.is_local() {
         return Ok(());
     }
@@ -68,24 +68,4 @@ fn resolve(path: &Path) -> PathBuf {
         Some((above, real)) => path.strip_prefix(above).map_or(real.clone(), |rest| real.join(rest)),
         None => path.into(),
     }
-}
-
-/// Refuses to write over a complete dump, or removes exactly what it names.
-pub(super) async fn make(target: &Storage, overwrite: bool) -> Result<()> {
-    if !overwrite {
-        return refuse_dump(target).await;
-    }
-    let path = target.child(MANIFEST_FILE);
-    if !target.exists(&path).await? {
-        return Ok(());
-    }
-    let old = Manifest::read(target).await?;
-    target.delete(&path).await?;
-    for file in old.files() {
-        target.delete(&target.child(&file.path)).await?;
-    }
-    for quarantine in old.collections.iter().filter_map(|entry| entry.quarantine.as_ref()) {
-        target.delete(&target.child(quarantine)).await?;
-    }
-    Ok(())
 }

@@ -9,14 +9,18 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{DataFrame, SessionContext, lit};
 use m2m_datasource::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET};
+use m2m_sink::manifest::SetEntry;
 use m2m_sink::{
     CommitExec, ImportField, NpyWriteExec, NpyWriteOptions, PlannedSet, SetNaming, StreamWriteExec,
-    StreamWriteOptions,
+    StreamWriteOptions, WrittenFile, keeps_source_order,
 };
 use m2m_storage::Storage;
 
+use super::journal::Journal;
+use super::leftovers::folder;
 use super::open_target;
-use crate::error::Result;
+use super::sets::planned;
+use crate::error::{Error, Result};
 use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan, Work, pieces};
 use crate::settings::DumpSettings;
 
@@ -34,11 +38,16 @@ pub(super) struct Task<'a> {
     pub(super) write: Arc<dyn ExecutionPlan>,
     pub(super) commit: Arc<dyn ExecutionPlan>,
     pub(super) plan: &'a CollectionPlan,
+    pub(super) partition: &'a PartitionPlan,
+    /// Whether a file set that is complete is the same whenever it is written, and so need not
+    /// wait for the others of its partition.
+    pub(super) is_known_by_name: bool,
 }
 
-/// The tasks of all partitions that have rows.
+/// The tasks of all partitions of which something is still to be written.
 pub(super) async fn tasks<'a>(
     plan: &'a DumpPlan,
+    journal: &Journal<'_>,
     target: &Storage,
     settings: &DumpSettings,
 ) -> Result<Vec<Task<'a>>> {
@@ -46,16 +55,28 @@ pub(super) async fn tasks<'a>(
     for (at, collection) in plan.collections.iter().enumerate() {
         open_target(&collection.rows.ctx, target);
         for (index, partition) in collection.partitions.iter().enumerate() {
+            let place = (at, index);
+            let Some(entry) = journal.partition(place).filter(|entry| entry.unfinished) else { continue };
             let writing = Writing { collection, partition, target, settings };
-            let (ctx, groups, (write, commit)) = match &partition.work {
+            let nodes = match &partition.work {
                 Work::Nothing => continue,
-                Work::Planned { groups, segments } => {
-                    let nodes = writing.planned(groups, segments)?;
-                    (collection.rows.ctx.clone(), groups.len(), nodes)
-                }
-                Work::Streamed => writing.streamed().await?,
+                Work::Planned { groups, segments } => writing.planned(groups, segments, &entry.sets)?,
+                Work::Streamed => writing.streamed(&entry.sets).await?,
             };
-            tasks.push(Task { place: (at, index), groups, ctx, write, commit, plan: collection });
+            if !nodes.is_known_by_name {
+                journal.forget(place);
+            }
+            let Nodes { ctx, groups, write, commit, is_known_by_name } = nodes;
+            tasks.push(Task {
+                place,
+                groups,
+                ctx,
+                write,
+                commit,
+                plan: collection,
+                partition,
+                is_known_by_name,
+            });
         }
     }
     Ok(tasks)
@@ -70,8 +91,14 @@ fn tag_of(frame: &DataFrame) -> Expr {
     }
 }
 
-/// The node that writes, and the one that commits.
-type Nodes = (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>);
+/// The node that writes, the one that commits, and how they are run.
+struct Nodes {
+    ctx: SessionContext,
+    groups: usize,
+    write: Arc<dyn ExecutionPlan>,
+    commit: Arc<dyn ExecutionPlan>,
+    is_known_by_name: bool,
+}
 
 /// A partition that is to be written.
 struct Writing<'a> {
@@ -82,10 +109,16 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Scan, write once per scan partition, commit once.
-    fn planned(&self, groups: &[Vec<PlannedSet>], segments: &[usize]) -> Result<Nodes> {
+    /// Scan, write once per scan partition, commit once. Sets that are complete are not read.
+    fn planned(
+        &self,
+        groups: &[Vec<PlannedSet>],
+        segments: &[usize],
+        complete: &[SetEntry],
+    ) -> Result<Nodes> {
+        let groups = self.missing(groups, complete)?;
         let columns = ["id", "vector", "segment_id", "segment_offset"];
-        let scan = self.collection.table().scan_pieces(pieces(groups, segments), &columns)?;
+        let scan = self.collection.table().scan_pieces(pieces(&groups, segments), &columns)?;
         let sets: Vec<_> = groups.iter().flatten().map(|planned| planned.set.clone()).collect();
         let fields = &self.collection.fields;
         let options = NpyWriteOptions {
@@ -96,30 +129,59 @@ impl Writing<'_> {
             field_names: fields.iter().map(|field| field.field.name.clone()).collect(),
             sets: sets.clone(),
             check_finite: true,
+            checksum: self.settings.checksum,
             part_bytes: self.part_bytes(),
         };
         let write: Arc<dyn ExecutionPlan> = Arc::new(NpyWriteExec::try_new(scan, options)?);
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_sets(gather, sets)?);
-        Ok((write, commit))
+        let ctx = self.collection.rows.ctx.clone();
+        Ok(Nodes { ctx, groups: groups.len(), write, commit, is_known_by_name: true })
+    }
+
+    /// The planned sets without those that are complete, which must be planned as they are.
+    fn missing(&self, groups: &[Vec<PlannedSet>], complete: &[SetEntry]) -> Result<Vec<Vec<PlannedSet>>> {
+        for set in complete {
+            let is_planned = planned(self.partition, &set.name).is_some_and(|planned| {
+                (planned.rows, Some(planned.segment_offset)) == (set.rows, set.segment_offset)
+            });
+            if !is_planned {
+                return Err(Error::DumpDiffers {
+                    location: self.target.display(self.target.prefix()),
+                    what: "an unfinished",
+                    difference: format!("file set `{}` is cut otherwise now", set.name),
+                });
+            }
+        }
+        let is_missing = |set: &&PlannedSet| !complete.iter().any(|known| known.name == set.set.name);
+        let groups = groups.iter().map(|group| group.iter().filter(is_missing).cloned().collect::<Vec<_>>());
+        Ok(groups.filter(|group| !group.is_empty()).collect())
     }
 
     /// The rows of the partition as a query gives them; files end where they are full.
-    async fn streamed(&self) -> Result<(SessionContext, usize, Nodes)> {
+    ///
+    /// Where they come in the order of the source, a file set is known by its name, and one that
+    /// is complete is passed over; otherwise all are written again.
+    async fn streamed(&self, complete: &[SetEntry]) -> Result<Nodes> {
         let ctx = self.session();
         let is_collection = self.collection.query.is_none();
         let mut input = self.rows(&ctx, is_collection)?.create_physical_plan().await?;
         let partitions = input.output_partitioning().partition_count();
-        if !is_collection && partitions > 1 {
+        let is_known_by_name = is_collection && keeps_source_order(&input);
+        if !is_known_by_name && partitions > 1 {
             input = Arc::new(CoalescePartitionsExec::new(input));
         }
-        let options = self.options(is_collection);
+        let mut options = self.options(is_known_by_name);
+        if is_known_by_name {
+            let is_full = |set: &&SetEntry| set.rows == options.set_rows;
+            options.finished = complete.iter().filter(is_full).flat_map(written_files).collect();
+        }
         let fields = options.fields.iter().map(|field| field.field.clone()).collect();
         let format = options.format;
         let write: Arc<dyn ExecutionPlan> = Arc::new(StreamWriteExec::try_new(input, options)?);
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_fields(gather, fields, format)?);
-        Ok((ctx, partitions, (write, commit)))
+        Ok(Nodes { ctx, groups: partitions, write, commit, is_known_by_name })
     }
 
     /// A session with as many writers as have enough to do.
@@ -164,10 +226,7 @@ impl Writing<'_> {
             kind: planned.kind(),
             nullable: planned.field.nullable,
         };
-        let folder = match self.partition.name.as_str() {
-            "" => format!("{}/_all", collection.name),
-            name => format!("{}/{name}", collection.name),
-        };
+        let folder = folder(&collection.name, &self.partition.name);
         StreamWriteOptions {
             base_url: self.target.base_url().clone(),
             prefix: self.target.prefix().clone(),
@@ -179,7 +238,9 @@ impl Writing<'_> {
             set_rows: collection.rows_of_a_set(self.settings),
             naming: if with_origin { SetNaming::Origin } else { SetNaming::Numbered },
             check_finite: true,
+            checksum: self.settings.checksum,
             part_bytes: self.part_bytes(),
+            finished: Vec::new(),
         }
     }
 
@@ -189,4 +250,20 @@ impl Writing<'_> {
             false => self.settings.part_bytes,
         }
     }
+}
+
+/// The files of a set, as the node that wrote them told of them.
+fn written_files(set: &SetEntry) -> impl Iterator<Item = WrittenFile> + '_ {
+    set.files.iter().map(|file| WrittenFile {
+        set: set.name.clone(),
+        path: file.path.clone(),
+        field: file.field.clone(),
+        rows: file.rows,
+        bytes: file.bytes,
+        crc32c: file.crc32c,
+        sha256: file.sha256.clone(),
+        dtype: file.dtype.clone(),
+        width: None,
+        segments: set.segments.clone(),
+    })
 }

@@ -33,14 +33,19 @@ pub(super) fn check_field_names(wanted: &Wanted, appended: &Appended) -> Result<
 pub(super) async fn prepare(
     client: &Client,
     target: &Storage,
-    load: &mut CollectionLoad<'_>,
+    load: &mut CollectionLoad,
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let CollectionLoad { entry, wanted, state: TargetState::Append(appended), ids, .. } = load else {
+    let CollectionLoad { entry, wanted, state: TargetState::Append(appended), ids, taken_up, .. } = load
+    else {
         return Ok(());
     };
     *ids = ids::sample(target, entry, wanted).await?;
+    if taken_up.is_some() {
+        // Some of the rows are there, by the earlier run, and the others were found not to be.
+        return Ok(());
+    }
     if !appended.is_loaded && memory_of(client, &wanted.name).await? == Memory::Loading {
         memory::wait(client, &wanted.name).await?;
         appended.is_loaded = true;

@@ -6,31 +6,47 @@ use std::collections::HashSet;
 
 use m2m_milvus::ServerVersion;
 use m2m_milvus::mapping::{self, Limits};
-use m2m_sink::check_import_file;
 use m2m_sink::manifest::{FileEntry, SetEntry};
+use m2m_sink::{check_checksums, check_import_file};
 use m2m_storage::Storage;
 
 use super::append::check_field_names;
 use super::prepare::CollectionLoad;
 use crate::error::{Error, Result};
+use crate::settings::LoadSettings;
 use crate::target::TargetState;
 
 /// Checks every file of a collection.
 pub(super) async fn check(
     target: &Storage,
-    load: &CollectionLoad<'_>,
+    load: &CollectionLoad,
     version: &ServerVersion,
+    settings: &LoadSettings,
 ) -> Result<()> {
-    let limits = mapping::limits(version);
     if let TargetState::Append(appended) = &load.state {
         check_field_names(&load.wanted, appended)?;
     }
-    let fields: HashSet<&str> = load.wanted.fields.iter().map(|field| field.name.as_str()).collect();
     for set in load.entry.partitions.iter().flat_map(|partition| &partition.sets) {
-        check_fields(set, &fields).map_err(|reason| Error::FileSet { set: set.name.clone(), reason })?;
-        check_size(set, &limits, version)?;
-        for file in &set.files {
-            check_import_file(target, file).await?;
+        check_set(target, load, set, version, settings).await?;
+    }
+    Ok(())
+}
+
+/// Checks the files of one set.
+pub(super) async fn check_set(
+    target: &Storage,
+    load: &CollectionLoad,
+    set: &SetEntry,
+    version: &ServerVersion,
+    settings: &LoadSettings,
+) -> Result<()> {
+    let fields: HashSet<&str> = load.wanted.fields.iter().map(|field| field.name.as_str()).collect();
+    check_fields(set, &fields).map_err(|reason| Error::FileSet { set: set.name.clone(), reason })?;
+    check_size(set, &mapping::limits(version), version)?;
+    for file in &set.files {
+        check_import_file(target, file).await?;
+        if settings.check_checksums {
+            check_checksums(target, file).await?;
         }
     }
     Ok(())

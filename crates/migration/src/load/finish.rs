@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_milvus::{Client, IndexInfo, IndexSpec};
 use m2m_sink::manifest::PartitionEntry;
 
@@ -19,11 +18,9 @@ use crate::target::{Appended, TargetState, count, count_each, find_rows};
 
 /// Longest time that rows which were imported may stay unseen.
 const GROWTH_STALL: Duration = Duration::from_secs(180);
-/// Collections that are waited for at once: a server needs seconds to load one, however small it is.
-const FINISHED_AT_ONCE: usize = 8;
 
 /// Has the index of a new collection built, without waiting for it.
-pub(super) async fn start_index(client: &Client, load: &CollectionLoad<'_>) -> Result<()> {
+pub(super) async fn start_index(client: &Client, load: &CollectionLoad) -> Result<()> {
     let is_new = matches!(load.state, TargetState::Absent | TargetState::Replace);
     let (Some(index), Some((_, field, _)), true) =
         (&load.mapping.index.value, load.wanted.vector_field(), is_new)
@@ -33,25 +30,10 @@ pub(super) async fn start_index(client: &Client, load: &CollectionLoad<'_>) -> R
     Ok(client.create_index(&load.wanted.name, &field.name, index).await?)
 }
 
-/// Waits for the indexes of all collections, loads them, and says what became
-/// of each, in their order.
-pub(super) async fn all(
-    client: &Client,
-    loads: &[CollectionLoad<'_>],
-    settings: &LoadSettings,
-    observer: &dyn Observer,
-) -> Result<Vec<LoadedCollection>> {
-    stream::iter(loads)
-        .map(|load| finish(client, load, settings, observer))
-        .buffered(FINISHED_AT_ONCE)
-        .try_collect()
-        .await
-}
-
 /// Waits for a collection's index, loads it, and says what became of it.
-async fn finish(
+pub(super) async fn finish(
     client: &Client,
-    load: &CollectionLoad<'_>,
+    load: &CollectionLoad,
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<LoadedCollection> {
@@ -99,7 +81,7 @@ fn spec(index: &IndexInfo, metric: &str) -> IndexSpec {
 /// The end of one collection's load.
 struct Finish<'a> {
     client: &'a Client,
-    load: &'a CollectionLoad<'a>,
+    load: &'a CollectionLoad,
     settings: &'a LoadSettings,
     observer: &'a dyn Observer,
 }
@@ -107,6 +89,7 @@ struct Finish<'a> {
 impl Finish<'_> {
     /// Returns whether the collection is in memory.
     async fn new_collection(&self) -> Result<bool> {
+        self.wait_for_rows().await?;
         let (Some(_), Some((_, field, _))) =
             (&self.load.mapping.index.value, self.load.wanted.vector_field())
         else {
@@ -171,6 +154,21 @@ impl Finish<'_> {
             self.observer.on_event(&Event::Indexing { collection, indexed, total });
             let what = || format!("the index of collection `{name}`");
             patience.wait(indexed, what, || format!("{indexed} of {total} rows indexed")).await?;
+        }
+    }
+
+    /// Waits until a new collection has the rows that were imported; more of them are an error.
+    async fn wait_for_rows(&self) -> Result<()> {
+        let (name, expected) = (&self.load.wanted.name, self.load.entry.rows);
+        let mut patience = Patience::new(GROWTH_STALL);
+        loop {
+            let found = count(self.client, name, None, false).await?;
+            if found == expected {
+                return Ok(());
+            }
+            if found > expected || patience.wait(found, String::new, String::new).await.is_err() {
+                return Err(Error::CollectionRows { collection: name.clone(), expected, found });
+            }
         }
     }
 

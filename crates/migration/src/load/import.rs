@@ -1,108 +1,184 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Import jobs: one for each file set.
+//! Import jobs: one for each file set, started once.
 
-use futures::stream::{self, StreamExt, TryStreamExt};
-use m2m_milvus::{Client, ImportPhase, TaskId};
-use m2m_sink::manifest::{FileEntry, PartitionEntry, SetEntry};
-use m2m_storage::Storage;
+use std::time::Duration;
 
-use super::prepare::CollectionLoad;
+use m2m_milvus::{ImportPhase, ImportStatus, TaskId};
+use m2m_sink::manifest::SetEntry;
+use tokio::time::Instant;
+
+use super::run::Run;
+use super::settle;
 use crate::error::{Error, Result};
-use crate::event::{Event, Observer, Phase};
+use crate::event::{Event, Observer};
+use crate::ledger::{Claim, Entry, Job, JobState};
 use crate::patience::Patience;
 use crate::settings::LoadSettings;
-use crate::target::TargetState;
 
-/// One import job to be.
-#[derive(Clone, Copy)]
-struct Job<'a> {
-    load: &'a CollectionLoad<'a>,
-    partition: &'a PartitionEntry,
-    set: &'a SetEntry,
+/// How often a job is asked for whose start got no answer, and which the server does not have.
+const STARTS: u32 = 3;
+/// A job that has not moved for so long is told of.
+const WORTH_A_NOTE: Duration = Duration::from_secs(60);
+
+/// A file set on its way into a partition.
+pub(super) struct Import<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) entry: &'a Entry,
+    /// The partition in Milvus; empty where a partition key decides.
+    pub(super) partition: String,
+    pub(super) set: SetEntry,
 }
 
-/// Imports every file set, some at once.
-pub(super) async fn all(
-    client: &Client,
-    target: &Storage,
-    loads: &[CollectionLoad<'_>],
-    settings: &LoadSettings,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let wanted = loads.iter().filter(|load| load.state != TargetState::Skip);
-    let jobs = wanted.flat_map(|load| {
-        load.entry
-            .partitions
-            .iter()
-            .flat_map(move |partition| partition.sets.iter().map(move |set| Job { load, partition, set }))
-    });
-    let done = stream::iter(jobs)
-        .map(|job| async move {
-            import(client, target, job, settings, observer).await?;
-            Ok::<u64, Error>(job.set.rows)
-        })
-        .buffer_unordered(settings.jobs.max(1));
-    done.try_fold(0, |rows, more| async move {
-        observer.on_event(&Event::Progress { phase: Phase::Load, rows: rows + more, bytes: 0 });
-        Ok(rows + more)
-    })
-    .await?;
-    Ok(())
-}
-
-async fn import(
-    client: &Client,
-    target: &Storage,
-    job: Job<'_>,
-    settings: &LoadSettings,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let path = |file: &FileEntry| match &settings.server_path {
-        Some(folder) => format!("{folder}/{}", file.path),
-        None => target.import_path(&target.child(&file.path)),
-    };
-    let files: Vec<String> = job.set.files.iter().map(path).collect();
-    let collection = &job.load.wanted.name;
-    let task = client.import(collection, &job.partition.name, &files).await?;
-    let set = job.set.name.clone();
-    observer.on_event(&Event::JobStarted { set: set.clone(), task: task.0 });
-    let rows = follow(client, job, task, settings).await?;
-    if rows != job.set.rows {
-        let (collection, expected) = (collection.clone(), job.set.rows);
-        return Err(Error::ImportedRows { task: task.0, set, collection, expected, found: rows });
-    }
-    observer.on_event(&Event::JobFinished { set, task: task.0, rows });
-    Ok(())
-}
-
-/// Follows an import job to its end and returns the rows it imported.
-async fn follow(client: &Client, job: Job<'_>, task: TaskId, settings: &LoadSettings) -> Result<u64> {
-    let mut patience = Patience::new(settings.import_timeout);
-    loop {
-        let status = client.import_state(task).await?;
-        match status.phase {
-            ImportPhase::Completed => return Ok(status.rows),
-            ImportPhase::Failed => {
-                let reason = status.failed_reason.unwrap_or_else(|| "the server gave no reason".into());
-                return Err(Error::ImportFailed {
-                    task: task.0,
-                    set: job.set.name.clone(),
-                    collection: job.load.wanted.name.clone(),
-                    reason: format!("{reason}{}", where_it_looked(settings, &reason)),
-                    remedy: remedy(&job.load.state),
-                });
+impl Import<'_> {
+    /// Has the set imported, unless that is done already, and waits for it.
+    pub(super) async fn run(self) -> Result<u64> {
+        let Run { ledger, observer, .. } = self.run;
+        let job = match ledger.job(self.entry, &self.set.name) {
+            Some(job) if job.state == JobState::Done => return Ok(self.set.rows),
+            Some(job) if job.state == JobState::Started => job,
+            Some(job) if job.state == JobState::Starting => match self.find(&job).await? {
+                Some(task) => job.started(task),
+                None => self.start().await?,
+            },
+            _ => self.start().await?,
+        };
+        let Some(task) = job.task() else { return Err(self.uncertain(&job)) };
+        observer.on_event(&Event::JobStarted { set: self.set.name.clone(), task: task.0 });
+        let rows = match self.follow(task).await {
+            Err(error @ Error::ImportFailed { .. }) => {
+                ledger.record(self.entry, &self.set.name, job.ended(JobState::Failed)).await?;
+                return Err(error);
             }
-            _ => {}
+            other => other?,
+        };
+        let (set, collection) = (self.set.name.clone(), self.entry.name.clone());
+        if rows != self.set.rows {
+            let expected = self.set.rows;
+            return Err(Error::ImportedRows { task: task.0, set, collection, expected, found: rows });
         }
-        let what = || format!("import job {} of `{}`", task.0, job.set.name);
-        patience.wait(0, what, || format!("{:?}, {} rows", status.phase, status.rows)).await?;
+        ledger.record(self.entry, &set, job.ended(JobState::Done)).await?;
+        observer.on_event(&Event::JobFinished { set, task: task.0, rows });
+        Ok(rows)
+    }
+
+    /// Asks the server for the job, which is written down before and after. Where no answer
+    /// comes, the server's list says whether it has the job.
+    async fn start(&self) -> Result<Job> {
+        let Run { client, ledger, target, settings, .. } = self.run;
+        let (collection, set) = (&self.entry.name, &self.set.name);
+        let files = settle::files(target, settings, &self.set);
+        let mut starts = 0;
+        loop {
+            let job = Job::starting(self.set.rows);
+            ledger.record(self.entry, set, job.clone()).await?;
+            starts += 1;
+            let task = match client.import(collection, &self.partition, &files).await {
+                Ok(task) => Some(task),
+                Err(error @ m2m_milvus::Error::ImportUnanswered { .. }) => {
+                    tracing::warn!(%error, "looking whether the server has the job");
+                    match self.find(&job).await? {
+                        None if starts == STARTS => return Err(error.into()),
+                        found => found,
+                    }
+                }
+                Err(error) => {
+                    ledger.record(self.entry, set, job.ended(JobState::Failed)).await?;
+                    return Err(error.into());
+                }
+            };
+            if let Some(task) = task {
+                let job = job.started(task);
+                ledger.record(self.entry, set, job.clone()).await?;
+                return Ok(job);
+            }
+        }
+    }
+
+    /// The job that the server has for the set, if it has one.
+    async fn find(&self, job: &Job) -> Result<Option<TaskId>> {
+        let Run { client, target, settings, .. } = self.run;
+        let files = settle::files(target, settings, &self.set);
+        let found = settle::find(client, &self.entry.name, &files, job.age()).await?;
+        Ok(found.map(|found| found.task))
+    }
+
+    /// Follows an import job to its end and returns the rows it imported.
+    async fn follow(&self, task: TaskId) -> Result<u64> {
+        let Run { client, settings, observer, .. } = self.run;
+        let mut watch = Watch::new(settings);
+        loop {
+            let status = client.import_state(task).await?;
+            match status.phase {
+                ImportPhase::Completed => return Ok(status.rows),
+                ImportPhase::Failed => {
+                    let reason = status.failed_reason.unwrap_or_else(|| "the server gave no reason".into());
+                    return Err(Error::ImportFailed {
+                        task: task.0,
+                        set: self.set.name.clone(),
+                        collection: self.entry.name.clone(),
+                        reason: format!("{reason}{}", where_it_looked(settings, &reason)),
+                        remedy: remedy(self.entry),
+                    });
+                }
+                _ => {}
+            }
+            watch.tell(&status, task, &self.set.name, *observer);
+            let what = || format!("import job {} of `{}`", task.0, self.set.name);
+            watch.patience.wait(watch.moves, what, || shown(&status)).await?;
+        }
+    }
+
+    fn uncertain(&self, job: &Job) -> Error {
+        Error::UncertainImport {
+            set: self.set.name.clone(),
+            collection: self.entry.name.clone(),
+            age: job.age(),
+        }
     }
 }
 
-fn remedy(state: &TargetState) -> &'static str {
-    match state {
-        TargetState::Append(_) => "append only the missing ones next time, or delete the others in Milvus",
-        _ => "have the collection replaced next time (`--if-exists replace`)",
+/// Notices whether a job moves.
+struct Watch {
+    patience: Patience,
+    seen: Option<ImportStatus>,
+    /// How often it has moved.
+    moves: u64,
+    since: Instant,
+    is_told: bool,
+}
+
+impl Watch {
+    fn new(settings: &LoadSettings) -> Self {
+        let patience = Patience::new(settings.import_stall);
+        Self { patience, seen: None, moves: 0, since: Instant::now(), is_told: false }
+    }
+
+    fn tell(&mut self, status: &ImportStatus, task: TaskId, set: &str, observer: &dyn Observer) {
+        if self.seen.as_ref() != Some(status) {
+            (self.seen, self.since, self.is_told) = (Some(status.clone()), Instant::now(), false);
+            self.moves += 1;
+        } else if !self.is_told && self.since.elapsed() > WORTH_A_NOTE {
+            self.is_told = true;
+            let seconds = self.since.elapsed().as_secs();
+            let text = format!("import job {} has not moved for {seconds} s: {}", task.0, shown(status));
+            observer.on_event(&Event::Note { subject: set.to_owned(), text });
+        }
+    }
+}
+
+fn shown(status: &ImportStatus) -> String {
+    let percent = status.progress_percent.map(|percent| format!(", {percent} %")).unwrap_or_default();
+    format!("{:?}, {} rows{percent}", status.phase, status.rows)
+}
+
+fn remedy(entry: &Entry) -> &'static str {
+    match entry.claim {
+        Claim::Appended { .. } => {
+            "mend what it names, and run the same command: nothing of this job is there"
+        }
+        Claim::Created { .. } => {
+            "mend what it names, and run the same command: it goes on with what is missing"
+        }
     }
 }
 

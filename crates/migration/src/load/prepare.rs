@@ -8,58 +8,122 @@ use m2m_storage::Storage;
 use super::{append, files};
 use crate::error::Result;
 use crate::event::{Event, Observer};
-use crate::settings::LoadSettings;
-use crate::target::{Mapping, TargetState, Wanted, inspect, map};
+use crate::ledger::{Claim, Entry, JobState, Ledger};
+use crate::settings::{IfExists, LoadSettings};
+use crate::target::{Appended, Mapping, TargetState, Wanted, inspect, map};
 
 /// One collection, with what it becomes on this server.
-pub(super) struct CollectionLoad<'a> {
-    pub(super) entry: &'a CollectionEntry,
+pub(super) struct CollectionLoad {
+    /// What is imported: all of its file sets, or those that are complete by now.
+    pub(super) entry: CollectionEntry,
     pub(super) wanted: Wanted,
     pub(super) mapping: Mapping,
     pub(super) state: TargetState,
     /// Some ids that are appended, where it can be asked whether they are there.
     pub(super) ids: Vec<i64>,
+    /// The load that an earlier run began and this one goes on with.
+    pub(super) taken_up: Option<Entry>,
 }
 
-impl CollectionLoad<'_> {
+impl CollectionLoad {
     /// Rows to import.
     pub(super) fn rows(&self) -> u64 {
         if self.state == TargetState::Skip { 0 } else { self.entry.rows }
     }
 }
 
-/// Decides what becomes of each collection, and makes sure that it can.
-pub(super) async fn prepare<'a>(
+/// Decides what becomes of each collection of a dump, and makes sure that it can.
+pub(super) async fn prepare(
     client: &Client,
-    target: &Storage,
-    manifest: &'a Manifest,
+    ledger: &Ledger,
+    manifest: &Manifest,
     settings: &LoadSettings,
     observer: &dyn Observer,
-) -> Result<Vec<CollectionLoad<'a>>> {
+) -> Result<Vec<CollectionLoad>> {
     let mut loads = Vec::with_capacity(manifest.collections.len());
     for entry in &manifest.collections {
         let wanted = Wanted::of_entry(entry)?;
         let mapping = map(&wanted, client.version(), settings.index_of(&entry.name));
-        let state = inspect(client, &wanted, &mapping, settings.if_exists).await?;
+        let begun = begun(client, ledger, &wanted).await?;
+        let (state, taken_up) = match begun {
+            Some(begun) if begun.dump == manifest.id => {
+                (state_of(client, &wanted, &mapping, &begun).await?, Some(begun))
+            }
+            // Nobody misses what an earlier dump left behind half-way.
+            Some(left) if is_only_ours(client, &left).await? => (TargetState::Replace, None),
+            _ => (inspect(client, &wanted, &mapping, settings.if_exists).await?, None),
+        };
         if state != TargetState::Skip {
             mapping.check(&wanted, client.version())?;
         }
-        let load = CollectionLoad { entry, wanted, mapping, state, ids: Vec::new() };
+        let load = CollectionLoad { entry: entry.clone(), wanted, mapping, state, ids: Vec::new(), taken_up };
         for text in notes(&load) {
             observer.on_event(&Event::Note { subject: entry.name.clone(), text });
         }
         loads.push(load);
     }
-    for load in loads.iter().filter(|load| load.state != TargetState::Skip) {
-        files::check(target, load, client.version()).await?;
-    }
-    for load in &mut loads {
-        append::prepare(client, target, load, settings, observer).await?;
-    }
     Ok(loads)
 }
 
-fn notes(load: &CollectionLoad<'_>) -> Vec<String> {
+/// Makes sure that the files of a complete dump are what its manifest says, and that rows
+/// which are appended are not there.
+pub(super) async fn check_files(
+    client: &Client,
+    target: &Storage,
+    load: &mut CollectionLoad,
+    settings: &LoadSettings,
+    observer: &dyn Observer,
+) -> Result<()> {
+    if load.state == TargetState::Skip {
+        return Ok(());
+    }
+    files::check(target, load, client.version(), settings).await?;
+    append::prepare(client, target, load, settings, observer).await
+}
+
+/// The load that an earlier run began into the collection that is there.
+pub(crate) async fn begun(client: &Client, ledger: &Ledger, wanted: &Wanted) -> Result<Option<Entry>> {
+    if !client.has_database().await? {
+        return Ok(None);
+    }
+    let Some(info) = client.describe_collection(&wanted.name).await? else { return Ok(None) };
+    Ok(ledger.find(&wanted.name, &client.database(), &info))
+}
+
+/// Whether a collection was created by a load that did not end, and has no rows but its own.
+async fn is_only_ours(client: &Client, begun: &Entry) -> Result<bool> {
+    if !matches!(begun.claim, Claim::Created { .. }) {
+        return Ok(false);
+    }
+    let stored = client.stored_rows(&begun.name, None).await?;
+    Ok(u64::try_from(stored).unwrap_or_default() <= begun.rows_at_most())
+}
+
+/// What was there when an earlier run began.
+async fn state_of(client: &Client, wanted: &Wanted, mapping: &Mapping, begun: &Entry) -> Result<TargetState> {
+    let (rows, partition_rows, index_rows, is_loaded) = match &begun.claim {
+        Claim::Created { is_replacing: false, .. } => return Ok(TargetState::Absent),
+        Claim::Created { is_replacing: true, .. } => return Ok(TargetState::Replace),
+        Claim::Appended { rows, partition_rows, index_rows, is_loaded, .. } => {
+            (*rows, partition_rows.clone(), *index_rows, *is_loaded)
+        }
+    };
+    Ok(match inspect(client, wanted, mapping, IfExists::Append).await? {
+        TargetState::Append(now) => {
+            TargetState::Append(Appended { rows, partition_rows, index_rows, is_loaded, ..now })
+        }
+        other => other,
+    })
+}
+
+fn notes(load: &CollectionLoad) -> Vec<String> {
+    if let Some(begun) = &load.taken_up {
+        let done = begun.jobs.values().filter(|job| job.state == JobState::Done);
+        let (jobs, rows) = done.fold((0, 0_u64), |(jobs, rows), job| (jobs + 1, rows + job.rows));
+        return vec![format!(
+            "an earlier run began to load it, and had {rows} rows imported by {jobs} jobs: it is taken up"
+        )];
+    }
     match &load.state {
         TargetState::Absent => load.mapping.notes().cloned().collect(),
         TargetState::Skip => vec!["is in Milvus already and is left alone".into()],
@@ -68,8 +132,8 @@ fn notes(load: &CollectionLoad<'_>) -> Vec<String> {
             std::iter::once(replaced).chain(load.mapping.notes().cloned()).collect()
         }
         TargetState::Append(appended) => {
-            let (there, more) = (appended.rows, load.entry.rows);
-            let mut notes = vec![format!("is in Milvus already with {there} rows, {more} are added")];
+            let there = appended.rows;
+            let mut notes = vec![format!("is in Milvus already with {there} rows, others are added")];
             notes.extend(load.mapping.metric.note.clone());
             if appended.index.is_none() {
                 notes.push(

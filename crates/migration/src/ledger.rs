@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The record of what a load has had imported, `ledger.json` beside the manifest.
+//!
+//! Milvus 2.x does not notice rows that it has already, so no import job may be started
+//! twice. Before a job is started the ledger says so, and before a collection is created
+//! the ledger has the token that its description will carry: whoever is killed in between
+//! finds out afterwards what became of both.
+//!
+//! ```text
+//! {"version": 1, "collections": [{
+//!    "dump": "0c9f6f2e…", "name": "colours", "database": "", "address": "127.0.0.1:19530",
+//!    "claim": {"created": {"token": "5f3a…", "is_replacing": false}},
+//!    "jobs": {"colours/_default/1606": {"state": "started", "task": 445, "rows": 1000,
+//!                                       "begun_at": 1795237915}},
+//!    "is_ended": false}]}
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use m2m_milvus::{CollectionInfo, TaskId};
+use m2m_storage::Storage;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The ledger's file in the root of a dump.
+pub(crate) const LEDGER_FILE: &str = "ledger.json";
+/// The version that is written and read.
+const VERSION: u32 = 1;
+
+/// What stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Book {
+    version: u32,
+    collections: Vec<Entry>,
+}
+
+/// The load of one collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The id of the dump.
+    pub(crate) dump: String,
+    /// The collection's name in Milvus 2.x.
+    pub(crate) name: String,
+    /// Its database there; empty is the default.
+    pub(crate) database: String,
+    /// The server's address, for whoever reads the file.
+    pub(crate) address: String,
+    pub(crate) claim: Claim,
+    /// The import jobs, by their file sets.
+    pub(crate) jobs: BTreeMap<String, Job>,
+    /// Whether the command that began the load came to its end.
+    pub(crate) is_ended: bool,
+}
+
+/// Which collection on the server is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Claim {
+    /// One whose description holds the token.
+    Created {
+        token: String,
+        /// Whether another was dropped before.
+        is_replacing: bool,
+    },
+    /// One that was there and has this number, with the rows that it had.
+    Appended {
+        collection_id: i64,
+        rows: u64,
+        partition_rows: BTreeMap<String, u64>,
+        index_rows: u64,
+        is_loaded: bool,
+    },
+}
+
+/// One import job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) state: JobState,
+    /// The server's number of it, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<i64>,
+    pub(crate) rows: u64,
+    /// Seconds since 1970.
+    pub(crate) begun_at: u64,
+}
+
+/// How far an import job is, as far as was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobState {
+    /// The server is being asked for it: it may run or not.
+    Starting,
+    /// The server has answered.
+    Started,
+    /// Its rows are in Milvus.
+    Done,
+    /// It has failed, and none of its rows is in Milvus.
+    Failed,
+}
+
+impl Job {
+    /// A job that is about to be started.
+    pub(crate) fn starting(rows: u64) -> Self {
+        Self { state: JobState::Starting, task: None, rows, begun_at: now() }
+    }
+
+    pub(crate) fn started(self, task: TaskId) -> Self {
+        Self { state: JobState::Started, task: Some(task.0), ..self }
+    }
+
+    pub(crate) fn ended(self, state: JobState) -> Self {
+        Self { state, ..self }
+    }
+
+    pub(crate) fn task(&self) -> Option<TaskId> {
+        self.task.map(TaskId)
+    }
+
+    /// Seconds since it was begun; none when the clock went back.
+    pub(crate) fn age(&self) -> u64 {
+        now().saturating_sub(self.begun_at)
+    }
+}
+
+impl Entry {
+    /// Whether a collection is the one that is meant.
+    fn is_of(&self, info: &CollectionInfo) -> bool {
+        match &self.claim {
+            Claim::Created { token, .. } => info.description.contains(token),
+            Claim::Appended { collection_id, .. } => info.id == *collection_id,
+        }
+    }
+
+    /// Rows of the jobs that are not known to have failed.
+    pub(crate) fn rows_at_most(&self) -> u64 {
+        let jobs = self.jobs.values().filter(|job| job.state != JobState::Failed);
+        jobs.map(|job| job.rows).fold(0, u64::saturating_add)
+    }
+}
+
+/// The ledger of a dump.
+pub(crate) struct Ledger {
+    storage: Storage,
+    book: Mutex<Book>,
+    /// One writes at a time, and what was written last is what was changed last.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Ledger {
+    /// Reads the ledger of a dump; an empty one where there is none.
+    pub(crate) async fn open(target: &Storage) -> Result<Self> {
+        let path = target.child(LEDGER_FILE);
+        let location = target.display(&path);
+        let book = match target.get(&path).await {
+            Ok(json) => decode(&json, &location)?,
+            Err(error) if error.is_not_found() => Book { version: VERSION, collections: Vec::new() },
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { storage: target.clone(), book: Mutex::new(book), writing: tokio::sync::Mutex::default() })
+    }
+
+    /// Whether a load of a dump was begun and did not come to its end.
+    pub(crate) fn is_going_on(&self, dump: &str) -> bool {
+        self.book().collections.iter().any(|entry| entry.dump == dump && !entry.is_ended)
+    }
+
+    /// The load, not yet at its end, that a collection on the server is of.
+    pub(crate) fn find(&self, name: &str, database: &str, info: &CollectionInfo) -> Option<Entry> {
+        let book = self.book();
+        let mut of_name = book.collections.iter().filter(|entry| !entry.is_ended && entry.name == name);
+        of_name.find(|entry| entry.database == database && entry.is_of(info)).cloned()
+    }
+
+    /// Begins the load of a collection, in place of whatever was begun under its name.
+    pub(crate) async fn claim(&self, new: Entry) -> Result<()> {
+        {
+            let mut book = self.book();
+            book.collections.retain(|entry| !is_same(entry, &new));
+            book.collections.push(new);
+        }
+        self.write().await
+    }
+
+    /// What is known of an import job.
+    pub(crate) fn job(&self, of: &Entry, set: &str) -> Option<Job> {
+        let book = self.book();
+        book.collections.iter().find(|entry| is_same(entry, of))?.jobs.get(set).cloned()
+    }
+
+    /// All import jobs of a load.
+    pub(crate) fn jobs(&self, of: &Entry) -> BTreeMap<String, Job> {
+        let book = self.book();
+        let found = book.collections.iter().find(|entry| is_same(entry, of));
+        found.map(|entry| entry.jobs.clone()).unwrap_or_default()
+    }
+
+    /// Writes down how far an import job is.
+    pub(crate) async fn record(&self, of: &Entry, set: &str, job: Job) -> Result<()> {
+        if let Some(entry) = self.book().collections.iter_mut().find(|entry| is_same(entry, of)) {
+            entry.jobs.insert(set.to_owned(), job);
+        }
+        self.write().await
+    }
+
+    /// Writes down that the command that began the loads of a dump came to its end.
+    pub(crate) async fn end(&self, dump: &str) -> Result<()> {
+        if !self.is_going_on(dump) {
+            return Ok(());
+        }
+        for entry in self.book().collections.iter_mut().filter(|entry| entry.dump == dump) {
+            entry.is_ended = true;
+        }
+        self.write().await
+    }
+
+    async fn write(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
+        let path = self.storage.child(LEDGER_FILE);
+        let json = serde_json::to_vec_pretty(&*self.book());
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::LedgerNotWritten {
+            location: self.storage.display(&path),
+            source,
+        };
+        let mut json = json.map_err(|error| failed(error.into()))?;
+        json.push(b'\n');
+        self.storage.put_atomic(&path, json.into()).await.map_err(|error| failed(error.into()))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Whoever panicked with it in his hands has ended the load.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether two entries are of one collection: there is one load of it at a time.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    (&one.name, &one.database, &one.address) == (&other.name, &other.database, &other.address)
+}
+
+fn decode(json: &[u8], location: &str) -> Result<Book> {
+    /// The one field that every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let fault = |source| Error::Ledger { location: location.to_owned(), source };
+    let Versioned { version: found } = serde_json::from_slice(json).map_err(fault)?;
+    if found != u64::from(VERSION) {
+        return Err(Error::LedgerVersion { location: location.to_owned(), expected: VERSION, found });
+    }
+    serde_json::from_slice(json).map_err(fault)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

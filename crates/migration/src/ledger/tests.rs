@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use super::*;
+
+fn created(name: &str, dump: &str, token: &str) -> Entry {
+    Entry {
+        dump: dump.into(),
+        name: name.into(),
+        database: String::new(),
+        address: "milvus:19530".into(),
+        claim: Claim::Created { token: token.into(), is_replacing: false },
+        jobs: BTreeMap::new(),
+        is_ended: false,
+    }
+}
+
+fn described(id: i64, description: &str) -> CollectionInfo {
+    CollectionInfo { id, description: description.into(), ..CollectionInfo::default() }
+}
+
+async fn opened() -> (tempfile::TempDir, Storage, Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::local(folder.path()).unwrap();
+    let ledger = Ledger::open(&storage).await.unwrap();
+    (folder, storage, ledger)
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_known_to_whoever_comes_after() {
+    let (_folder, storage, ledger) = opened().await;
+    let films = created("films", "d1", "t1");
+    ledger.claim(films.clone()).await.unwrap();
+    let job = Job::starting(7);
+    ledger.record(&films, "films/_default/1", job.clone()).await.unwrap();
+    ledger.record(&films, "films/_default/2", job.clone().started(TaskId(9))).await.unwrap();
+
+    let again = Ledger::open(&storage).await.unwrap();
+    assert_eq!(again.job(&films, "films/_default/1"), Some(job.clone()));
+    assert_eq!(again.job(&films, "films/_default/2").unwrap().task(), Some(TaskId(9)));
+    assert_eq!(again.job(&films, "films/_default/3"), None);
+    assert_eq!(again.jobs(&films).len(), 2);
+    assert!(again.is_going_on("d1") && !again.is_going_on("d2"));
+    again.record(&films, "films/_default/1", job.ended(JobState::Done)).await.unwrap();
+    again.end("d1").await.unwrap();
+    let ended = Ledger::open(&storage).await.unwrap();
+    assert!(!ended.is_going_on("d1"));
+    assert_eq!(ended.job(&films, "films/_default/1").unwrap().state, JobState::Done);
+}
+
+#[tokio::test]
+async fn a_collection_is_known_by_its_token_or_its_number_and_by_nothing_else() {
+    let (_folder, _, ledger) = opened().await;
+    ledger.claim(created("films", "d1", "t1")).await.unwrap();
+    let claim = Claim::Appended {
+        collection_id: 44,
+        rows: 3,
+        partition_rows: BTreeMap::new(),
+        index_rows: 0,
+        is_loaded: false,
+    };
+    ledger.claim(Entry { claim, ..created("songs", "d1", "") }).await.unwrap();
+    let found = |name: &str, database: &str, info| ledger.find(name, database, &info).is_some();
+    assert!(found("films", "", described(1, "migrated from x (m2m load t1)")));
+    assert!(!found("films", "", described(1, "migrated from x (m2m load t2)")));
+    assert!(!found("films", "", described(1, "")));
+    assert!(!found("films", "other", described(1, "t1")));
+    assert!(!found("songs", "", described(1, "t1")));
+    assert!(found("songs", "", described(44, "of somebody else")));
+    assert!(!found("songs", "", described(45, "")));
+    ledger.end("d1").await.unwrap();
+    assert!(!found("songs", "", described(44, "")));
+}
+
+#[tokio::test]
+async fn a_new_load_takes_the_place_of_the_one_before() {
+    let (_folder, storage, ledger) = opened().await;
+    let first = created("films", "d1", "t1");
+    ledger.claim(first.clone()).await.unwrap();
+    ledger.record(&first, "s", Job::starting(1)).await.unwrap();
+    let second = created("films", "d2", "t2");
+    ledger.claim(second.clone()).await.unwrap();
+    assert_eq!(ledger.job(&second, "s"), None);
+    assert!(!Ledger::open(&storage).await.unwrap().is_going_on("d1"));
+    // Another server has a load of its own.
+    let elsewhere = Entry { address: "other:19530".into(), ..created("films", "d2", "t3") };
+    ledger.claim(elsewhere).await.unwrap();
+    assert_eq!(ledger.book().collections.len(), 2);
+}
+
+#[tokio::test]
+async fn rows_that_may_be_there_are_those_of_jobs_that_did_not_fail() {
+    let mut entry = created("films", "d1", "t1");
+    for (set, rows, state) in
+        [("a", 1, JobState::Done), ("b", 10, JobState::Starting), ("c", 100, JobState::Failed)]
+    {
+        entry.jobs.insert(set.into(), Job::starting(rows).ended(state));
+    }
+    assert_eq!(entry.rows_at_most(), 11);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_understood_is_an_error_and_never_an_empty_one() {
+    let (_folder, storage, _) = opened().await;
+    let path = storage.child(LEDGER_FILE);
+    for (text, expected) in [
+        ("", "cannot decode"),
+        ("{}", "cannot decode"),
+        ("{\"version\": 1}", "cannot decode"),
+        ("{\"version\": 1, \"collections\": [{}]}", "cannot decode"),
+        ("{\"version\": 2, \"collections\": []}", "has version 2"),
+    ] {
+        storage.put_atomic(&path, text.to_owned().into()).await.unwrap();
+        let error = Ledger::open(&storage).await.err().unwrap().to_string();
+        assert!(error.contains(expected) && error.contains("ledger.json"), "{text}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_says_what_that_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let ledger = Ledger {
+        storage: Storage::local(&file).unwrap(),
+        book: Mutex::new(Book { version: VERSION, collections: Vec::new() }),
+        writing: tokio::sync::Mutex::default(),
+    };
+    let error = ledger.claim(created("films", "d1", "t1")).await.unwrap_err();
+    assert!(matches!(error, Error::LedgerNotWritten { .. }), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
