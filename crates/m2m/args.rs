@@ -4,7 +4,9 @@
 //! whose heading the help would show them otherwise.
 
 mod audit;
+mod check;
 mod recover;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -15,7 +17,9 @@ use crate::config::keys::{self, Key};
 use crate::error::{Error, Result};
 use crate::query::Script;
 pub(crate) use audit::{Audit, AuditFormat, Denied};
+pub(crate) use check::Check;
 pub(crate) use recover::{Recover, metric_of_name};
+pub(crate) use verify::{Verify, VerifyOptions};
 
 /// Open a Milvus 1.x installation as SQL tables, and migrate it to Milvus 2.x
 #[derive(Parser)]
@@ -176,7 +180,7 @@ struct Milvus {
     /// Database; created when missing [env: M2M_MILVUS_DATABASE]
     #[arg(long, global = true, value_name = "NAME")]
     milvus_database: Option<String>,
-    /// PEM file with the certificates that vouch for Milvus [env: M2M_MILVUS_CA]
+    /// PEM file with the certificates of those who sign that of Milvus; the connection is encrypted then [env: M2M_MILVUS_CA]
     #[arg(long, global = true, value_name = "FILE")]
     milvus_ca: Option<String>,
     /// PEM file with the certificate that is shown to Milvus, together with --milvus-key [env: M2M_MILVUS_CERT]
@@ -205,6 +209,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Say what stands in the way of a migration, before anything is written
     Audit(Audit),
+    /// Say within seconds whether a migration can begin: source, bucket, Milvus, and one row all the way
+    Check(Check),
     /// Write the metadata of a 1.x installation as `meta.json`
     Export(Export),
     /// Make a `meta.json` from the segments alone, when the metadata is lost
@@ -222,6 +228,7 @@ impl Command {
             Self::Dump(dump) => dump.options.keys(),
             Self::Load(load) => load.options.keys(),
             Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
+            Self::Check(check) => [check.dump.keys(), check.load.keys()].concat(),
             Self::Plan(plan) => [plan.dump.keys(), plan.load.keys()].concat(),
             Self::Sql(_)
             | Self::Audit(_)
@@ -407,7 +414,7 @@ pub(crate) struct DumpOptions {
     /// Leave behind what stands only in the write-ahead log
     #[arg(long)]
     pub(crate) allow_unflushed: bool,
-    /// Replace a complete dump in the output folder
+    /// Replace a complete dump in the output folder, and what another one left there unfinished
     #[arg(long)]
     pub(crate) overwrite: bool,
 }
@@ -435,6 +442,9 @@ pub(crate) struct LoadOptions {
     /// What is done when Milvus has a collection of the name [env: M2M_IF_EXISTS]
     #[arg(long, value_name = "WHAT", value_parser = words(keys::IF_EXISTS_WORDS), ignore_case = true)]
     if_exists: Option<String>,
+    /// Read every import file again, and compare its checksums, before it is imported
+    #[arg(long)]
+    pub(crate) verify_files: bool,
 }
 
 impl LoadOptions {
@@ -445,15 +455,6 @@ impl LoadOptions {
             (&keys::IF_EXISTS, &self.if_exists),
         ])
     }
-}
-
-/// How to verify.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Verify")]
-pub(crate) struct VerifyOptions {
-    /// About how many rows of each collection to compare bit for bit
-    #[arg(long, default_value_t = m2m_migration::DEFAULT_SAMPLE_ROWS, value_name = "N")]
-    pub(crate) sample: usize,
 }
 
 /// Arguments of `m2m dump`.
@@ -478,18 +479,6 @@ pub(crate) struct Load {
     pub(crate) selection: Names,
     #[command(flatten)]
     pub(crate) options: LoadOptions,
-}
-
-/// Arguments of `m2m verify`.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Verify {
-    /// Print the report as JSON on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    #[command(flatten)]
-    pub(crate) options: VerifyOptions,
 }
 
 /// Arguments of `m2m migrate`.

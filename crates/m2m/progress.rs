@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use m2m_migration::{Event, Observer, Phase};
 
 use crate::args::Progress;
@@ -16,7 +16,7 @@ pub(crate) struct Reporter {
 
 #[derive(Debug)]
 enum How {
-    Bar(ProgressBar),
+    Bars(Bars),
     Lines,
     Json,
     Nothing,
@@ -29,7 +29,7 @@ impl Reporter {
             _ if quiet => How::Nothing,
             Progress::None => How::Nothing,
             Progress::Json => How::Json,
-            Progress::Auto if std::io::stderr().is_terminal() => How::Bar(ProgressBar::hidden()),
+            Progress::Auto if std::io::stderr().is_terminal() => How::Bars(Bars::default()),
             Progress::Auto => How::Lines,
         };
         Self { how }
@@ -46,7 +46,7 @@ impl Observer for Reporter {
                     line(&text);
                 }
             }
-            How::Bar(bar) => show(bar, event),
+            How::Bars(bars) => bars.show(event),
         }
     }
 }
@@ -56,33 +56,63 @@ fn line(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
-fn show(bar: &ProgressBar, event: &Event) {
-    match event {
-        Event::Started { phase, rows, bytes } => {
-            let total = if *bytes > 0 { *bytes } else { *rows };
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-            bar.reset();
-            bar.set_length(total);
-            bar.set_style(style(*bytes > 0));
-            bar.set_prefix(verb(*phase));
-            bar.set_message("");
-        }
-        Event::Progress { rows, bytes, .. } => bar.set_position(if *bytes > 0 { *bytes } else { *rows }),
-        Event::Finished { .. } => bar.finish(),
-        Event::Indexing { collection, indexed, total } => {
-            bar.set_message(format!(
-                "index of {collection}: {} of {}",
-                HumanCount(*indexed),
-                HumanCount(*total)
-            ));
-        }
-        Event::Queryable { collection } => bar.set_message(format!("{collection} is queryable")),
-        Event::Note { .. } => {
-            if let Some(text) = text(event) {
-                bar.suspend(|| line(&text));
+/// A bar for each phase, because dump and load run at once.
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    of_phases: [(Phase, ProgressBar); 4],
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let of_phases = [Phase::Audit, Phase::Dump, Phase::Load, Phase::Verify];
+        Self { all, of_phases: of_phases.map(|phase| (phase, ProgressBar::hidden())) }
+    }
+}
+
+impl Bars {
+    fn show(&self, event: &Event) {
+        match event {
+            Event::Started { phase, rows, bytes } => {
+                let Some(bar) = self.bar(*phase) else { return };
+                self.all.remove(bar);
+                let bar = self.all.add(bar.clone());
+                bar.reset();
+                bar.set_length(if *bytes > 0 { *bytes } else { *rows });
+                bar.set_style(style(*bytes > 0));
+                bar.set_prefix(verb(*phase));
+                bar.set_message("");
             }
+            Event::Progress { phase, rows, bytes } => {
+                if let Some(bar) = self.bar(*phase) {
+                    bar.set_position(if *bytes > 0 { *bytes } else { *rows });
+                }
+            }
+            Event::Finished { phase } => self.bar(*phase).into_iter().for_each(ProgressBar::finish),
+            Event::Indexing { collection, indexed, total } => {
+                let (indexed, total) = (HumanCount(*indexed), HumanCount(*total));
+                self.say(format!("index of {collection}: {indexed} of {total}"));
+            }
+            Event::Queryable { collection } => self.say(format!("{collection} is queryable")),
+            Event::Note { .. } => {
+                if let Some(text) = text(event) {
+                    self.all.suspend(|| line(&text));
+                }
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn bar(&self, phase: Phase) -> Option<&ProgressBar> {
+        self.of_phases.iter().find(|(known, _)| *known == phase).map(|(_, bar)| bar)
+    }
+
+    /// What is said of a collection is said of its load.
+    fn say(&self, message: String) {
+        if let Some(bar) = self.bar(Phase::Load) {
+            bar.set_message(message);
+        }
     }
 }
 

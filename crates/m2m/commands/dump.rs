@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m dump`
 
-use m2m_migration::{DumpPlan, ReportOptions, dump};
+use m2m_migration::{DumpPlan, ReportOptions, dump, take_up};
 
 use super::plan;
 use crate::args::{Dump, PlanFormat};
@@ -9,7 +9,7 @@ use crate::error::{Exit, Result};
 use crate::output::summary;
 use crate::settings::{Access, Settings};
 
-/// Writes import files and says what was written.
+/// Writes import files and says what was written; goes on where an earlier run was stopped.
 pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
     if args.dry_run {
         let (format, options) = (PlanFormat::Text, ReportOptions::default());
@@ -17,7 +17,8 @@ pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
     }
     let source = settings.source().await?;
     let target = settings.target(Access::Write).await?;
-    let options = settings.dump(&args.options);
+    let mut options = settings.dump(&args.options);
+    take_up(&target, &mut options).await?;
     let (selection, ctx) = settings.rows(&source, &args.selection).await?;
     let reporter = settings.reporter();
     let plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;

@@ -9,10 +9,11 @@ use crate::error::{Exit, Result};
 use crate::output::summary;
 use crate::settings::{Access, Settings};
 
-/// Has Milvus import a dump and says what it holds then.
+/// Has Milvus import a dump and says what it holds then; goes on where an earlier run was stopped.
 pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
     let target = settings.target(Access::Read).await?;
-    let options = settings.load(&target)?;
+    let mut options = settings.load(&target)?;
+    options.check_checksums = args.options.verify_files;
     let manifest = read_dump(&target, &settings.names(&args.selection.collections)).await?;
     if args.dry_run {
         return plan::show_load(settings, &manifest, &options).await;
