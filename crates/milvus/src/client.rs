@@ -16,7 +16,7 @@ use crate::proto::milvus as pb;
 use crate::proto::milvus::milvus_service_client::MilvusServiceClient;
 use crate::reply::Reply;
 use crate::retry::{Patience, Repeat, RetryPolicy};
-use crate::tls;
+use crate::tls::Problem;
 use crate::version::ServerVersion;
 
 pub(crate) type Service = MilvusServiceClient<Channel>;
@@ -40,6 +40,7 @@ struct Session {
     authorization: Option<AsciiMetadataValue>,
     database: Option<Database>,
     retry: RetryPolicy,
+    shows_certificate: bool,
 }
 
 #[derive(Debug)]
@@ -286,6 +287,7 @@ impl Session {
             authorization: options.credentials.authorization(),
             database: database.transpose()?,
             retry,
+            shows_certificate: options.tls.shows_certificate(),
         })
     }
 
@@ -313,7 +315,8 @@ impl Session {
 
     fn failed(&self, call: &Call, status: Status) -> Error {
         let address = self.address.clone();
-        if let Some(advice) = status.source().and_then(tls::problem) {
+        if let Some(problem) = status.source().and_then(Problem::of) {
+            let advice = problem.advice(self.shows_certificate);
             return Error::Tls { address, advice, source: Box::new(Cause::new(status)) };
         }
         match (status.code(), Fault::of(&status)) {
@@ -334,8 +337,11 @@ impl Session {
 async fn open(address: &Address, tls: Option<ClientTlsConfig>, options: &ConnectOptions) -> Result<Channel> {
     let failed = |source: tonic::transport::Error| {
         let address = address.shown.clone();
-        match tls::problem(&source) {
-            Some(advice) => Error::Tls { address, advice, source: Box::new(source) },
+        match Problem::of(&source) {
+            Some(problem) => {
+                let advice = problem.advice(options.tls.shows_certificate());
+                Error::Tls { address, advice, source: Box::new(source) }
+            }
             None => Error::Connect { address, source: Box::new(source) },
         }
     };

@@ -104,7 +104,7 @@ pub enum Error {
         name: String,
     },
     /// No encrypted connection comes about.
-    #[error("cannot connect to Milvus at `{address}` encrypted: {advice}")]
+    #[error("cannot make an encrypted connection to Milvus at `{address}`: {advice}")]
     Tls {
         /// The server's address.
         address: String,

@@ -7,7 +7,7 @@ use std::iter::successors;
 use tonic::{Code, ConnectError, Status};
 
 use crate::proto::common;
-use crate::tls;
+use crate::tls::Problem;
 
 /// Codes of 2.3 and newer that pass: the server starts, is busy, or its parts
 /// have not yet found one another after a restart.
@@ -79,7 +79,7 @@ impl Fault {
         if is_time_up(status) {
             return Self::Late;
         }
-        if status.source().and_then(tls::problem).is_some() {
+        if status.source().and_then(Problem::of).is_some() {
             return Self::Final;
         }
         let mut causes = successors(status.source(), |cause| (**cause).source());

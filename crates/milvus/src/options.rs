@@ -164,8 +164,9 @@ fn url(shown: &str, tls: bool) -> String {
 /// The address without what stands before an `@`, which may hold a password.
 fn without_user(text: &str) -> String {
     let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
-    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
-    format!("{scheme}***@{after}")
+    // What stands before a `://` that is inside of a password is no scheme.
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| before.starts_with(scheme));
+    format!("{}***@{after}", scheme.unwrap_or_default())
 }
 
 #[cfg(test)]

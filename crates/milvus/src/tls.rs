@@ -34,6 +34,11 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
+    /// Whether this side has a certificate to show.
+    pub(crate) fn shows_certificate(&self) -> bool {
+        self.cert_file.is_some()
+    }
+
     /// Whether anything is set, which has a connection encrypted.
     #[must_use]
     pub fn is_set(&self) -> bool {
@@ -98,38 +103,74 @@ fn try_out(config: ClientTlsConfig) -> Result<(), tonic::transport::Error> {
     Endpoint::from_static(NOWHERE).tls_config(config).map(drop)
 }
 
-/// What TLS itself found wrong below a failure, which no later try mends, and
-/// what to do about it.
-///
-/// The library that finds it is not a dependency of this crate, so that it is
-/// told by its words.
-pub(crate) fn problem(error: &(dyn StdError + 'static)) -> Option<&'static str> {
-    successors(Some(error), |error| (**error).source()).find_map(|cause| advice(&cause.to_string()))
+/// What TLS itself found wrong, which no later try mends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The server's certificate is for other names.
+    Name,
+    /// A certificate is too old, or too new.
+    Time,
+    /// Nobody known signed the server's certificate.
+    Authority,
+    /// The server does not take this side's certificate, or misses one.
+    Client,
+    /// The server does not encrypt.
+    Plain,
+    /// Both sides found nothing that they have in common.
+    Terms,
 }
 
-fn advice(words: &str) -> Option<&'static str> {
-    let says = |any: &[&str]| any.iter().any(|part| words.contains(part));
-    if says(&["not valid for name", "NotValidForName"]) {
-        Some("the server's certificate is for another name: use the address it is for, or give its name")
-    } else if says(&["certificate expired", "Expired", "not valid yet", "NotValidYet"]) {
-        Some("a certificate is not valid today: check when it ends, and the clocks of both sides")
-    } else if says(&["invalid peer certificate"]) {
-        Some("the server's certificate is not signed by who it should be: give the file of its CA")
-    } else if says(&["alert: CertificateRequired"]) {
-        Some("the server wants a certificate of the client: give a certificate and its key")
-    } else if says(&[
-        "alert: UnknownCA",
-        "alert: BadCertificate",
-        "alert: DecryptError",
-        "alert: AccessDenied",
-    ]) {
-        Some("the server refused the client's certificate: give one that is signed by the CA it trusts")
-    } else if says(&["InvalidContentType"]) {
-        Some("what answers there does not encrypt: use `http://`, without files of certificates")
-    } else if says(&["received fatal alert", "HTTP/2 was not negotiated"]) {
-        Some("both sides do not agree on how to encrypt: check that the port is the one for gRPC")
-    } else {
-        None
+impl Problem {
+    /// The problem below a failure.
+    ///
+    /// The library that finds it is not a dependency of this crate, so that it
+    /// is told by its words.
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
+        successors(Some(error), |error| (**error).source()).find_map(|cause| Self::told(&cause.to_string()))
+    }
+
+    fn told(words: &str) -> Option<Self> {
+        let says = |any: &[&str]| any.iter().any(|part| words.contains(part));
+        if let Some((_, alert)) = words.split_once("received fatal alert: ") {
+            let of_client =
+                ["CertificateRequired", "UnknownCA", "BadCertificate", "DecryptError", "AccessDenied"];
+            return match alert {
+                "CertificateExpired" => Some(Self::Time),
+                _ if of_client.contains(&alert) => Some(Self::Client),
+                _ => Some(Self::Terms),
+            };
+        }
+        if says(&["InvalidContentType"]) {
+            return Some(Self::Plain);
+        }
+        if says(&["HTTP/2 was not negotiated"]) {
+            return Some(Self::Terms);
+        }
+        let (_, certificate) = words.split_once("invalid peer certificate: ")?;
+        let begins = |any: [&str; 2]| any.iter().any(|start| certificate.starts_with(start));
+        Some(match certificate {
+            _ if begins(["certificate not valid for name", "NotValidForName"]) => Self::Name,
+            _ if begins(["certificate expired", "Expired"]) => Self::Time,
+            _ if begins(["certificate not valid yet", "NotValidYet"]) => Self::Time,
+            _ => Self::Authority,
+        })
+    }
+
+    /// What to do about it.
+    pub(crate) fn advice(self, shows_certificate: bool) -> &'static str {
+        match self {
+            Self::Name => "its certificate is for another name: use the address it is for, or give its name",
+            Self::Time => "a certificate is not valid today: check its dates, and the clocks of both sides",
+            Self::Authority => {
+                "its certificate is not signed by a CA that is known here: give the file of its CA"
+            }
+            Self::Client if shows_certificate => {
+                "it refused the client's certificate: give one that is signed by the CA it trusts"
+            }
+            Self::Client => "it wants a certificate of the client: give a certificate and its key",
+            Self::Plain => "what answers there does not encrypt: use `http://`, and give no certificates",
+            Self::Terms => "both sides have no encryption in common: check that the port is the one for gRPC",
+        }
     }
 }
 

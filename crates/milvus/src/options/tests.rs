@@ -39,7 +39,12 @@ fn what_is_no_address_is_refused() {
 
 #[test]
 fn a_password_in_the_address_is_refused_and_not_shown() {
-    for text in ["http://root:hush@milvus:19530", "root:hush@milvus:19530", "ftp://root:hu@sh@milvus"] {
+    for text in [
+        "http://root:hush@milvus:19530",
+        "root:hush@milvus:19530",
+        "ftp://root:hu@sh@milvus",
+        "root:hush://hush@milvus",
+    ] {
         let error = Address::parse(text).unwrap_err();
         let options = ConnectOptions { uri: text.to_owned(), ..ConnectOptions::default() };
         let shown = format!("{error} {error:?} {options:?}");
