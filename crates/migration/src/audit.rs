@@ -8,6 +8,7 @@
 
 mod check;
 mod histogram;
+mod look;
 mod meter;
 mod moment;
 mod report;
@@ -19,6 +20,7 @@ mod values;
 mod views;
 
 pub use check::{Check, Severity};
+pub(crate) use look::Glance;
 pub use report::{
     AuditReport, AuditedCollection, AuditedPartition, AuditedSource, AuditedTarget, Bin, CheckReport, Norms,
     Outcome, REPORT_FORMAT, Totals, Verdict,

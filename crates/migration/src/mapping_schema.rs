@@ -42,6 +42,7 @@ use crate::milvus2x::LazyClient;
 use crate::report::ASSUMED_VERSION;
 use crate::settings::{DumpSettings, Selection};
 use crate::tables::{self, Answers, Row};
+pub(crate) use outlook::Outlook;
 
 /// Name of the schema with what becomes of each collection.
 pub const MAPPING: &str = "mapping";
@@ -72,14 +73,12 @@ pub fn register_mapping(
         MappingServer::Assumed => Server::Assumed(ServerVersion::parse(ASSUMED_VERSION)),
         MappingServer::Configured(options) => Server::Configured(Box::new(LazyClient::new(options))),
     };
-    let (selection, dumping) = (selection.clone(), dumping.clone());
-    let facts = Facts { source: source.clone(), server, selection, dumping, segments: OnceCell::new() };
-    facts.register(ctx)
+    Facts::new(source, server, selection, dumping).register(ctx)
 }
 
 /// What all tables are made of.
 #[derive(Debug)]
-struct Facts {
+pub(crate) struct Facts {
     source: Source,
     server: Server,
     selection: Selection,
@@ -95,6 +94,26 @@ enum Server {
 }
 
 impl Facts {
+    /// Those of a server that can be asked later.
+    pub(crate) fn assumed(source: &Source, selection: &Selection, dumping: &DumpSettings) -> Self {
+        let server = Server::Assumed(ServerVersion::parse(ASSUMED_VERSION));
+        Self::new(source, server, selection, dumping)
+    }
+
+    fn new(source: &Source, server: Server, selection: &Selection, dumping: &DumpSettings) -> Self {
+        let (selection, dumping) = (selection.clone(), dumping.clone());
+        Self { source: source.clone(), server, selection, dumping, segments: OnceCell::new() }
+    }
+
+    /// What becomes of every collection on a server of some version, or of the one that is known.
+    pub(crate) async fn outlooks(&self, version: Option<&ServerVersion>) -> Result<Vec<Outlook<'_>>> {
+        let version = match version {
+            Some(version) => version,
+            None => self.version().await?,
+        };
+        outlook::of_all(self, version).await
+    }
+
     fn register(self, ctx: &SessionContext) -> Result<()> {
         let facts = Arc::new(self);
         let table = |kind| Arc::new(MappingTable { facts: Arc::clone(&facts), kind }) as Arc<dyn Answers>;

@@ -92,7 +92,7 @@ fn audited(source: &Source) -> AuditedSource {
     }
 }
 
-async fn run(
+pub(super) async fn run(
     ctx: &SessionContext,
     views: &Views,
     check: &Check,

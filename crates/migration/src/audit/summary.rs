@@ -146,6 +146,13 @@ pub(super) async fn summary(
     Ok((totals(&collections, orphan_bytes), collections))
 }
 
+/// Sums over the collections, without their partitions and what lies beside them.
+pub(super) async fn of_collections(ctx: &SessionContext, scope: &Scope) -> Result<Totals> {
+    let all = rows::<CollectionRow>(ctx, COLLECTIONS, None).await?.into_iter();
+    let asked: Vec<_> = all.filter(|row| scope.is_asked(&row.name)).map(collection).collect();
+    Ok(totals(&asked, None))
+}
+
 fn bytes<'a>(orphans: impl Iterator<Item = &'a Of<Bytes>>) -> u64 {
     orphans.map(|orphan| orphan.value.bytes).sum()
 }

@@ -12,36 +12,36 @@ use crate::error::Result;
 use crate::fields::{Measured, PlannedField, derive};
 use crate::plan::{Shape, of_whole};
 use crate::settings::{Choices, CollectionSettings, Cosine, DumpSettings, Selection};
-use crate::target::{Mapping, map};
+use crate::target::{Mapping, Wanted, map};
 
 /// What becomes of a collection.
-pub(super) struct Outlook<'a> {
-    pub(super) collection: &'a Collection,
-    pub(super) target_name: String,
-    pub(super) live_rows: u64,
-    pub(super) unreadable: usize,
+pub(crate) struct Outlook<'a> {
+    pub(crate) collection: &'a Collection,
+    pub(crate) target_name: String,
+    pub(crate) live_rows: u64,
+    pub(crate) unreadable: usize,
     /// What is chosen for it.
-    pub(super) choices: Choices,
+    pub(crate) choices: Choices,
     /// The condition of its rows, which is not applied here.
-    pub(super) filter: Option<String>,
+    pub(crate) filter: Option<String>,
     /// An error is one of what is chosen for the collection.
-    pub(super) planned: Result<Planned>,
+    pub(crate) planned: Result<Planned>,
 }
 
 /// What is known where the choices fit the collection.
-pub(super) struct Planned {
-    pub(super) mapping: Mapping,
+pub(crate) struct Planned {
+    pub(crate) wanted: Wanted,
+    pub(crate) mapping: Mapping,
     /// Import files.
-    pub(super) files: u64,
+    pub(crate) files: u64,
     /// Import jobs.
-    pub(super) jobs: u64,
+    pub(crate) jobs: u64,
     /// Bytes of the import files, about.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What becomes of every collection, in the order of the inventory.
-pub(super) async fn of_all(facts: &Facts) -> Result<Vec<Outlook<'_>>> {
-    let version = facts.version().await?;
+pub(super) async fn of_all<'a>(facts: &'a Facts, version: &ServerVersion) -> Result<Vec<Outlook<'a>>> {
     let segments = facts.segments().await;
     let collections = facts.source.inventory().collections.iter().zip(segments);
     collections.map(|(collection, read)| of_collection(facts, collection, read, version)).collect()
@@ -113,6 +113,7 @@ fn plan(
     let rows = partitions.iter().map(|partition| partition.rows_at_most()).sum::<u64>();
     Ok(Planned {
         mapping: map(&wanted, version, choices.index),
+        wanted,
         files: jobs * shape.files_of_a_set(),
         jobs,
         bytes: rows * shape.row_bytes(),

@@ -83,12 +83,12 @@ impl Kind {
 /// The rows of a table.
 pub(super) async fn of(kind: Kind, facts: &Facts) -> Result<Vec<Row>> {
     Ok(match kind {
-        Kind::Collections => outlook::of_all(facts).await?.iter().map(of_collection).collect(),
+        Kind::Collections => facts.outlooks(None).await?.iter().map(of_collection).collect(),
         Kind::Partitions => {
             let collections = &facts.source.inventory().collections;
             collections.iter().flat_map(|collection| of_partitions(facts, collection)).collect()
         }
-        Kind::Problems => of_problems(&outlook::of_all(facts).await?),
+        Kind::Problems => of_problems(&facts.outlooks(None).await?),
         Kind::Server => {
             let is_assumed = matches!(facts.server, Server::Assumed(_));
             vec![vec![text(facts.version().await?.to_string()), Cell::Truth(is_assumed)]]
