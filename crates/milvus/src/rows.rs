@@ -240,8 +240,7 @@ fn scalars(data: scalar_field::Data) -> Values {
 fn vectors(data: vector_field::Data, row_bytes: impl Fn(i64) -> usize) -> Values {
     match data {
         vector_field::Data::FloatVector(floats) => {
-            let bytes = floats.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-            Values::Vectors { bytes, row_bytes: row_bytes(32) }
+            Values::Vectors { bytes: floats.data, row_bytes: row_bytes(32) }
         }
         vector_field::Data::BinaryVector(bytes) => Values::Vectors { bytes, row_bytes: row_bytes(1) },
     }

@@ -27,7 +27,8 @@ fn texts(values: &[&str]) -> FieldData {
 }
 
 fn floats(dim: i64, values: &[f32]) -> FieldData {
-    let data = Some(vector_field::Data::FloatVector(pb::FloatArray { data: values.to_vec() }));
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let data = Some(vector_field::Data::FloatVector(pb::PackedFloats { data }));
     field("vector", Field::Vectors(VectorField { dim, data, ..VectorField::default() }))
 }
 
@@ -267,4 +268,15 @@ fn the_longest_text_measures_a_row() {
     let mut rows = Rows::default();
     let longest = read(&mut rows, &["title"], vec![ids(&[1, 2, 3]), texts(&["a", "abcd", ""])]);
     assert_eq!(longest.unwrap(), 4);
+}
+
+/// A server sends an array of floats.
+#[test]
+fn floats_on_the_wire_are_the_bytes_of_vectors() {
+    use prost::Message;
+
+    let sent = pb::FloatArray { data: vec![1.5, -0.0, f32::MAX, f32::MIN_POSITIVE / 2.0] };
+    let read = pb::PackedFloats::decode(sent.encode_to_vec().as_slice()).unwrap();
+    let bytes: Vec<u8> = sent.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert_eq!(read.data, bytes);
 }
