@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `m2m verify`
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
-use m2m_migration::{DumpPlan, DumpSettings, VerifySettings, verify};
+use m2m_migration::{DumpPlan, DumpSettings, verify};
 
 use crate::args::Verify;
 use crate::error::{Error, Exit, Result};
@@ -19,7 +20,7 @@ pub(crate) async fn run(args: Verify, settings: &Settings) -> Result<Exit> {
     // What stands only in the log was left behind or not, and is no matter of this.
     let options = DumpSettings { allow_unflushed: true, ..DumpSettings::default() };
     let mut plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;
-    let options = VerifySettings { sample_rows: args.options.sample, ..VerifySettings::default() };
+    let options = args.options.settings(BTreeMap::new());
     let verification = verify(&mut plan, &client, &options, &reporter).await?;
     if args.json {
         let mut stdout = std::io::stdout().lock();

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use super::words::counted;
 use indicatif::{HumanBytes, HumanCount};
 use m2m_migration::{
-    CollectionVerification, LoadReport, LoadedCollection, LoadedState, PartitionCounts, Verification,
+    CollectionVerification, LoadReport, LoadedCollection, LoadedState, SearchVerification, Verification,
+    VerifyMode,
 };
 use m2m_milvus::ServerVersion;
 use m2m_sink::manifest::Manifest;
@@ -44,33 +45,37 @@ pub(crate) fn verified(verification: &Verification) -> Result<()> {
     for collection in &verification.collections {
         text.push_str(&remarks(collection));
     }
-    let different =
-        verification.collections.iter().filter(|collection| !collection.differences.is_empty()).count();
-    let compared: u64 = verification.collections.iter().map(|collection| collection.compared_rows).sum();
-    text.push_str(&if different == 0 {
-        format!(
-            "verified {}: all counts are equal, {} compared bit for bit\n",
-            counted(verification.collections.len() as u64, "collection"),
-            counted(compared, "row")
-        )
-    } else {
-        format!("{} of {} collections differ\n", different, verification.collections.len())
-    });
+    text.push_str(&verdict(verification));
     print(&text)
+}
+
+fn verdict(verification: &Verification) -> String {
+    let totals = &verification.totals;
+    if !verification.is_equal() {
+        return format!("{} of {} collections differ\n", totals.different_collections, totals.collections);
+    }
+    let compared = match (totals.compared_rows, verification.mode) {
+        (0, _) => "and no row was compared".to_owned(),
+        (rows, VerifyMode::Full) if rows == totals.rows => {
+            format!("all {} compared bit for bit", counted(rows, "row"))
+        }
+        (rows, _) => format!("{} compared bit for bit", counted(rows, "row")),
+    };
+    format!("verified {}: all counts are equal, {compared}\n", counted(totals.collections, "collection"))
 }
 
 fn table(collections: &[CollectionVerification]) -> String {
     let wide = collections.iter().map(|collection| collection.collection.len()).max().unwrap_or(0).max(10);
     let mut text = format!(
-        "{:<wide$} {:>12} {:>12} {:>12} {:>10}\n",
+        "{:<wide$} {:>12} {:>12} {:>12} {:>12}\n",
         "collection", "metadata", "source", "milvus", "compared"
     );
     for collection in collections {
         let unknown = if is_whole(collection) { "?" } else { "-" };
-        let metadata = metadata_rows(&collection.partitions).map_or(unknown.into(), |rows| rows.to_string());
+        let metadata = collection.metadata_rows().map_or(unknown.into(), |rows| rows.to_string());
         let target = collection.target_rows.map_or("-".into(), |rows| rows.to_string());
         text.push_str(&format!(
-            "{:<wide$} {metadata:>12} {:>12} {target:>12} {:>10}\n",
+            "{:<wide$} {metadata:>12} {:>12} {target:>12} {:>12}\n",
             collection.collection,
             collection.rows(),
             collection.compared_rows
@@ -79,8 +84,23 @@ fn table(collections: &[CollectionVerification]) -> String {
     text
 }
 
-fn metadata_rows(partitions: &[PartitionCounts]) -> Option<i64> {
-    partitions.iter().try_fold(0_i64, |sum, partition| sum.checked_add(partition.metadata_rows?))
+/// What searches found, on one line.
+fn searched(search: &SearchVerification) -> String {
+    let params: Vec<String> = search.params.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+    format!(
+        "recall@{} is {:.4} in {} ({} {}{}), {:.4} in the worst",
+        search.top_k,
+        search.recall,
+        if search.queries == 1 {
+            "1 search".into()
+        } else {
+            format!("{} searches", HumanCount(search.queries))
+        },
+        search.metric,
+        search.index,
+        params.concat(),
+        search.worst_recall
+    )
 }
 
 /// Whether the metadata could say how many rows there are.
@@ -92,7 +112,7 @@ fn is_whole(collection: &CollectionVerification) -> bool {
 fn remarks(collection: &CollectionVerification) -> String {
     let name = &collection.collection;
     let mut text = String::new();
-    let claimed = metadata_rows(&collection.partitions).and_then(|rows| u64::try_from(rows).ok());
+    let claimed = collection.metadata_rows().and_then(|rows| u64::try_from(rows).ok());
     if is_whole(collection) && claimed != Some(collection.rows()) {
         text.push_str(&format!(
             "note: {name}: the row counts of the 1.x metadata are stale; the files are right\n"
@@ -114,6 +134,9 @@ fn remarks(collection: &CollectionVerification) -> String {
     }
     for note in &collection.notes {
         text.push_str(&format!("note: {name}: {note}\n"));
+    }
+    if let Some(search) = &collection.search {
+        text.push_str(&format!("search: {name}: {}\n", searched(search)));
     }
     if collection.hidden_rows > 0 {
         let unseen = match collection.unseen_rows {

@@ -14,8 +14,10 @@ use m2m_datasource::ID;
 use crate::error::{Error, Result};
 use crate::plan::CollectionPlan;
 use crate::verify::Ids;
-use chosen::Relation;
+pub(crate) use chosen::Relation;
 
+/// Neighbouring rows that one spot of a sample takes.
+const SPOT_ROWS: u64 = 8;
 /// About how many bytes a sample holds.
 const SAMPLE_BYTES: u64 = 64 << 20;
 
@@ -37,17 +39,12 @@ pub(crate) async fn sample(plan: &CollectionPlan, ids: &Ids<'_>, rows: usize) ->
         return Ok(Sample::default());
     }
     if plan.query.is_none() && plan.filter.is_none() {
-        let mut of_partitions = pieces::read(plan, wanted).await?;
+        let mut of_partitions = pieces::read(plan, wanted, SPOT_ROWS).await?;
         let incomparable = ids.incomparable(&ids_of(&of_partitions)?).await?;
         retain(&mut of_partitions, |id| !incomparable.contains(&id))?;
         return Ok(Sample { of_partitions: joined(&of_partitions)?, seen_rows: None });
     }
-    let tags = plan.partitions.iter().map(|partition| partition.tag.as_str());
-    let relation = Relation {
-        frame: &plan.rows.frame,
-        fields: &plan.fields,
-        tags: plan.routes().then(|| tags.collect()),
-    };
+    let relation = plan.relation(plan.routes());
     let (mut chosen, seen) = relation.choose(plan.rows(), wanted).await?;
     let incomparable = ids.incomparable(&chosen.iter().flatten().copied().collect()).await?;
     for ids in &mut chosen {
@@ -55,6 +52,27 @@ pub(crate) async fn sample(plan: &CollectionPlan, ids: &Ids<'_>, rows: usize) ->
     }
     let of_partitions = relation.read(&chosen).await?;
     Ok(Sample { of_partitions: joined(&of_partitions)?, seen_rows: Some(seen) })
+}
+
+/// Reads about so many rows of a plan whose rows were counted, each as far from the
+/// next as from the one before, whatever their ids.
+pub(crate) async fn spread(plan: &CollectionPlan, rows: usize) -> Result<Vec<RecordBatch>> {
+    let wanted = (rows as u64).min(SAMPLE_BYTES / plan.row_bytes().max(1)).min(plan.rows());
+    if plan.query.is_none() && plan.filter.is_none() {
+        return Ok(pieces::read(plan, wanted, 1).await?.into_iter().flatten().collect());
+    }
+    let relation = plan.relation(false);
+    let (chosen, _) = relation.choose(plan.rows(), wanted).await?;
+    Ok(relation.read(&chosen).await?.into_iter().flatten().collect())
+}
+
+impl CollectionPlan {
+    /// Its rows, with the places of their tags or all in one.
+    pub(crate) fn relation(&self, has_places: bool) -> Relation<'_> {
+        let tags = self.partitions.iter().map(|partition| partition.tag.as_str());
+        let tags = has_places.then(|| tags.collect());
+        Relation { frame: &self.rows.frame, fields: &self.fields, tags }
+    }
 }
 
 /// The rows of each partition as one batch.

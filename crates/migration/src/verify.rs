@@ -1,17 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Comparing the rows of a plan with what Milvus 2.x answers.
+//!
+//! # What a full comparison proves
+//!
+//! Every row of the source is looked for by its id in its partition, and must be
+//! there with the same values; and Milvus must count as many rows in each
+//! partition as the source has. Where no id repeats inside a partition, the
+//! partition's n rows have n different ids, so that n different rows of Milvus are
+//! equal to them, one to one. It counts n: there is no other. So both hold the
+//! same rows, each as often.
+//!
+//! Of rows that share an id inside a partition, Milvus shows one. It must be equal
+//! to one of theirs; the others are known by their number only. Nor does it show
+//! rows with the largest or the smallest 64-bit id.
+//!
+//! On 2.2 the counts are of stored rows, which may be more than those of now.
 
+mod blocks;
 mod collection;
 mod counts;
+mod held;
 mod ids;
+mod layout;
+mod nearest;
+mod report;
 mod rows;
 mod schema;
+mod search;
+mod tally;
 mod values;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use m2m_milvus::Client;
-use serde::Serialize;
 
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -19,23 +41,52 @@ use crate::plan::DumpPlan;
 use crate::settings::DEFAULT_SAMPLE_ROWS;
 use collection::Check;
 pub(crate) use ids::{IDS_AT_ONCE, Ids};
+pub use report::{
+    CollectionVerification, Counting, Layout, PartitionCounts, SearchVerification, VERIFY_REPORT_FORMAT,
+    Verification, VerifyMode, VerifyTotals,
+};
 
-/// Partitions that a server is asked about at once: an answer takes it a moment,
-/// however few the rows.
-const QUESTIONS_AT_ONCE: usize = 8;
+/// Questions that a server is asked at once. At strong consistency an answer
+/// waits for the server's clock, which moves five times a second, however few
+/// the rows: one after the other they would take longer than their rows.
+const QUESTIONS_AT_ONCE: usize = 16;
+/// Neighbours that a search asks for, by default.
+pub const DEFAULT_TOP_K: usize = 10;
 
 /// How to verify.
 #[derive(Clone, Debug)]
 pub struct VerifySettings {
-    /// About how many rows of each collection are compared field by field.
-    pub sample_rows: usize,
+    /// About how many rows of each collection are compared field by field; all
+    /// of them without a number.
+    pub sample_rows: Option<usize>,
+    /// How searches are compared, if they are.
+    pub search: Option<SearchSettings>,
     /// Rows that collections had before others were appended, by their names in Milvus.
     pub before: BTreeMap<String, RowsBefore>,
 }
 
 impl Default for VerifySettings {
     fn default() -> Self {
-        Self { sample_rows: DEFAULT_SAMPLE_ROWS, before: BTreeMap::new() }
+        Self { sample_rows: Some(DEFAULT_SAMPLE_ROWS), search: None, before: BTreeMap::new() }
+    }
+}
+
+/// How searches are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchSettings {
+    /// How many vectors of each collection are searched for.
+    pub queries: usize,
+    /// How many neighbours each search asks for.
+    pub top_k: usize,
+    /// A smaller recall is a difference; without it recall is only told.
+    pub min_recall: Option<f64>,
+    /// Parameters of the search, such as `nprobe`, in place of those that suit the index.
+    pub params: BTreeMap<String, i64>,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self { queries: 100, top_k: DEFAULT_TOP_K, min_recall: None, params: BTreeMap::new() }
     }
 }
 
@@ -48,115 +99,12 @@ pub struct RowsBefore {
     pub partitions: BTreeMap<String, u64>,
 }
 
-/// What a verification found.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Verification {
-    /// One entry for each collection, by name.
-    pub collections: Vec<CollectionVerification>,
-}
-
-/// What a verification found in one collection.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct CollectionVerification {
-    /// The collection, or the name of a query.
-    pub collection: String,
-    /// Its name in Milvus 2.x.
-    pub target_name: String,
-    /// The condition that its rows meet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    /// The query whose rows these are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub query: Option<String>,
-    /// Rows with NaN or infinity that were left out.
-    pub invalid_rows: u64,
-    /// Rows that were left out because they repeat an id.
-    pub repeated_rows: u64,
-    /// Its partitions, `_default` first; one without a name where a partition key decides.
-    pub partitions: Vec<PartitionCounts>,
-    /// Rows that were in Milvus before those of the source.
-    pub rows_before: u64,
-    /// Rows that Milvus counts in the whole collection.
-    pub target_rows: Option<u64>,
-    /// How Milvus counted.
-    pub counted_by: Option<Counting>,
-    /// Fields in Milvus whose values were compared.
-    pub fields: Vec<String>,
-    /// Rows whose fields were compared, to the bit.
-    pub compared_rows: u64,
-    /// The metric in Milvus; none without an index.
-    pub metric: Option<String>,
-    /// The type of the index in Milvus.
-    pub index: Option<String>,
-    /// Ids that stand in more than one row.
-    pub repeated_ids: u64,
-    /// Rows that a query by id cannot return, because another row has the id.
-    pub hidden_rows: u64,
-    /// Rows that a query cannot return even inside their partition; they are
-    /// compared by count only.
-    pub unseen_rows: u64,
-    /// Rows with an id that Milvus 2.x counts but cannot find by a query.
-    pub unqueryable_rows: u64,
-    /// What the user should know, one sentence each.
-    pub notes: Vec<String>,
-    /// Where source and target differ, one sentence each. Empty: they agree.
-    pub differences: Vec<String>,
-}
-
-/// How Milvus counted rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Counting {
-    /// It counted those of now.
-    Query,
-    /// It said how many it stored; rows that were deleted since may be among them.
-    Statistics,
-}
-
-/// The counts of one partition.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct PartitionCounts {
-    /// The tag in Milvus 1.x; empty where a partition key decides.
-    pub tag: String,
-    /// The name in Milvus 2.x; empty where a partition key decides.
-    pub name: String,
-    /// Rows that the metadata claims, where it claims any and they are all migrated.
-    pub metadata_rows: Option<i64>,
-    /// Live rows before any condition; none for a query.
-    pub live_rows: Option<u64>,
-    /// Rows of the source that should be in Milvus.
-    pub rows: u64,
-    /// Rows that were in Milvus before.
-    pub rows_before: u64,
-    /// Rows that Milvus counts.
-    pub target_rows: Option<u64>,
-}
-
-impl Verification {
-    /// Whether source and target agree.
-    #[must_use]
-    pub fn is_equal(&self) -> bool {
-        self.collections.iter().all(|collection| collection.differences.is_empty())
-    }
-}
-
-impl CollectionVerification {
-    /// Rows of the source that should be in Milvus.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.partitions.iter().map(|partition| partition.rows).sum()
-    }
-
-    /// Rows that the metadata of the source claims, where it does.
-    #[must_use]
-    pub fn metadata_rows(&self) -> Option<i64> {
-        self.partitions.iter().try_fold(0_i64, |sum, partition| sum.checked_add(partition.metadata_rows?))
-    }
-}
-
 /// Compares the rows of a plan with Milvus: fields and metric, the numbers of
-/// rows, and every field of a sample of rows, to the bit. Differences are an
-/// answer, not an error.
+/// rows, every field of a sample of rows or of all, to the bit, and what searches
+/// find. Differences are an answer, not an error.
+///
+/// The collection may have been made by others: what of it cannot be compared is
+/// said in its notes, and what is not as it should be in its differences.
 ///
 /// A collection that is not in Milvus' memory is loaded, and released afterwards;
 /// one that has no index cannot be, and is compared by the rows that are stored.
@@ -171,17 +119,20 @@ pub async fn verify(
     settings: &VerifySettings,
     observer: &dyn Observer,
 ) -> Result<Verification> {
+    let started = Instant::now();
     plan.count().await?;
     observer.on_event(&Event::Started { phase: Phase::Verify, rows: plan.rows(), bytes: 0 });
-    let mut verification = Verification::default();
+    let mut collections = Vec::with_capacity(plan.collections.len());
     let mut rows = 0;
     for collection in &plan.collections {
-        let check = Check { client, plan: collection, settings, observer };
+        let check = Check { client, plan: collection, settings, observer, rows_before: rows };
         // Boxed: the states of a comparison are large.
-        verification.collections.push(Box::pin(check.run()).await?);
+        collections.push(Box::pin(check.run()).await?);
         rows += collection.rows();
         observer.on_event(&Event::Progress { phase: Phase::Verify, rows, bytes: 0 });
     }
     observer.on_event(&Event::Finished { phase: Phase::Verify });
-    Ok(verification)
+    let sample_rows = settings.sample_rows.map(|rows| rows as u64);
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Verification::of(client.version().to_string(), sample_rows, collections, seconds))
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, cast, ident};
 use datafusion::prelude::{DataFrame, lit};
 use futures::TryStreamExt;
@@ -21,11 +22,11 @@ use crate::verify::IDS_AT_ONCE;
 const PLACE: &str = "m2m_place_of_row";
 
 /// Rows that are migrated.
-pub(super) struct Relation<'a> {
-    pub(super) frame: &'a DataFrame,
-    pub(super) fields: &'a [PlannedField],
+pub(crate) struct Relation<'a> {
+    pub(crate) frame: &'a DataFrame,
+    pub(crate) fields: &'a [PlannedField],
     /// The tags of the plan's partitions; none where all rows go into one.
-    pub(super) tags: Option<Vec<&'a str>>,
+    pub(crate) tags: Option<Vec<&'a str>>,
 }
 
 impl Relation<'_> {
@@ -50,8 +51,19 @@ impl Relation<'_> {
         Ok((chosen, seen))
     }
 
+    /// All rows of a partition, in the order of their segments where they are those
+    /// of a collection.
+    pub(crate) async fn of_partition(&self, at: usize) -> Result<SendableRecordBatchStream> {
+        let mut rows = self.frame.clone();
+        if let Some(tags) = &self.tags {
+            let tag = tags.get(at).ok_or(Error::Answer { query: "rows", column: PARTITION_TAG })?;
+            rows = rows.filter(self.tag().eq(lit(*tag)))?;
+        }
+        Ok(rows.select(self.written().collect::<Vec<_>>())?.execute_stream().await?)
+    }
+
     /// Reads the rows that were chosen, by their partitions.
-    pub(super) async fn read(&self, chosen: &[HashSet<i64>]) -> Result<Vec<Vec<RecordBatch>>> {
+    pub(crate) async fn read(&self, chosen: &[HashSet<i64>]) -> Result<Vec<Vec<RecordBatch>>> {
         let partitions = self.partitions();
         let mut read = vec![Vec::new(); chosen.len()];
         let all: BTreeSet<i64> = chosen.iter().flatten().copied().collect();
@@ -69,11 +81,21 @@ impl Relation<'_> {
     fn with_ids(&self, ids: &[i64]) -> Result<DataFrame> {
         let list = ids.iter().map(|id| lit(*id)).collect();
         let rows = self.frame.clone().filter(self.as_type(ID, &DataType::Int64).in_list(list, false))?;
-        let fields = self
-            .fields
-            .iter()
-            .map(|field| self.as_type(&field.column, &field.data_type).alias(&field.column));
-        Ok(rows.select(fields.chain([self.place()]).collect::<Vec<_>>())?)
+        Ok(rows.select(self.written().chain([self.place()]).collect::<Vec<_>>())?)
+    }
+
+    /// The fields as they are written.
+    fn written(&self) -> impl Iterator<Item = Expr> {
+        self.fields.iter().map(|field| self.as_type(&field.column, &field.data_type).alias(&field.column))
+    }
+
+    /// The tag of a row. One that is text stays as it is, so that a scan can tell segments by it.
+    fn tag(&self) -> Expr {
+        let tag = self.frame.schema().field_with_unqualified_name(PARTITION_TAG);
+        match tag.is_ok_and(|tag| tag.data_type().is_string()) {
+            true => ident(PARTITION_TAG),
+            false => cast(ident(PARTITION_TAG), DataType::Utf8),
+        }
     }
 
     /// A column in the type that it is written in.

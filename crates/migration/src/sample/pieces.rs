@@ -14,16 +14,13 @@ use crate::error::{Error, Result};
 use crate::fields::PlannedField;
 use crate::plan::CollectionPlan;
 
-/// Neighbouring rows that one spot of the sample takes.
-const SPOT_ROWS: u64 = 8;
-
-/// Reads about `wanted` live rows, spread evenly over all segments.
-pub(super) async fn read(plan: &CollectionPlan, wanted: u64) -> Result<Vec<Vec<RecordBatch>>> {
+/// Reads about `wanted` live rows, spread evenly over all segments in spots of so many rows.
+pub(super) async fn read(plan: &CollectionPlan, wanted: u64, spot: u64) -> Result<Vec<Vec<RecordBatch>>> {
     let stats = plan.table().segments().await?;
     let mut of_partitions = vec![Vec::new(); plan.partitions.len()];
     let columns: Vec<&str> = plan.fields.iter().map(|field| field.column.as_str()).collect();
     // One scan for each partition keeps the rows' partitions apart.
-    for (partition, pieces) in by_partition(&stats, spots(&stats, wanted)) {
+    for (partition, pieces) in by_partition(&stats, spots(&stats, wanted, spot)) {
         // All rows are in one where a partition key decides.
         let at = if plan.routes() { partition } else { 0 };
         let rows = of_partitions.get_mut(at).ok_or(Error::Answer { query: "sample", column: "partition" })?;
@@ -57,18 +54,18 @@ fn as_written(batch: &RecordBatch, fields: &[PlannedField]) -> Result<RecordBatc
 
 /// Ranges of live rows: spots of a few rows, at even distances in the order of
 /// all live rows.
-fn spots(stats: &[SegmentStats], wanted: u64) -> Vec<Piece> {
+fn spots(stats: &[SegmentStats], wanted: u64, spot: u64) -> Vec<Piece> {
     let total: u64 = stats.iter().map(SegmentStats::live).sum();
     let wanted = wanted.min(total);
     if wanted == 0 {
         return Vec::new();
     }
-    let count = wanted.div_ceil(SPOT_ROWS);
+    let count = wanted.div_ceil(spot.max(1));
     let mut pieces = Vec::new();
     let mut before = 0;
     for (index, segment) in stats.iter().enumerate() {
         let live = segment.live();
-        let ranks = ranks_within(before..before + live, total, count);
+        let ranks = ranks_within(before..before + live, total, count, spot);
         pieces.extend(stored_ranges(segment, &ranks).into_iter().map(|rows| Piece { segment: index, rows }));
         before += live;
     }
@@ -78,14 +75,14 @@ fn spots(stats: &[SegmentStats], wanted: u64) -> Vec<Piece> {
 /// The sampled ranks inside a segment that holds the live rows `span` of
 /// `total`, counted from the segment's first live row. A spot ends where the
 /// next begins, so no row is taken twice and a full sample takes every row.
-fn ranks_within(span: Range<u64>, total: u64, count: u64) -> Vec<Range<u64>> {
+fn ranks_within(span: Range<u64>, total: u64, count: u64, rows: u64) -> Vec<Range<u64>> {
     let start_of = |spot: u64| {
         u64::try_from(u128::from(spot) * u128::from(total) / u128::from(count.max(1))).unwrap_or(total)
     };
     let mut ranks: Vec<Range<u64>> = Vec::new();
     for spot in 0..count {
         let start = start_of(spot);
-        let end = start_of(spot + 1).min(start + SPOT_ROWS);
+        let end = start_of(spot + 1).min(start + rows);
         let (from, to) = (start.max(span.start), end.min(span.end));
         if from < to {
             ranks.push(from - span.start..to - span.start);
@@ -115,11 +112,17 @@ fn stored_ranges(segment: &SegmentStats, ranks: &[Range<u64>]) -> Vec<Range<u64>
 mod tests {
     use super::*;
 
+    const SPOT_ROWS: u64 = 8;
+
     fn all_ranks(spans: &[u64], total: u64, wanted: u64) -> Vec<u64> {
+        ranks(spans, total, wanted, SPOT_ROWS)
+    }
+
+    fn ranks(spans: &[u64], total: u64, wanted: u64, spot: u64) -> Vec<u64> {
         let mut before = 0;
         let mut ranks = Vec::new();
         for live in spans {
-            for range in ranks_within(before..before + live, total, wanted.div_ceil(SPOT_ROWS)) {
+            for range in ranks_within(before..before + live, total, wanted.div_ceil(spot), spot) {
                 ranks.extend(range.map(|rank| rank + before));
             }
             before += live;
@@ -133,6 +136,12 @@ mod tests {
             let spans = [total / 3, 0, total - total / 3];
             assert_eq!(all_ranks(&spans, total, total), (0..total).collect::<Vec<_>>(), "{total} rows");
         }
+    }
+
+    #[test]
+    fn single_rows_are_as_far_from_each_other_as_can_be() {
+        assert_eq!(ranks(&[30, 0, 70], 100, 4, 1), [0, 25, 50, 75]);
+        assert_eq!(ranks(&[2, 1], 3, 3, 1), [0, 1, 2]);
     }
 
     #[test]

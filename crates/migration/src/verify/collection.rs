@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The comparison of one collection.
 
+use std::collections::HashSet;
+use std::time::Instant;
+
 use m2m_milvus::{Client, CollectionInfo};
 
+use super::held::Held;
 use super::ids::Ids;
-use super::{CollectionVerification, Counting, VerifySettings, counts, rows, schema};
+use super::layout::layout_of;
+use super::schema::{self, Target};
+use super::{CollectionVerification, Counting, Layout, VerifySettings, counts, rows, search};
 use crate::error::{Error, Result};
-use crate::event::{Event, Observer};
+use crate::event::{Event, Observer, Phase};
 use crate::memory::{self, Memory, memory_of};
 use crate::plan::CollectionPlan;
 
@@ -21,39 +27,32 @@ pub(super) struct Check<'a> {
     pub(super) plan: &'a CollectionPlan,
     pub(super) settings: &'a VerifySettings,
     pub(super) observer: &'a dyn Observer,
+    /// Rows of the collections before it.
+    pub(super) rows_before: u64,
+}
+
+/// What is known of the collection in Milvus.
+struct Known<'a> {
+    target: Target,
+    existing: HashSet<String>,
+    ids: Ids<'a>,
 }
 
 impl Check<'_> {
     pub(super) async fn run(&self) -> Result<CollectionVerification> {
-        let plan = self.plan;
-        let ids = Ids::open(&plan.rows.ctx, &plan.rows.frame, plan.routes()).await?;
-        let mut found = self.of_source(&ids).await?;
-        let Some(info) = self.client.describe_collection(&plan.target_name).await? else {
-            found.differences.push(format!("collection `{}` does not exist in Milvus", plan.target_name));
-            return Ok(found);
-        };
-        let names = schema::compare(self.client, plan, &info, &mut found).await?;
-        match memory_of(self.client, &plan.target_name).await? {
-            Memory::Loaded => self.compare_rows(&ids, names.as_deref(), &mut found).await?,
-            Memory::Loading => {
-                memory::wait(self.client, &plan.target_name).await?;
-                self.compare_rows(&ids, names.as_deref(), &mut found).await?;
-            }
-            Memory::Absent if self.can_be_loaded(&info).await? => {
-                self.compare_in_memory(&ids, names.as_deref(), &mut found).await?;
-            }
-            Memory::Absent => {
-                found.notes.push(NOT_QUERYABLE.into());
-                self.count(Counting::Statistics, &mut found).await?;
-            }
+        let started = Instant::now();
+        let mut found = self.of_source().await?;
+        self.compare(&mut found).await?;
+        if found.compared_rows == 0 {
+            found.notes.push(self.why_no_row_was_compared(&found));
         }
+        found.seconds = started.elapsed().as_secs_f64();
         Ok(found)
     }
 
-    async fn of_source(&self, ids: &Ids<'_>) -> Result<CollectionVerification> {
+    async fn of_source(&self) -> Result<CollectionVerification> {
         let plan = self.plan;
         let before = self.settings.before.get(&plan.target_name);
-        let facts = ids.facts();
         Ok(CollectionVerification {
             collection: plan.name.clone(),
             target_name: plan.target_name.clone(),
@@ -63,12 +62,46 @@ impl Check<'_> {
             repeated_rows: plan.left_out.repeated,
             partitions: counts::of_source(plan, before).await?,
             rows_before: before.map_or(0, |before| before.rows),
-            repeated_ids: facts.repeated_ids,
-            hidden_rows: facts.hidden_rows,
-            unseen_rows: facts.unseen_rows,
-            unqueryable_rows: facts.unqueryable_rows,
             ..CollectionVerification::default()
         })
+    }
+
+    async fn compare(&self, found: &mut CollectionVerification) -> Result<()> {
+        let (client, name) = (self.client, &self.plan.target_name);
+        let Some(info) = client.describe_collection(name).await? else {
+            found.differences.push(format!("collection `{name}` does not exist in Milvus"));
+            return Ok(());
+        };
+        let known = self.look(&info, found).await?;
+        match memory_of(client, name).await? {
+            Memory::Loaded => self.compare_rows(&known, found).await,
+            Memory::Loading => {
+                memory::wait(client, name).await?;
+                self.compare_rows(&known, found).await
+            }
+            Memory::Absent if self.can_be_loaded(&info).await? => self.compare_in_memory(&known, found).await,
+            Memory::Absent => {
+                found.notes.push(NOT_QUERYABLE.into());
+                self.count(Counting::Statistics, &known, found).await
+            }
+        }
+    }
+
+    /// Compares what can be without asking for a row, and looks at the ids of the source.
+    async fn look(&self, info: &CollectionInfo, found: &mut CollectionVerification) -> Result<Known<'_>> {
+        let plan = self.plan;
+        let target = schema::compare(self.client, plan, info, found).await?;
+        let existing = self.client.list_partitions(&plan.target_name).await?.into_iter().collect();
+        let (layout, note) = layout_of(&found.partitions, info, &existing);
+        found.layout = layout;
+        found.notes.extend(note);
+        let has_places = plan.routes() && layout == Layout::Partitions;
+        let ids = Ids::open(&plan.rows.ctx, &plan.rows.frame, has_places).await?;
+        let facts = ids.facts();
+        found.repeated_ids = facts.repeated_ids;
+        found.hidden_rows = facts.hidden_rows;
+        found.unqueryable_rows = facts.unqueryable_rows;
+        Ok(Known { target, existing, ids })
     }
 
     /// Milvus loads a collection only when every vector has an index.
@@ -80,31 +113,18 @@ impl Check<'_> {
     }
 
     /// Compares a collection that is in memory no longer than that takes.
-    async fn compare_in_memory(
-        &self,
-        ids: &Ids<'_>,
-        names: Option<&[String]>,
-        found: &mut CollectionVerification,
-    ) -> Result<()> {
-        let name = &self.plan.target_name;
+    async fn compare_in_memory(&self, known: &Known<'_>, found: &mut CollectionVerification) -> Result<()> {
         let text = "is not in Milvus' memory: it is loaded to be compared, and released afterwards";
         self.observer.on_event(&Event::Note { subject: self.plan.name.clone(), text: text.into() });
-        let compared = match memory::load(self.client, name).await {
-            Ok(()) => self.compare_rows(ids, names, found).await,
-            Err(error) => Err(self.not_loaded(error)),
-        };
-        // A half-loaded collection takes memory as well.
-        let released = self.client.release(name).await;
+        let held = Held::load(self.client, &self.plan.target_name).await;
+        let held = held.map_err(|error| self.not_loaded(error))?;
+        let compared = self.compare_rows(known, found).await;
+        let released = held.release().await;
         compared?;
-        Ok(released?)
+        released
     }
 
-    async fn compare_rows(
-        &self,
-        ids: &Ids<'_>,
-        names: Option<&[String]>,
-        found: &mut CollectionVerification,
-    ) -> Result<()> {
+    async fn compare_rows(&self, known: &Known<'_>, found: &mut CollectionVerification) -> Result<()> {
         let counting = match self.client.version().at_least(2, 3) {
             true => Counting::Query,
             false => {
@@ -112,23 +132,59 @@ impl Check<'_> {
                 Counting::Statistics
             }
         };
-        self.count(counting, found).await?;
-        let Some(names) = names else {
-            found.notes.push("no row was compared, because the fields differ".into());
-            return Ok(());
+        self.count(counting, known, found).await?;
+        let is_full = self.settings.sample_rows.is_none();
+        let progress = |rows: u64| {
+            // A sample says nothing of how far things are.
+            if is_full {
+                let rows = self.rows_before + rows;
+                self.observer.on_event(&Event::Progress { phase: Phase::Verify, rows, bytes: 0 });
+            }
         };
-        rows::compare(self.client, self.plan, ids, names, self.settings.sample_rows, found).await
+        let asked = rows::Asked {
+            client: self.client,
+            plan: self.plan,
+            ids: &known.ids,
+            fields: &known.target.fields,
+            sample_rows: self.settings.sample_rows,
+            progress: &progress,
+        };
+        rows::compare(&asked, found).await?;
+        match &self.settings.search {
+            Some(settings) => search::compare(self.client, self.plan, &known.target, settings, found).await,
+            None => Ok(()),
+        }
     }
 
-    async fn count(&self, counting: Counting, found: &mut CollectionVerification) -> Result<()> {
+    async fn count(
+        &self,
+        counting: Counting,
+        known: &Known<'_>,
+        found: &mut CollectionVerification,
+    ) -> Result<()> {
         found.counted_by = Some(counting);
-        counts::compare(self.client, counting, found).await.map_err(|error| match &error {
+        let counted = counts::compare(self.client, counting, &known.existing, found).await;
+        counted.map_err(|error| match &error {
             // Somebody loaded single partitions.
             Error::Milvus(m2m_milvus::Error::Refused { reason, .. }) if reason.contains("not loaded") => {
                 self.not_loaded(error)
             }
             _ => error,
         })
+    }
+
+    /// Equal counts alone are no equal rows.
+    fn why_no_row_was_compared(&self, found: &CollectionVerification) -> String {
+        let why = if found.rows() == 0 {
+            "the source has none"
+        } else if self.settings.sample_rows == Some(0) {
+            "a sample of none was asked for"
+        } else if found.fields.is_empty() {
+            "Milvus cannot be asked for them by their ids"
+        } else {
+            "none of them can be found by a query of its id"
+        };
+        format!("no row was compared: {why}")
     }
 
     fn not_loaded(&self, source: Error) -> Error {

@@ -8,10 +8,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use m2m_datasource::SegmentStats;
 use m2m_milvus::Client;
 
-use super::{CollectionVerification, Counting, PartitionCounts, QUESTIONS_AT_ONCE, RowsBefore};
+use super::{CollectionVerification, Counting, Layout, PartitionCounts, RowsBefore};
 use crate::error::Result;
 use crate::plan::CollectionPlan;
 use crate::target::count;
+
+/// Partitions that a server counts at once: it takes it a moment, however few the rows.
+const COUNTS_AT_ONCE: usize = 8;
 
 /// What the source says of each partition.
 pub(super) async fn of_source(
@@ -35,7 +38,7 @@ pub(super) async fn of_source(
             live_rows: partition.live_rows,
             rows: partition.rows_at_most(),
             rows_before: rows_before(before, &partition.name),
-            target_rows: None,
+            ..PartitionCounts::default()
         }
     });
     Ok(counts.collect())
@@ -51,6 +54,7 @@ fn rows_before(before: Option<&RowsBefore>, name: &str) -> u64 {
 pub(super) async fn compare(
     client: &Client,
     counting: Counting,
+    existing: &HashSet<String>,
     found: &mut CollectionVerification,
 ) -> Result<()> {
     let name = found.target_name.clone();
@@ -61,13 +65,13 @@ pub(super) async fn compare(
             tracing::debug!(%error, "the server does not flush");
         }
     }
-    let known: HashSet<String> = client.list_partitions(&name).await?.into_iter().collect();
+    let has_places = found.layout == Layout::Partitions;
     let wanted = found.partitions.iter().map(|partition| partition.name.as_str());
-    let common = wanted.filter(|partition| known.contains(*partition));
+    let common = wanted.filter(|partition| has_places && existing.contains(*partition));
     let is_query = counting == Counting::Query;
     let of_partitions = stream::iter(common)
         .map(|partition| of_partition(client, &name, partition, is_query))
-        .buffer_unordered(QUESTIONS_AT_ONCE)
+        .buffer_unordered(COUNTS_AT_ONCE)
         .try_collect::<BTreeMap<String, u64>>();
     let (rows, of_partitions) = try_join(count(client, &name, None, is_query), of_partitions).await?;
     differences(rows, &of_partitions, found);
@@ -87,6 +91,8 @@ fn differences(rows: u64, of_partitions: &BTreeMap<String, u64>, found: &mut Col
     for partition in &mut found.partitions {
         if partition.name.is_empty() {
             partition.target_rows = Some(rows);
+        }
+        if found.layout == Layout::Whole {
             continue;
         }
         partition.target_rows = of_partitions.get(&partition.name).copied();
@@ -126,8 +132,12 @@ mod tests {
         of: &[(&str, u64)],
     ) -> CollectionVerification {
         let partitions = partitions.to_vec();
+        let layout = match partitions.iter().all(|partition| partition.name.is_empty()) {
+            true => Layout::Whole,
+            false => Layout::Partitions,
+        };
         let mut found =
-            CollectionVerification { partitions, rows_before, ..CollectionVerification::default() };
+            CollectionVerification { partitions, rows_before, layout, ..CollectionVerification::default() };
         let of_partitions = of.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect();
         differences(rows, &of_partitions, &mut found);
         found

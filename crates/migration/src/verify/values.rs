@@ -23,7 +23,7 @@ pub(super) enum Value<'a> {
     Text(&'a str),
     Json(&'a [u8]),
     /// The components as they are stored.
-    Vector(Vec<u8>),
+    Vector(&'a [u8]),
 }
 
 impl<'a> Value<'a> {
@@ -48,13 +48,14 @@ impl<'a> Value<'a> {
                 if field_type == FieldType::Json { Self::Json(text.as_bytes()) } else { Self::Text(text) }
             }
             DataType::FixedSizeList(..) => {
-                let values = array.as_fixed_size_list_opt()?.value(row);
-                let values = values.as_primitive_opt::<Float32Type>()?.values();
-                Self::Vector(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+                let list = array.as_fixed_size_list_opt()?;
+                let values = list.values().as_primitive_opt::<Float32Type>()?.values();
+                let length = usize::try_from(list.value_length()).ok()?.checked_mul(size_of::<f32>())?;
+                let start = row.checked_mul(length)?;
+                // Little-endian, as segments are read and as a server sends them.
+                Self::Vector(values.inner().as_slice().get(start..start.checked_add(length)?)?)
             }
-            DataType::FixedSizeBinary(_) => {
-                Self::Vector(array.as_fixed_size_binary_opt()?.value(row).to_vec())
-            }
+            DataType::FixedSizeBinary(_) => Self::Vector(array.as_fixed_size_binary_opt()?.value(row)),
             _ => return None,
         })
     }
@@ -73,7 +74,7 @@ impl<'a> Value<'a> {
             Values::Text(values) => Self::Text(values.get(row)?),
             Values::Json(values) => Self::Json(values.get(row)?),
             Values::Vectors { bytes, row_bytes } => {
-                Self::Vector(bytes.chunks_exact((*row_bytes).max(1)).nth(row)?.to_vec())
+                Self::Vector(bytes.chunks_exact((*row_bytes).max(1)).nth(row)?)
             }
         })
     }

@@ -32,11 +32,12 @@ fn answer(ids: &[i64], vectors: &[u8], titles: &[Option<&str>]) -> Rows {
 }
 
 fn differences(answer: &Rows) -> Vec<String> {
-    let others = vec![
-        ("vector", "v", FieldType::BinaryVector(8)),
-        ("title", "name", FieldType::VarChar { max_length: 8 }),
+    let others = [
+        ("vector".to_owned(), "v".to_owned(), FieldType::BinaryVector(8)),
+        ("title".to_owned(), "name".to_owned(), FieldType::VarChar { max_length: 8 }),
     ];
-    Table { id: "pk", others }.differences(&expected(), answer, Some("p")).unwrap()
+    let table = Table { id: "pk", others: &others };
+    table.differences(&expected(), answer, Some("p")).unwrap().into_iter().map(|one| one.said).collect()
 }
 
 #[test]

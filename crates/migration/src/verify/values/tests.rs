@@ -167,3 +167,17 @@ fn values_are_shown_short_and_apart() {
     assert_eq!((shown(Value::Null), shown(Value::Int(-5))), ("NULL".into(), "-5".into()));
     assert_eq!(shown(Value::Json(br#"{"a":1}"#)), r#"`{"a":1}`"#);
 }
+
+#[test]
+fn a_part_of_an_array_begins_at_its_own_first_vector() {
+    let item = Arc::new(datafusion::arrow::datatypes::Field::new("item", DataType::Float32, false));
+    let values = Arc::new(Float32Array::from(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+    let part = FixedSizeListArray::new(item, 2, values, None).slice(1, 2);
+    let vector = |row| Value::of_source(&part, FieldType::FloatVector(2), row);
+    assert!(is_same(&part, FieldType::FloatVector(2), stored(&[3.0, 4.0])));
+    assert!(matches!(vector(1), Some(Value::Vector(bytes)) if bytes[4..] == 6.0_f32.to_le_bytes()));
+    assert!(vector(2).is_none());
+    let bits = FixedSizeBinaryArray::try_from_iter([[1_u8], [2], [3]].iter()).unwrap().slice(2, 1);
+    let bits = Value::of_source(&bits, FieldType::BinaryVector(8), 0);
+    assert!(matches!(bits, Some(Value::Vector([3]))));
+}
