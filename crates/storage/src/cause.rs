@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::{fmt, io};
 
 use object_store::client::{HttpError, HttpErrorKind};
 
@@ -29,6 +29,15 @@ impl Cause {
     /// Returns whether the server's certificate is not believed.
     pub(crate) fn is_distrust(&self) -> bool {
         self.is_transport() && self.text.contains("invalid peer certificate")
+    }
+
+    /// Returns whether a disk is full, or a user's part of it.
+    pub fn is_disk_full(&self) -> bool {
+        chain(&*self.error).any(|error| {
+            error.downcast_ref::<io::Error>().is_some_and(|error| {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            })
+        })
     }
 
     /// Returns whether the server refused the keys, or the rights that go with them.
@@ -142,6 +151,18 @@ mod tests {
         assert_eq!(cause("status 500: oops\nmore").to_string(), "status 500: oops");
         assert_eq!(cause("<Code>").to_string(), "<Code>");
         assert_eq!(cause("").to_string(), "");
+    }
+
+    #[test]
+    fn full_disk_is_told_from_other_failures() {
+        let cause = |kind: io::ErrorKind| {
+            let source = Box::new(io::Error::from(kind));
+            Cause::from(object_store::Error::Generic { store: "LocalFileSystem", source })
+        };
+        assert!(cause(io::ErrorKind::StorageFull).is_disk_full());
+        assert!(cause(io::ErrorKind::QuotaExceeded).is_disk_full());
+        assert!(!cause(io::ErrorKind::PermissionDenied).is_disk_full());
+        assert!(!self::cause("no space left on device").is_disk_full());
     }
 
     #[test]

@@ -203,6 +203,17 @@ pub enum Error {
         source: Cause,
     },
 
+    /// There is no room for a file.
+    #[error(
+        "no space left on the disk of `{location}`: make room there, or choose another place, and run the command again"
+    )]
+    DiskFull {
+        /// The file, as [`Storage::display`](crate::Storage::display) writes it.
+        location: String,
+        /// The store's own words.
+        source: Cause,
+    },
+
     /// Any other failure of a store.
     #[error("cannot {action} `{location}`")]
     Store {

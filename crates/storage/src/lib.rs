@@ -105,9 +105,28 @@
 //! |---|---|---|
 //! | [`Storage::check_bucket`], [`Storage::check_readable`], [`Storage::exists`], [`Storage::get`] of a server that does not answer | 3 s | about 10 s, never past 15 s |
 //! | [`Storage::check_bucket`], to remove its file when the check fails | | 5 s more |
-//! | everything else, through [`Storage::store`] | 5 s | 2 min after the request began, 10 times at most |
+//! | everything else, through [`Storage::store`] | 5 s | 2.5 min after the request began, 10 times at most |
 //!
-//! A refused key or a missing bucket is not retried at all.
+//! * A request of the last row that is not answered whole within 60 s has failed: a
+//!   server that takes requests and never answers is given up after 3 min.
+//! * What can pass is tried again, after pauses that grow and are partly chance: no
+//!   connection, one that breaks off, no answer in time, 5xx (but not 501), 429 and 408.
+//!   A refused key, a missing bucket and every other answer is not.
+//! * A body that breaks off half-way is taken up where it ended, while the file is the
+//!   same; otherwise reading it fails. Files that are read whole must be as long as the
+//!   answer says.
+//!
+//! # What a killed process leaves
+//!
+//! A file appears under its name when it is complete. What was sent of it before stays:
+//! locally in a file beside its place, named like `id.npy#1`, in a bucket as an upload
+//! that costs room and shows in no listing of files. [`Storage::unfinished_uploads`]
+//! and [`Storage::abort_upload`] find and end both.
+//!
+//! # Certificates
+//!
+//! Servers are believed that show a certificate of an authority that the system knows,
+//! or of one in [`BucketOptions::ca_file`].
 //!
 //! # What it does not do
 //!

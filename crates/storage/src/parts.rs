@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
@@ -130,6 +131,45 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     }
 }
 
+/// Writes a whole file, which takes its name when it stands on the disk.
+pub(crate) async fn write_whole(path: &Path, bytes: Bytes) -> Result<()> {
+    let parts = LocalParts::new(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    let id = parts.begin(path)?;
+    let places = parts.places(path, &id)?;
+    blocking(move || {
+        let written = fill(&places, &bytes);
+        if written.is_err() {
+            // What is wrong with the file matters more than that a half of it stays.
+            drop(fs::remove_file(&places.making));
+        }
+        written.map_err(failure)
+    })
+    .await
+}
+
+fn fill(places: &Places, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).open(&places.making)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    keep_permissions(places)?;
+    fs::rename(&places.making, &places.place)?;
+    // The name stands in the folder, which not every file system lets be written out.
+    let written_out = places.place.parent().map(|folder| File::open(folder)?.sync_all());
+    if let Some(Err(error)) = written_out {
+        tracing::debug!(place = %places.place.display(), %error, "folder not written out");
+    }
+    Ok(())
+}
+
+/// A file that is replaced keeps its permissions.
+fn keep_permissions(places: &Places) -> io::Result<()> {
+    match fs::metadata(&places.place) {
+        Ok(old) => fs::set_permissions(&places.making, old.permissions()),
+        Err(_) => Ok(()),
+    }
+}
+
 fn write_part(making: PathBuf, part_bytes: u64, part: usize, data: &PutPayload) -> Result<PartId> {
     let bytes = u64::try_from(data.content_length()).unwrap_or(u64::MAX);
     let start = u64::try_from(part).ok().and_then(|part| part.checked_mul(part_bytes));
@@ -152,10 +192,7 @@ fn complete(places: &Places, part_bytes: u64, parts: &[PartId]) -> Result<PutRes
     if found != expected {
         return Err(fault(format!("the parts have {expected} bytes, the file has {found}")));
     }
-    // A file that is replaced keeps its permissions.
-    if let Ok(old) = fs::metadata(&places.place) {
-        fs::set_permissions(&places.making, old.permissions()).map_err(failure)?;
-    }
+    keep_permissions(places).map_err(failure)?;
     fs::rename(&places.making, &places.place).map_err(failure)?;
     Ok(PutResult { e_tag: None, version: None })
 }

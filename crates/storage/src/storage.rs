@@ -17,7 +17,7 @@ use crate::clients::Clients;
 use crate::environment::Environment;
 use crate::location::Location;
 use crate::options::BucketOptions;
-use crate::parts::LocalParts;
+use crate::parts::{self, LocalParts};
 use crate::s3::S3;
 use crate::{Cause, Error, Result, local};
 
@@ -180,13 +180,17 @@ impl Storage {
     }
 
     /// Writes a whole file: whoever reads sees the old content or the new, never a part.
+    /// When this returns, the new content outlives a loss of power.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] and the errors of a bucket that cannot be used.
     pub async fn put_atomic(&self, path: &Path, bytes: Bytes) -> Result<()> {
-        let written = self.data.put(path, bytes.into()).await;
-        written.map(drop).map_err(|e| self.failure("write", path, e))
+        let written = match &self.remote {
+            None => parts::write_whole(path, bytes).await,
+            Some(_) => self.data.put(path, bytes.into()).await.map(drop),
+        };
+        written.map_err(|e| self.failure("write", path, e))
     }
 
     /// Reads a whole file.
@@ -202,7 +206,13 @@ impl Storage {
         if let Err(e) = self.control.head(path).await {
             return Err(self.reason_to_refuse(path, e).await);
         }
-        self.data.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
+        let answer = self.data.get(path).await.map_err(failed)?;
+        let expected = answer.meta.size;
+        let bytes = answer.bytes().await.map_err(failed)?;
+        if u64::try_from(bytes.len()) == Ok(expected) {
+            return Ok(bytes);
+        }
+        Err(self.failure("read", path, cut_off(expected, bytes.len())))
     }
 
     /// Returns whether there is a file at a path.
@@ -289,8 +299,17 @@ impl Storage {
         if is_missing {
             return Error::NotFound { location, source };
         }
+        if source.is_disk_full() {
+            return Error::DiskFull { location, source };
+        }
         Error::Store { action, location, source }
     }
+}
+
+/// An answer that ends early, and looks complete.
+fn cut_off(expected: u64, found: usize) -> object_store::Error {
+    let source = format!("expected {expected} bytes, found {found}").into();
+    object_store::Error::Generic { store: "Storage", source }
 }
 
 impl fmt::Debug for Storage {

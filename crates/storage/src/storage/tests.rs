@@ -232,6 +232,82 @@ async fn local_file_is_written_whole_and_read_back() {
 }
 
 #[tokio::test]
+async fn local_file_that_cannot_take_its_name_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::local(dir.path()).unwrap();
+    fs::create_dir_all(dir.path().join("taken/by a folder")).unwrap();
+    let error = storage.put_atomic(&storage.child("taken"), "x".into()).await.unwrap_err();
+    assert!(matches!(error, Error::Store { action: "write", .. }), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn full_disk_says_what_to_do() {
+    let storage = Storage::local(FsPath::new("/dump")).unwrap();
+    let source = Box::new(std::io::Error::from_raw_os_error(28));
+    let full = object_store::Error::Generic { store: "LocalFileSystem", source };
+    let error = storage.failure("write", &storage.child("a.json"), full);
+    assert_eq!(
+        chain(&error),
+        "no space left on the disk of `/dump/a.json`: make room there, or choose another place, and run the command again: No space left on device (os error 28)"
+    );
+}
+
+/// Serves a file of ten bytes, the first answer to a `GET` being cut off, and others
+/// being of another file when `changes`. Returns the endpoint and the ranges asked for.
+fn breaking(changes: bool) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    let ranges = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&ranges);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 8192];
+            let length = stream.read(&mut bytes).unwrap();
+            let request = String::from_utf8_lossy(&bytes[..length]).to_lowercase();
+            let range =
+                request.lines().find_map(|line| line.strip_prefix("range: ")).unwrap_or("all").to_owned();
+            let head = "Connection: close\r\nLast-Modified: Sat, 21 Nov 2026 20:00:00 GMT";
+            let answer = match (request.starts_with("head"), range.as_str()) {
+                (true, _) => {
+                    format!("HTTP/1.1 200 OK\r\n{head}\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n")
+                }
+                (_, "all") => {
+                    format!("HTTP/1.1 200 OK\r\n{head}\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n0123")
+                }
+                _ => format!(
+                    "HTTP/1.1 206 Partial Content\r\n{head}\r\nETag: \"{}\"\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n\r\n456789",
+                    if changes { 2 } else { 1 }
+                ),
+            };
+            if !request.starts_with("head") {
+                seen.lock().unwrap().push(range);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (endpoint, ranges)
+}
+
+#[tokio::test]
+async fn body_that_breaks_off_is_taken_up_where_it_ended() {
+    let (endpoint, ranges) = breaking(false);
+    let storage = s3(&endpoint, "");
+    assert_eq!(storage.get(&storage.child("a.json")).await.unwrap(), "0123456789");
+    assert_eq!(*ranges.lock().unwrap(), ["all", "bytes=4-9"]);
+}
+
+#[tokio::test]
+async fn body_that_breaks_off_is_not_taken_up_in_another_file() {
+    let (endpoint, ranges) = breaking(true);
+    let storage = s3(&endpoint, "");
+    let error = storage.get(&storage.child("a.json")).await.unwrap_err();
+    assert!(matches!(error, Error::Store { action: "read", .. } | Error::Unreachable { .. }), "{error}");
+    assert_eq!(ranges.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn check_of_a_folder_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::local(&dir.path().join("new/folder")).unwrap();
