@@ -148,7 +148,13 @@ impl Address {
         }
         let port = port.unwrap_or(if tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT });
         let shown = format!("{host}:{port}");
-        Ok(Self { url: url(&shown, tls), shown, tls })
+        let url = url(&shown, tls);
+        // A host such as `a[` is taken where it stands alone, and is none before a port.
+        let again = url.parse::<Uri>().map_err(|_| invalid(EXPECTED))?;
+        if again.host() != Some(host) || again.port_u16() != Some(port) {
+            return Err(invalid(EXPECTED));
+        }
+        Ok(Self { url, shown, tls })
     }
 
     /// The same place, with the connection encrypted.

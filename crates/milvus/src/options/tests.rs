@@ -26,9 +26,18 @@ fn addresses_come_with_and_without_scheme_and_port() {
 
 #[test]
 fn what_is_no_address_is_refused() {
-    for text in
-        ["", ":19530", "tcp://milvus:19530", "milvus:99999", "milvus:0", "milvus:port", "a b:1", "http://"]
-    {
+    for text in [
+        "",
+        ":19530",
+        "tcp://milvus:19530",
+        "milvus:99999",
+        "milvus:0",
+        "milvus:port",
+        "a b:1",
+        "http://",
+        "milvus[",
+        "[::1",
+    ] {
         let error = Address::parse(text).unwrap_err();
         assert!(matches!(error, Error::InvalidAddress { .. }), "{text}");
         assert!(error.to_string().contains("expected `host:port`"), "{error}");
