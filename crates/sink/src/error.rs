@@ -241,6 +241,17 @@ pub enum Error {
         source: Cause,
     },
 
+    /// There is no room for a file.
+    #[error(
+        "no space left on the disk of `{location}`: make room there, or choose another place, and run the command again"
+    )]
+    DiskFull {
+        /// The file.
+        location: String,
+        /// What the store said.
+        source: Cause,
+    },
+
     /// An import file cannot be read.
     #[error("cannot read `{location}`")]
     Read {
@@ -460,6 +471,17 @@ pub enum Error {
     /// The storage of the dump cannot be used.
     #[error(transparent)]
     Storage(#[from] m2m_storage::Error),
+}
+
+impl Error {
+    /// Says why a file cannot be written.
+    pub(crate) fn unwritten(location: String, error: object_store::Error) -> Self {
+        let source = Cause::from(error);
+        if source.is_disk_full() {
+            return Self::DiskFull { location, source };
+        }
+        Self::Write { location, source }
+    }
 }
 
 impl From<Error> for DataFusionError {

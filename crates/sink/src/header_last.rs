@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::checksum::{Checksum, Sums};
 use crate::part_buffer::PartBuffer;
+use crate::standing::{Standing, has_come, standing};
 use crate::upload::IN_FLIGHT_MAX;
 use crate::{Error, Result};
 
@@ -53,7 +54,7 @@ enum Stage {
     Sending,
     /// The store was asked to make it visible, where this stood before; nothing
     /// when the store did not tell.
-    Completing(Option<Option<ObjectMeta>>),
+    Completing(Standing),
     /// It is visible.
     Complete,
 }
@@ -77,6 +78,8 @@ pub(crate) struct HeaderLast {
     in_flight: JoinSet<object_store::Result<(usize, PartId)>>,
     arrived: BTreeMap<usize, PartId>,
     stage: Stage,
+    /// Of the whole file, as far as it has come.
+    bytes: u64,
 }
 
 impl HeaderLast {
@@ -92,11 +95,13 @@ impl HeaderLast {
             in_flight: JoinSet::new(),
             arrived: BTreeMap::new(),
             stage: Stage::Sending,
+            bytes: 0,
         }
     }
 
     /// Takes over bytes, and waits when enough parts are on their way.
     pub(crate) async fn put(&mut self, mut bytes: Bytes) -> Result<()> {
+        self.count(bytes.len());
         while let Some(part) = self.buffer.fill(&mut bytes) {
             self.take(part).await?;
         }
@@ -109,6 +114,7 @@ impl HeaderLast {
             self.take(part).await?;
         }
         self.header = Bytes::copy_from_slice(header);
+        self.count(header.len());
         if self.upload.is_some() || !self.place.is_short_put {
             let first = self.take_first();
             self.send(0, first).await?;
@@ -119,7 +125,8 @@ impl HeaderLast {
     /// Makes the file visible, once it has settled.
     pub(crate) async fn complete(&mut self) -> Result<()> {
         // Compared when the answer gets lost: a file of before is not ours to remove.
-        self.stage = Stage::Completing(self.found().await);
+        let before = standing(&self.place.store, &self.place.path).await;
+        self.stage = Stage::Completing(before.clone());
         let whole = self.take_first();
         let FilePlace { store, parts, path, .. } = &self.place;
         let done = match &self.upload {
@@ -129,7 +136,11 @@ impl HeaderLast {
             }
             None => store.put(path, whole).await,
         };
-        done.map_err(|error| self.failure(error))?;
+        match done {
+            Err(object_store::Error::NotFound { .. }) if has_come(store, path, &before, self.bytes).await => {
+            }
+            done => drop(done.map_err(|error| self.failure(error))?),
+        }
         self.stage = Stage::Complete;
         Ok(())
     }
@@ -159,7 +170,7 @@ impl HeaderLast {
         }
         let is_ours = match &self.stage {
             Stage::Sending => false,
-            Stage::Completing(Some(before)) => match self.found().await {
+            Stage::Completing(Some(before)) => match standing(store, path).await {
                 Some(now) => is_new(before.as_ref(), now.as_ref()),
                 None => false,
             },
@@ -223,17 +234,12 @@ impl HeaderLast {
         Ok(())
     }
 
-    /// What stands under the file's name, nothing being known when the store does not answer.
-    async fn found(&self) -> Option<Option<ObjectMeta>> {
-        match self.place.store.head(&self.place.path).await {
-            Ok(meta) => Some(Some(meta)),
-            Err(object_store::Error::NotFound { .. }) => Some(None),
-            Err(_) => None,
-        }
+    fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
     fn failure(&self, error: object_store::Error) -> Error {
-        Error::Write { location: self.place.location.clone(), source: error.into() }
+        Error::unwritten(self.place.location.clone(), error)
     }
 }
 

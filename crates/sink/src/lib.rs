@@ -188,6 +188,7 @@ mod part_buffer;
 mod partition_writer;
 mod set_writer;
 mod source_order;
+mod standing;
 mod stream;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{MultipartId, PutPayload, PutResult, Result};
 
-use super::watched_store::{Fault, failure};
+use super::watched_store::{Fault, failure, unknown_upload};
 
 /// What all uploads did: parts in order, and how many were on their way at once.
 #[derive(Debug, Default)]
@@ -87,6 +87,10 @@ impl MultipartStore for WatchedParts {
     ) -> Result<PutResult> {
         match self.fault {
             Some(Fault::Complete(end)) if path.as_ref().ends_with(end) => Err(failure()),
+            Some(Fault::Lost(end)) if path.as_ref().ends_with(end) => {
+                self.inner.complete_multipart(path, id, parts).await?;
+                Err(unknown_upload(path))
+            }
             _ => self.inner.complete_multipart(path, id, parts).await,
         }
     }

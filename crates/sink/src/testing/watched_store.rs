@@ -22,6 +22,9 @@ pub(crate) enum Fault {
     /// Never answers, and so do all parts after it.
     Stuck(&'static str, usize),
     Complete(&'static str),
+    /// The file is completed, but its upload said to be unknown: as when an answer is
+    /// lost, and the client asks again.
+    Lost(&'static str),
 }
 
 /// What all uploads of a store did.
@@ -57,7 +60,13 @@ impl WatchedStore {
 }
 
 pub(super) fn failure() -> object_store::Error {
-    object_store::Error::Generic { store: "watched", source: "no space left".into() }
+    // ENOSPC
+    let source = Box::new(std::io::Error::from_raw_os_error(28));
+    object_store::Error::Generic { store: "watched", source }
+}
+
+pub(super) fn unknown_upload(path: &Path) -> object_store::Error {
+    object_store::Error::NotFound { path: path.to_string(), source: "NoSuchUpload".into() }
 }
 
 impl fmt::Display for WatchedStore {
@@ -143,7 +152,11 @@ impl MultipartUpload for WatchedUpload {
         if matches!(self.fault, Some(Fault::Complete(end)) if self.path.as_ref().ends_with(end)) {
             return Err(failure());
         }
-        self.inner.complete().await
+        let completed = self.inner.complete().await;
+        if matches!(self.fault, Some(Fault::Lost(end)) if self.path.as_ref().ends_with(end)) {
+            return Err(unknown_upload(&self.path));
+        }
+        completed
     }
 
     async fn abort(&mut self) -> Result<()> {

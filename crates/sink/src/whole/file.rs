@@ -64,7 +64,7 @@ impl StagedFile {
             Content::Upload(upload) => upload.complete().await,
             Content::Held(payload, options) => store.put_opts(path, payload.clone(), options.clone()).await,
         };
-        completed.map_err(|error| Error::Write { location: location.clone(), source: error.into() })?;
+        completed.map_err(|error| Error::unwritten(location.clone(), error))?;
         self.visible = Visible::Yes;
         Ok(())
     }
@@ -102,7 +102,7 @@ impl StagedFile {
     pub(super) fn unfinished(&self) -> Error {
         let source =
             object_store::Error::Generic { store: "staged", source: "its writer stopped early".into() };
-        Error::Write { location: self.place.location.clone(), source: source.into() }
+        Error::unwritten(self.place.location.clone(), source)
     }
 }
 

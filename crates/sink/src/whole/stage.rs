@@ -102,7 +102,7 @@ impl Stage {
     /// what the engine gets to see.
     pub(super) fn fail(&self, location: &str, error: object_store::Error) -> object_store::Error {
         let seen = object_store::Error::Generic { store: "staged", source: error.to_string().into() };
-        let failure = Error::Write { location: location.to_owned(), source: error.into() };
+        let failure = Error::unwritten(location.to_owned(), error);
         self.state().failure.get_or_insert(failure);
         seen
     }

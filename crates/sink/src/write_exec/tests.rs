@@ -11,8 +11,9 @@ use npyz::NpyFile;
 use tokio::time::{Duration, timeout};
 
 use super::*;
+use crate::manifest::FileEntry;
 use crate::testing::{DIMENSION, Fault, Target, Then, cause, input, rows, rows_with, set, text, with_column};
-use crate::{Error, FileSet, WrittenFile};
+use crate::{Checksum, Error, FileSet, WrittenFile, check_checksums};
 
 fn ids(target: &Target, path: &str) -> Vec<i64> {
     NpyFile::new(target.bytes(path).as_slice()).unwrap().into_vec().unwrap()
@@ -53,6 +54,32 @@ async fn each_partition_writes_its_sets_and_says_so() {
     let WrittenFile { set, field, rows, dtype, width, .. } = &files[0];
     assert_eq!((&**set, &**field, *rows, &**dtype, *width), ("c/p/7", "embedding", 6, "<f4", Some(3)));
     assert_eq!((&*files[1].dtype, files[1].width), ("<i8", None));
+}
+
+#[tokio::test]
+async fn sha_256_is_that_of_the_file() {
+    let target = Target::new();
+    let options = NpyWriteOptions { checksum: Checksum::Sha256, ..target.options(vec![set("7", 6, "7", 0)]) };
+    let batches = vec![rows("7", 0..4), rows("7", 4..6)];
+    for file in target.write(input(vec![batches], Then::End), options).await.unwrap() {
+        let entry = FileEntry::from(file);
+        assert_eq!(entry.sha256.as_ref().map(String::len), Some(64));
+        check_checksums(&target.storage, &entry).await.unwrap();
+        let other = FileEntry { sha256: Some("0".repeat(64)), ..entry };
+        let error = check_checksums(&target.storage, &other).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn file_that_is_complete_counts_though_the_answer_was_lost() {
+    for end in ["key.npy", "embedding.npy"] {
+        let target = Target::with_fault(Some(Fault::Lost(end)));
+        let scan = input(vec![vec![rows("7", 0..3)]], Then::End);
+        let files = target.write(scan, target.options(vec![set("7", 3, "7", 0)])).await.unwrap();
+        assert_eq!(files.len(), 2);
+        assert_eq!(ids(&target, "c/p/7/key.npy"), [1000, 1001, 1002]);
+    }
 }
 
 #[tokio::test]
@@ -294,8 +321,8 @@ async fn failing_store_leaves_nothing_of_the_set() {
         let error = target.write(scan, options).await.unwrap_err();
         let DataFusionError::External(error) = error else { panic!("{error}") };
         let error = error.downcast::<Error>().unwrap();
-        assert!(matches!(*error, Error::Write { .. }), "{error}");
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("no space left"));
+        assert!(matches!(*error, Error::DiskFull { .. }), "{error}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("No space left on device"));
         assert!(target.files().is_empty(), "{fault:?}: {:?}", target.files());
     }
 }

@@ -4,9 +4,9 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_plan::displayable;
 
 use super::*;
-use crate::check_import_file;
 use crate::manifest::FileEntry;
 use crate::testing::{rows, text, with_column};
+use crate::{check_checksums, check_import_file};
 
 #[tokio::test]
 async fn sets_have_as_many_rows_as_asked_and_the_last_has_the_rest() {
@@ -128,10 +128,15 @@ async fn row_of_no_segment_names_no_set() {
 
 #[tokio::test]
 async fn written_files_are_described_as_they_are() {
-    for format in [ImportFormat::Npy, ImportFormat::Parquet] {
+    let checksums = [Checksum::Crc32c, Checksum::Sha256];
+    for (format, checksum) in [ImportFormat::Npy, ImportFormat::Parquet]
+        .iter()
+        .flat_map(|format| checksums.map(|sum| (*format, sum)))
+    {
         let target = Target::new();
         let mut options = target.stream_options(format, 700);
         options.part_bytes = 1000;
+        options.checksum = checksum;
         let batches = (0..10).map(|at| rows("7", at * 100..at * 100 + 100)).collect();
         let files = target.stream_batches(batches, options).await.unwrap();
         assert_eq!(files.iter().map(|file| file.rows).sum::<u64>() % 1000, 0);
@@ -144,7 +149,9 @@ async fn written_files_are_described_as_they_are() {
                 file.path
             );
             let entry = FileEntry::from(file);
+            assert_eq!(entry.sha256.is_some(), checksum == Checksum::Sha256);
             check_import_file(&target.storage, &entry).await.unwrap();
+            check_checksums(&target.storage, &entry).await.unwrap();
         }
     }
 }

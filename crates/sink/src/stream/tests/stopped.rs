@@ -95,8 +95,8 @@ async fn failing_store_leaves_nothing_of_the_set() {
             watched(&target, batches, Then::End, options, Some(fault), &Arc::default()).await.unwrap_err();
         let DataFusionError::External(error) = error else { panic!("{error}") };
         let error = error.downcast::<Error>().unwrap();
-        assert!(matches!(*error, Error::Write { .. }), "{error}");
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("no space left"));
+        assert!(matches!(*error, Error::DiskFull { .. }), "{error}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("No space left on device"));
         assert!(target.files().is_empty(), "{fault:?}: {:?}", target.files());
     }
 }
@@ -113,6 +113,25 @@ async fn failure_leaves_the_files_of_before() {
         watched(&target, batches, Then::End, options, Some(fault), &Arc::default()).await.unwrap_err();
         assert_eq!(target.files(), [PathBuf::from("c/p/7-0/key.npy")], "{fault:?}");
         assert_eq!(std::fs::read(&place).unwrap(), b"old");
+    }
+}
+
+#[tokio::test]
+async fn file_that_is_complete_counts_though_the_answer_was_lost() {
+    for (format, fault) in [
+        (ImportFormat::Npy, Fault::Lost("key.npy")),
+        (ImportFormat::Npy, Fault::Lost("embedding.npy")),
+        (ImportFormat::Parquet, Fault::Lost("7-0.parquet")),
+    ] {
+        let target = Target::new();
+        let options = options(&target, format, 400);
+        let batches = vec![rows("7", 0..100)];
+        let files =
+            watched(&target, batches, Then::End, options, Some(fault), &Arc::default()).await.unwrap();
+        assert_eq!(files.len(), target.files().len());
+        for file in files {
+            assert_eq!(file.crc32c, crc32c::crc32c(&target.bytes(&file.path)));
+        }
     }
 }
 
