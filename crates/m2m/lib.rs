@@ -90,6 +90,7 @@ async fn dispatch(args: Args) -> Result<Exit> {
     match args.command {
         Command::Sql(args) => commands::sql::run(args, &settings).await,
         Command::Audit(args) => commands::audit::run(args, &settings).await,
+        Command::Check(args) => commands::check::run(args, &settings).await,
         Command::Dump(args) => commands::dump::run(args, &settings).await,
         Command::Load(args) => commands::load::run(args, &settings).await,
         Command::Verify(args) => commands::verify::run(args, &settings).await,

@@ -113,7 +113,7 @@ fn known(allowed: &[String], checks: &[Check]) -> Result<()> {
 
 /// The names of collections as the installation has them. One that cannot be read is told
 /// in the report, and so is metadata that says nothing of collections.
-fn collections(source: &Source, asked: &[String]) -> Result<Vec<String>> {
+pub(super) fn collections(source: &Source, asked: &[String]) -> Result<Vec<String>> {
     let is_told = |name: &String| {
         source.problems().iter().any(|problem| match &problem.collection {
             Some(collection) => collection == name,

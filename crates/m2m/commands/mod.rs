@@ -2,6 +2,7 @@
 //! One file for each command.
 
 pub(crate) mod audit;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dump;

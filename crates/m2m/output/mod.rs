@@ -2,6 +2,7 @@
 //! What is said on standard error.
 
 pub(crate) mod audit;
+pub(crate) mod check;
 pub(crate) mod plan;
 pub(crate) mod summary;
 mod words;

@@ -17,6 +17,8 @@ const WAYS: [(&str, &[&Key]); 2] =
 pub(crate) enum Access {
     Read,
     Write,
+    /// It is looked at later.
+    Later,
 }
 
 /// Opens the target and looks whether it can be used.
@@ -24,6 +26,7 @@ pub(super) async fn open(config: &Config, access: Access) -> Result<Storage> {
     let storage = storage(config)?;
     let wanted = config.flag(&keys::TARGET_CHECK).unwrap_or(true);
     match access {
+        Access::Later => {}
         _ if storage.is_local() || !wanted => {}
         Access::Read => storage.check_readable().await?,
         Access::Write => storage.check_bucket().await?,
@@ -33,12 +36,17 @@ pub(super) async fn open(config: &Config, access: Access) -> Result<Storage> {
 
 /// Says where the target is, when anything is said of one.
 pub(super) fn describe(config: &Config) -> Result<Option<String>> {
-    let keys = [&keys::OUT, &keys::TARGET_MODE, &keys::TARGET_DIR, &keys::TARGET_BUCKET];
-    if !keys.iter().any(|key| config.has(key)) {
+    if !is_described(config) {
         return Ok(None);
     }
     let storage = storage(config)?;
     Ok(Some(format!("import files: {}", storage.display(storage.prefix()))))
+}
+
+/// Whether anything is said of a target.
+pub(super) fn is_described(config: &Config) -> bool {
+    let keys = [&keys::OUT, &keys::TARGET_MODE, &keys::TARGET_DIR, &keys::TARGET_BUCKET];
+    keys.iter().any(|key| config.has(key))
 }
 
 fn storage(config: &Config) -> Result<Storage> {
