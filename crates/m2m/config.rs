@@ -6,6 +6,7 @@
 //! environment variable, the file, the default.
 
 mod collections;
+mod exposure;
 mod file;
 pub(crate) mod keys;
 mod names;
@@ -21,6 +22,7 @@ use m2m_storage::{Cloud, Secret};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 pub(crate) use collections::{CollectionConfig, FieldConfig};
+pub(crate) use exposure::has_password;
 use keys::{KEYS, Key, Kind};
 use names::{Owner, Slot};
 pub(crate) use value::Value;
@@ -283,13 +285,21 @@ impl Config {
         }
     }
 
-    /// What is accepted and means nothing, each with the reason.
+    /// All values, each with whose it is and where it comes from.
+    fn settings(&self) -> impl Iterator<Item = (Slot, &Value, &Origin)> {
+        self.values.iter().filter_map(|((owner, path), (value, origin))| {
+            let key = owner.keys().iter().find(|key| key.path == *path)?;
+            Some((Slot { owner: owner.clone(), key }, value, origin))
+        })
+    }
+
+    /// What is accepted and means nothing, and secrets that others can read.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let unused = KEYS.iter().filter_map(|key| match key.kind {
             Kind::Unused(why) if self.has(key) => Some(format!("`{}` has no effect: {why}", key.path)),
             _ => None,
         });
-        unused.collect()
+        unused.chain(exposure::warnings(self)).collect()
     }
 }
 

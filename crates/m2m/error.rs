@@ -138,9 +138,17 @@ impl Error {
                 | m2m_storage::Error::MissingRegion { .. }
                 | m2m_storage::Error::InvalidSettings { .. }
                 | m2m_storage::Error::NoCredentials { source: None, .. }
-                | m2m_storage::Error::NoRoles { .. },
+                | m2m_storage::Error::NoRoles { .. }
+                | m2m_storage::Error::Authorities { .. },
             )
-            | Self::Milvus(m2m_milvus::Error::InvalidAddress { .. })
+            | Self::Milvus(
+                m2m_milvus::Error::InvalidAddress { .. }
+                | m2m_milvus::Error::TlsPair { .. }
+                | m2m_milvus::Error::TlsServerName { .. }
+                | m2m_milvus::Error::TlsFileUnreadable { .. }
+                | m2m_milvus::Error::TlsFileKind { .. }
+                | m2m_milvus::Error::TlsFileContent { .. },
+            )
             | Self::Rows(_)
             | Self::Migration(
                 m2m_migration::Error::NotInDump { .. }

@@ -10,18 +10,20 @@ mod stores;
 mod tables;
 mod target;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::prelude::SessionContext;
 use m2m_datasource::{SessionOptions, Source, session, session_with};
 use m2m_migration::audit::{register_audit, shipped_checks};
 use m2m_migration::{DumpSettings, LoadSettings, MappingServer, register_mapping, register_milvus2x};
-use m2m_milvus::{Client, ConnectOptions, Credentials};
-use m2m_sink::{OpenStorage, OutputStorages};
+use m2m_milvus::{Client, ConnectOptions, Credentials, RetryPolicy, TlsOptions};
+use m2m_sink::{Checksum, OpenStorage, OutputStorages};
 use m2m_storage::Storage;
 
-use crate::args::{Args, DumpOptions, Global};
-use crate::config::{Config, Typed, keys};
+use crate::args::{Args, Command, DumpOptions, Global};
+use crate::config::{Config, Typed, has_password, keys};
 use crate::error::{Error, Result};
 use crate::output::note;
 use crate::progress::Reporter;
@@ -39,6 +41,8 @@ const PART_BYTES: std::ops::RangeInclusive<u64> = 5 * MIB..=64 * MIB;
 pub(crate) struct Settings {
     args: Global,
     config: Config,
+    /// Whether an address with a password was typed that stands for no key.
+    has_typed_password: bool,
 }
 
 impl Settings {
@@ -47,7 +51,11 @@ impl Settings {
         let typed =
             Typed { set: &args.global.set, flags: [args.global.keys(), args.command.keys()].concat() };
         let config = Config::load(args.global.config.as_deref(), variables()?, &typed)?;
-        Ok(Self { args: args.global.clone(), config })
+        let typed = match &args.command {
+            Command::Export(export) => export.mysql.as_deref(),
+            _ => None,
+        };
+        Ok(Self { args: args.global.clone(), config, has_typed_password: typed.is_some_and(has_password) })
     }
 
     /// The values that count.
@@ -55,10 +63,16 @@ impl Settings {
         &self.config
     }
 
-    /// Tells what is accepted and means nothing.
+    /// Tells what is accepted and means nothing, and which secrets others can read.
     pub(crate) fn warn(&self) -> Result<()> {
-        let warnings = self.config.warnings();
-        warnings.iter().filter(|_| !self.is_quiet()).try_for_each(|one| note(&format!("warning: {one}")))
+        if self.is_quiet() {
+            return Ok(());
+        }
+        let typed = self.has_typed_password.then(|| {
+            "every process of this machine can read the password in `--mysql`: give the address in the environment, as `M2M_META`, or in the configuration file".to_owned()
+        });
+        let warnings = self.config.warnings().into_iter().chain(typed);
+        warnings.into_iter().try_for_each(|one| note(&format!("warning: {one}")))
     }
 
     /// Whether standard error stays empty unless something fails.
@@ -156,6 +170,17 @@ impl Settings {
         self.config.has(&keys::MILVUS)
     }
 
+    /// Whether anything is said of where import files go.
+    pub(crate) fn has_target(&self) -> bool {
+        target::is_described(&self.config)
+    }
+
+    /// Connects to the default database of Milvus 2.x.
+    pub(crate) async fn milvus_without_database(&self) -> Result<Client> {
+        let options = ConnectOptions { database: None, ..self.connect_options()? };
+        Ok(Client::connect(&options).await?)
+    }
+
     /// Connects to Milvus 2.x.
     pub(crate) async fn milvus(&self) -> Result<Client> {
         Ok(Client::connect(&self.connect_options()?).await?)
@@ -171,14 +196,30 @@ impl Settings {
             config.integer(key).filter(|&bytes| bytes > 0).and_then(|bytes| usize::try_from(bytes).ok())
         };
         let default = ConnectOptions::default();
+        let retry = RetryPolicy {
+            total: config.integer(&keys::RETRY).map_or(default.retry.total, Duration::from_secs),
+            ..default.retry
+        };
         Ok(ConnectOptions {
             uri: uri.into(),
             credentials: self.credentials()?,
             database: config.text(&keys::MILVUS_DATABASE).map(str::to_owned),
             max_decode_bytes: bytes(&keys::MILVUS_RECV).unwrap_or(default.max_decode_bytes),
             max_encode_bytes: bytes(&keys::MILVUS_SEND).unwrap_or(default.max_encode_bytes),
+            tls: self.tls(),
+            retry,
             ..default
         })
+    }
+
+    fn tls(&self) -> TlsOptions {
+        let file = |key| self.config.text(key).map(PathBuf::from);
+        TlsOptions {
+            ca_file: file(&keys::MILVUS_CA),
+            cert_file: file(&keys::MILVUS_CERT),
+            key_file: file(&keys::MILVUS_KEY),
+            server_name: self.config.text(&keys::MILVUS_SERVER_NAME).map(str::to_owned),
+        }
     }
 
     fn credentials(&self) -> Result<Credentials> {
@@ -218,6 +259,10 @@ impl Settings {
         DumpSettings {
             workers: self.workers(),
             file_bytes: config.integer(&keys::FILE_SIZE).map_or(default.file_bytes, |mib| mib * MIB),
+            checksum: match config.text(&keys::CHECKSUM) {
+                Some("sha256") => Checksum::Sha256,
+                _ => Checksum::Crc32c,
+            },
             part_bytes: part.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.part_bytes),
             ..default
         }
@@ -241,6 +286,9 @@ impl Settings {
             jobs: jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.jobs),
             shards: shards.and_then(|shards| i32::try_from(shards).ok()).unwrap_or(default.shards),
             if_exists: self.if_exists(),
+            import_stall: config
+                .integer(&keys::IMPORT_STALL)
+                .map_or(default.import_stall, Duration::from_secs),
             load_after: config.flag(&keys::LOAD_AFTER).unwrap_or(default.load_after),
             indexes,
             index,

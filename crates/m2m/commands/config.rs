@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::args::{Config, ConfigCommand};
@@ -38,7 +39,8 @@ fn show(settings: &Settings, all: bool, json: bool) -> Result<()> {
 
 fn init(path: &Path, settings: &Settings) -> Result<()> {
     let failed = |source| Error::WriteConfig { path: path.into(), source };
-    let mut file = File::create_new(path).map_err(failed)?;
+    // It will hold secrets.
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(page::template().as_bytes()).map_err(failed)?;
     if settings.is_quiet() {
         return Ok(());

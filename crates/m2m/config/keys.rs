@@ -231,8 +231,8 @@ keys! {
     MILVUS_DATABASE = Key::new("target.milvus2x.database", Kind::Text, "the server's default",
         "The database of the new collections; created when missing.")
         .flag("--milvus-database").variable("M2M_MILVUS_DATABASE");
-    MILVUS_CA = Key::new("target.milvus2x.caFile", Kind::Text, "the machine's own",
-        "A PEM file with the certificates that vouch for Milvus, where its address begins with `https://`.")
+    MILVUS_CA = Key::new("target.milvus2x.caFile", Kind::Text, "public authorities",
+        "A PEM file with the certificates of those who sign the certificate of Milvus. This key and the three below have the connection encrypted, whatever the address says.")
         .flag("--milvus-ca").variable("M2M_MILVUS_CA");
     MILVUS_CERT = Key::new("target.milvus2x.certFile", Kind::Text, "",
         "A PEM file with the certificate that m2m shows to a Milvus that asks for one; together with `keyFile`.")
@@ -304,7 +304,7 @@ keys! {
     CHECKSUM = Key::new("m2m.checksum", Kind::Choice(CHECKSUM_WORDS), "crc32c",
         "What `manifest.json` says of the bytes of each import file: a CRC-32C always, which notices accidents at the speed of memory; with `sha256` a SHA-256 too, which notices a forgery as well and takes longer.")
         .flag("--checksum");
-    IMPORT_STALL = Key::new("m2m.importStall", Kind::Integer(SECONDS), "600",
+    IMPORT_STALL = Key::new("m2m.importStall", Kind::Integer(SECONDS), "900",
         "Seconds that an import job may go without moving before the load ends with an error.");
     RETRY = Key::new("m2m.retry", Kind::Integer(0..=86_400), "60",
         "Seconds that a call of Milvus which fails with what can pass (a restart, a lost connection, throttling) is tried for; 0 tries once. Object stores have limits of their own.");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Buckets, and which of several descriptions of one thing is meant.
 
+use std::path::PathBuf;
+
 use m2m_storage::{BucketOptions, Cloud, Storage};
 
 use crate::config::Config;
@@ -18,6 +20,7 @@ pub(super) struct BucketKeys {
     ssl: &'static Key,
     iam: &'static Key,
     hosted: &'static Key,
+    ca: &'static Key,
 }
 
 /// Those of `source.remote`.
@@ -30,6 +33,7 @@ pub(super) static SOURCE: BucketKeys = BucketKeys {
     ssl: &keys::SOURCE_SSL,
     iam: &keys::SOURCE_IAM,
     hosted: &keys::SOURCE_HOSTED,
+    ca: &keys::SOURCE_CA,
 };
 
 /// Those of `target.remote`.
@@ -42,6 +46,7 @@ pub(super) static TARGET: BucketKeys = BucketKeys {
     ssl: &keys::TARGET_SSL,
     iam: &keys::TARGET_IAM,
     hosted: &keys::TARGET_HOSTED,
+    ca: &keys::TARGET_CA,
 };
 
 impl BucketKeys {
@@ -56,7 +61,7 @@ impl BucketKeys {
             use_ssl: config.flag(self.ssl),
             use_iam: config.flag(self.iam).unwrap_or(false),
             virtual_hosted: config.flag(self.hosted),
-            ca_file: None,
+            ca_file: config.text(self.ca).map(PathBuf::from),
         }
     }
 
@@ -81,8 +86,16 @@ impl BucketKeys {
 
     /// Whether anything is said of where the bucket is and who asks.
     pub(super) fn is_described(&self, config: &Config) -> bool {
-        let keys =
-            [self.cloud, self.endpoint, self.region, self.access_key, self.secret_key, self.ssl, self.iam];
+        let keys = [
+            self.cloud,
+            self.endpoint,
+            self.region,
+            self.access_key,
+            self.secret_key,
+            self.ssl,
+            self.iam,
+            self.ca,
+        ];
         keys.into_iter().any(|key| config.has(key))
     }
 }
