@@ -104,7 +104,8 @@ impl Client {
         if options.tls.is_set() {
             address = address.encrypted();
         }
-        let tls = match address.tls {
+        let is_encrypted = address.tls;
+        let tls = match is_encrypted {
             true => Some(options.tls.config(options.connect_timeout).await?),
             false => None,
         };
@@ -130,6 +131,10 @@ impl Client {
             Error::TimedOut { .. } => timed_out(),
             Error::Rpc { address, source, .. } if source.code() == Code::Unavailable => {
                 Error::Connect { address, source: Box::new(source) }
+            }
+            Error::Rpc { address, source, .. } if is_encrypted && source.status().source().is_some() => {
+                let advice = Problem::Ended.advice(options.tls.shows_certificate());
+                Error::Tls { address, advice, source: Box::new(source) }
             }
             Error::Rpc { address, source, .. } => Error::NotMilvus { address, source },
             other => other,

@@ -114,6 +114,9 @@ pub(crate) enum Problem {
     Authority,
     /// The server does not take this side's certificate, or misses one.
     Client,
+    /// Likewise, but the server's words were lost when it ended the connection:
+    /// it looks at certificates when this side believes to be connected.
+    Ended,
     /// The server does not encrypt.
     Plain,
     /// Both sides found nothing that they have in common.
@@ -168,6 +171,12 @@ impl Problem {
                 "it refused the client's certificate: give one that is signed by the CA it trusts"
             }
             Self::Client => "it wants a certificate of the client: give a certificate and its key",
+            Self::Ended if shows_certificate => {
+                "it ended the connection, as if it refused the client's certificate: give one that is signed by the CA it trusts"
+            }
+            Self::Ended => {
+                "it ended the connection, as if it wanted a certificate of the client: give a certificate and its key"
+            }
             Self::Plain => "what answers there does not encrypt: use `http://`, and give no certificates",
             Self::Terms => "both sides have no encryption in common: check that the port is the one for gRPC",
         }
