@@ -23,6 +23,7 @@ mod mapping;
 mod mariadb;
 mod measure;
 mod milvus;
+mod milvus_tls;
 mod numpy;
 mod numpy_tables;
 mod partial;

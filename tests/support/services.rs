@@ -46,6 +46,26 @@ pub(crate) fn of_2_2() -> Target {
     Target { milvus: variable("M2M_TEST_MILVUS_22"), ..open() }
 }
 
+/// A Milvus 2.3.5 that encrypts, and asks for a certificate.
+pub(crate) struct MilvusTls {
+    pub(crate) uri: String,
+    /// The file of the CA that signed both certificates.
+    pub(crate) ca: String,
+    /// The client's certificate, and its key.
+    pub(crate) cert: String,
+    pub(crate) key: String,
+}
+
+/// The server that encrypts.
+pub(crate) fn milvus_tls() -> MilvusTls {
+    MilvusTls {
+        uri: variable("M2M_TEST_MILVUS_TLS"),
+        ca: variable("M2M_TEST_MILVUS_TLS_CA"),
+        cert: variable("M2M_TEST_MILVUS_TLS_CERT"),
+        key: variable("M2M_TEST_MILVUS_TLS_KEY"),
+    }
+}
+
 /// A MariaDB with the metadata of the installations.
 pub(crate) struct MariaDb {
     pub(crate) port: String,
