@@ -15,17 +15,25 @@ pub(crate) struct Cleanup {
     store: Arc<dyn ObjectStore>,
     is_local: bool,
     uploads: Vec<(Path, Upload)>,
+    /// Uploads that may have become files.
+    completing: Vec<(Path, Upload)>,
     files: Vec<Path>,
 }
 
 impl Cleanup {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, is_local: bool) -> Self {
-        Self { store, is_local, uploads: Vec::new(), files: Vec::new() }
+        Self { store, is_local, uploads: Vec::new(), completing: Vec::new(), files: Vec::new() }
     }
 
     /// Adds an upload that never became a file.
     pub(crate) fn abort(&mut self, path: Path, upload: Upload) {
         self.uploads.push((path, upload));
+    }
+
+    /// Adds an upload that may have become a file.
+    pub(crate) fn abort_or_delete(&mut self, path: Path, upload: Upload) {
+        self.files.push(path.clone());
+        self.completing.push((path, upload));
     }
 
     /// Adds a file that may be there.
@@ -42,6 +50,11 @@ impl Cleanup {
                 Err(error) => tracing::warn!(%path, %error, "unfinished file not removed"),
             }
         }
+        for (path, upload) in self.completing {
+            if let Err(error) = upload.abort().await {
+                tracing::debug!(%path, %error, "no unfinished file to remove");
+            }
+        }
         for path in self.files {
             match self.store.delete(&path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
@@ -55,7 +68,8 @@ impl Cleanup {
         let is_local = self.is_local;
         if is_local {
             // Their end would need the runtime's thread, which may be this one.
-            self.uploads.iter_mut().for_each(|(_, upload)| upload.forsake_parts());
+            let uploads = self.uploads.iter_mut().chain(&mut self.completing);
+            uploads.for_each(|(_, upload)| upload.forsake_parts());
         }
         run_unattended(is_local, self.run());
     }

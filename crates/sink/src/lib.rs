@@ -120,8 +120,14 @@
 //! A file appears under its name when it is complete. A file set whose writing
 //! fails, or whose stream is dropped, leaves no file; finished sets stay, and
 //! without a [`manifest`] they are not a dump. A process that is killed can leave
-//! unfinished uploads: local ones are named like `id.npy#1`, those of a server
-//! need its own clean-up rule.
+//! unfinished uploads, which [`Storage::unfinished_uploads`] finds.
+//!
+//! [`StreamWriteExec`] goes on where another was stopped: of sets that are
+//! [`finished`](StreamWriteOptions::finished) it reads the rows and leaves the files
+//! alone, which needs an input that [`keeps_source_order`]. Sets that are planned are
+//! simply planned no more.
+//!
+//! [`Storage::unfinished_uploads`]: m2m_storage::Storage::unfinished_uploads
 //!
 //! # Arrays of a query
 //!

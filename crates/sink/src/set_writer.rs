@@ -199,10 +199,7 @@ impl SetWriter {
         for file in self.files.drain(..) {
             match file.stage {
                 Stage::Sending => cleanup.abort(file.path, file.upload),
-                Stage::Completing => {
-                    cleanup.abort(file.path.clone(), file.upload);
-                    cleanup.delete(file.path);
-                }
+                Stage::Completing => cleanup.abort_or_delete(file.path, file.upload),
                 Stage::Complete => cleanup.delete(file.path),
             }
         }
