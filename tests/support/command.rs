@@ -36,7 +36,8 @@ pub(crate) fn run_command(args: &[&str], mut command: Command) -> Run {
     finish(args, command.output().unwrap())
 }
 
-fn finish(args: &[&str], output: Output) -> Run {
+/// What a run left behind, of a process that ended.
+pub(crate) fn finish(args: &[&str], output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod fixtures;
 #[path = "../../benches/support/install.rs"]
 pub(crate) mod install;
+pub(crate) mod kill;
 #[path = "../../benches/support/large.rs"]
 pub(crate) mod large;
 pub(crate) mod place;

@@ -33,9 +33,19 @@ impl Place {
 
     /// On Milvus 2.2.16, with a folder that it sees.
     pub(crate) fn on_2_2(name: &str) -> Self {
+        Self::beside(services::of_2_2(), name)
+    }
+
+    /// On Milvus 2.3.5, with a folder that it sees.
+    pub(crate) fn on_disk(name: &str) -> Self {
+        Self::beside(services::with_local_storage(), name)
+    }
+
+    /// On a server that sees the folders of this machine.
+    pub(crate) fn beside(target: Target, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out").to_str().unwrap().to_owned();
-        Self { target: services::of_2_2(), database: unique(name), folder, out }
+        Self { target, database: unique(name), folder, out }
     }
 
     /// A path for something of the test's own.
@@ -50,6 +60,15 @@ impl Place {
 
     /// Runs a command of m2m on an installation.
     pub(crate) fn run_on(&self, install: &Path, command: &str, more: &[&str]) -> Run {
+        let args = self.args(install, command, more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let run = run_command(&args, self.target.m2m(&args));
+        services::assert_no_secret(&run);
+        run
+    }
+
+    /// The arguments of a command on an installation.
+    pub(crate) fn args(&self, install: &Path, command: &str, more: &[&str]) -> Vec<String> {
         let (install, seen) = (install.to_str().unwrap(), format!("m2m.serverPath={}", self.out));
         let mut args = vec![command, "--install", install, "--milvus-database", &self.database];
         if command != "verify" {
@@ -59,9 +78,7 @@ impl Place {
             args.extend(["--set", &seen]);
         }
         args.extend(more);
-        let run = run_command(&args, self.target.m2m(&args));
-        services::assert_no_secret(&run);
-        run
+        args.into_iter().map(str::to_owned).collect()
     }
 
     /// Writes settings to a file and returns its path.
