@@ -382,6 +382,16 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another process is at work on a dump.
+    #[error(
+        "another m2m, process {pid}, is at work on the dump in `{location}`: wait for its end, or stop it; two at once would have Milvus take rows twice"
+    )]
+    Held {
+        /// The dump's folder.
+        location: String,
+        /// The other process.
+        pid: u32,
+    },
     /// Whether an import job has run cannot be told any more.
     #[error(
         "nobody knows whether the import job of `{set}` into collection `{collection}` has run: it was begun {age} s ago, and the server does not list it any more; count the rows in Milvus, delete those of this dump, and begin anew with `--overwrite`"

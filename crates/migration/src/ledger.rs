@@ -12,29 +12,42 @@
 //!    "claim": {"created": {"token": "5f3a…", "is_replacing": false}},
 //!    "jobs": {"colours/_default/1606": {"state": "started", "task": 445, "rows": 1000,
 //!                                       "begun_at": 1795237915}},
-//!    "is_ended": false}]}
+//!    "is_ended": false}],
+//!  "holder": {"id": "77e0…", "machine": "…", "pid": 4711, "seen_at": 1795237920}}
 //! ```
+
+mod holder;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use m2m_milvus::{CollectionInfo, TaskId};
 use m2m_storage::Storage;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
+pub(crate) use holder::SIGN_OF_LIFE;
+use holder::{Holder, Presence};
 
 /// The ledger's file in the root of a dump.
 pub(crate) const LEDGER_FILE: &str = "ledger.json";
 /// The version that is written and read.
 const VERSION: u32 = 1;
+/// Time for another who begins in the same moment to be seen.
+const SETTLING: Duration = Duration::from_millis(300);
+/// Longest pause between two looks at another who may be at work.
+const LOOK_AGAIN_SECONDS: u64 = 10;
 
 /// What stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Book {
     version: u32,
     collections: Vec<Entry>,
+    /// The process that is at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holder: Option<Holder>,
 }
 
 /// The load of one collection.
@@ -156,10 +169,71 @@ impl Ledger {
         let location = target.display(&path);
         let book = match target.get(&path).await {
             Ok(json) => decode(&json, &location)?,
-            Err(error) if error.is_not_found() => Book { version: VERSION, collections: Vec::new() },
+            Err(error) if error.is_not_found() => {
+                Book { version: VERSION, collections: Vec::new(), holder: None }
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(Self { storage: target.clone(), book: Mutex::new(book), writing: tokio::sync::Mutex::default() })
+    }
+
+    /// Reads the ledger of a dump and makes this process its holder. One who may be at work
+    /// elsewhere is waited for until it is certain that he is not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ledger::open`], and when another is at work on the dump.
+    pub(crate) async fn hold(target: &Storage, observer: &dyn Observer) -> Result<Self> {
+        let me = Holder::new();
+        let mut is_told = false;
+        loop {
+            let ledger = Self::open(target).await?;
+            let other = ledger.book().holder.clone();
+            match other.as_ref().map(|other| (other, other.presence())) {
+                Some((other, Presence::AtWork)) => return Err(ledger.is_held(other)),
+                Some((_, Presence::Silent(silent))) => {
+                    let left = Holder::left(silent);
+                    if !is_told {
+                        let text = format!(
+                            "another m2m on another machine was at work on this dump {silent} s ago: waiting {left} s to be certain that it has ended"
+                        );
+                        observer.on_event(&Event::Note { subject: "load".into(), text });
+                        is_told = true;
+                    }
+                    tokio::time::sleep(Duration::from_secs(left.clamp(1, LOOK_AGAIN_SECONDS))).await;
+                    let now = Self::open(target).await?;
+                    if let Some(now) = now.book().holder.as_ref().filter(|now| Some(*now) != other.as_ref()) {
+                        return Err(ledger.is_held(now));
+                    }
+                }
+                _ => {
+                    ledger.book().holder = Some(me.clone());
+                    ledger.write().await?;
+                    tokio::time::sleep(SETTLING).await;
+                    let seen = Self::open(target).await?;
+                    let holder = seen.book().holder.clone();
+                    return match holder {
+                        Some(holder) if !holder.is(&me) => Err(ledger.is_held(&holder)),
+                        _ => Ok(seen),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Lets go of the dump.
+    pub(crate) async fn release(&self) -> Result<()> {
+        self.book().holder = None;
+        self.write().await
+    }
+
+    /// Lets others know that this process is at work.
+    pub(crate) async fn live(&self) -> Result<()> {
+        self.write().await
+    }
+
+    fn is_held(&self, other: &Holder) -> Error {
+        Error::Held { location: self.storage.display(self.storage.prefix()), pid: other.pid() }
     }
 
     /// Whether a load of a dump was begun and did not come to its end.
@@ -217,6 +291,9 @@ impl Ledger {
     }
 
     async fn write(&self) -> Result<()> {
+        if let Some(holder) = &mut self.book().holder {
+            holder.seen_at = now();
+        }
         let _writing = self.writing.lock().await;
         let path = self.storage.child(LEDGER_FILE);
         let json = serde_json::to_vec_pretty(&*self.book());

@@ -35,7 +35,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::dump::Ready;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SIGN_OF_LIFE};
 use crate::settings::LoadSettings;
 
 pub(crate) use prepare::begun;
@@ -109,14 +109,46 @@ pub async fn load(
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
     client.ensure_database().await?;
-    let ledger = Ledger::open(target).await?;
-    let mut loads = prepare::prepare(client, &ledger, manifest, settings, observer).await?;
+    let ledger = Ledger::hold(target, observer).await?;
+    let loaded = alive(&ledger, load_held(client, &ledger, target, manifest, settings, observer)).await;
+    release(&ledger, loaded).await
+}
+
+/// Gives signs of life while something is done.
+pub(crate) async fn alive<T>(ledger: &Ledger, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    let mut signs = tokio::time::interval_at(tokio::time::Instant::now() + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = signs.tick() => ledger.live().await?,
+        }
+    }
+}
+
+/// Lets go of a dump. Why something failed says more than why the ledger cannot be written.
+pub(crate) async fn release<T>(ledger: &Ledger, done: Result<T>) -> Result<T> {
+    let released = ledger.release().await;
+    let done = done?;
+    released?;
+    Ok(done)
+}
+
+async fn load_held(
+    client: &Client,
+    ledger: &Ledger,
+    target: &Storage,
+    manifest: &Manifest,
+    settings: &LoadSettings,
+    observer: &dyn Observer,
+) -> Result<LoadReport> {
+    let mut loads = prepare::prepare(client, ledger, manifest, settings, observer).await?;
     for load in &mut loads {
         prepare::check_files(client, target, load, settings, observer).await?;
     }
     let rows = loads.iter().map(prepare::CollectionLoad::rows).sum();
     observer.on_event(&Event::Started { phase: Phase::Load, rows, bytes: 0 });
-    let run = Run::new(client, &ledger, target, settings, observer, &manifest.id, true);
+    let run = Run::new(client, ledger, target, settings, observer, &manifest.id, true);
     let runs = loads.into_iter().map(|load| {
         let (sets, fed) = unbounded_channel();
         for (at, partition) in load.entry.partitions.iter().enumerate() {

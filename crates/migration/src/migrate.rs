@@ -12,7 +12,7 @@ use crate::dump::Begun;
 use crate::error::Result;
 use crate::event::Observer;
 use crate::ledger::{Claim, Ledger};
-use crate::load::{LoadReport, begun, load_as_told};
+use crate::load::{LoadReport, alive, begun, load_as_told, release};
 use crate::plan::DumpPlan;
 use crate::settings::{DumpSettings, IfExists, LoadSettings};
 use crate::target::{TargetState, inspect, map};
@@ -77,16 +77,21 @@ pub async fn migrate(
     observer: &dyn Observer,
 ) -> Result<(Manifest, LoadReport)> {
     client.ensure_database().await?;
-    let begun = Begun::begin(source, plan, target, dumping).await?;
-    let ledger = Ledger::open(target).await?;
-    let manifest = begun.manifest.clone();
-    let (ready, told) = unbounded_channel();
-    let dump = async move {
-        // The channel ends with the dump, and not before it is complete.
-        begun.finish(source, plan, target, dumping, observer, &ready).await
-    };
-    let load = load_as_told(client, &ledger, target, &manifest, (plan.rows(), told), loading, observer);
-    try_join(Box::pin(dump), Box::pin(load)).await
+    let ledger = Ledger::hold(target, observer).await?;
+    let migrated = alive(&ledger, async {
+        let begun = Begun::begin(source, plan, target, dumping).await?;
+        let manifest = begun.manifest.clone();
+        let (ready, told) = unbounded_channel();
+        let dump = async move {
+            // The channel ends with the dump, and not before it is complete.
+            begun.finish(source, plan, target, dumping, observer, &ready).await
+        };
+        let told = (plan.rows(), told);
+        let load = load_as_told(client, &ledger, target, &manifest, told, loading, observer);
+        try_join(Box::pin(dump), Box::pin(load)).await
+    });
+    let migrated = Box::pin(migrated).await;
+    release(&ledger, migrated).await
 }
 
 /// Notes that the migration of a dump came to its end: what is done from now on with its

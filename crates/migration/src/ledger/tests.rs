@@ -122,10 +122,63 @@ async fn a_ledger_that_cannot_be_written_says_what_that_means() {
     std::fs::write(&file, "").unwrap();
     let ledger = Ledger {
         storage: Storage::local(&file).unwrap(),
-        book: Mutex::new(Book { version: VERSION, collections: Vec::new() }),
+        book: Mutex::new(Book { version: VERSION, collections: Vec::new(), holder: None }),
         writing: tokio::sync::Mutex::default(),
     };
     let error = ledger.claim(created("films", "d1", "t1")).await.unwrap_err();
     assert!(matches!(error, Error::LedgerNotWritten { .. }), "{error}");
     assert!(std::error::Error::source(&error).is_some());
+}
+
+/// A process that is alive, on this machine.
+struct Alive(std::process::Child);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+async fn left_by(storage: &Storage, machine: Option<&str>, pid: u32, seen_at: u64) {
+    let mut holder = serde_json::to_value(Holder::new()).unwrap();
+    if let Some(machine) = machine {
+        holder["machine"] = machine.into();
+    }
+    (holder["pid"], holder["seen_at"]) = (pid.into(), seen_at.into());
+    let book = serde_json::json!({"version": VERSION, "collections": [], "holder": holder});
+    storage.put_atomic(&storage.child(LEDGER_FILE), book.to_string().into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dump_that_another_is_at_work_on_is_left_alone() {
+    let (_folder, storage, _) = opened().await;
+    let alive = Alive(std::process::Command::new("sleep").arg("60").spawn().unwrap());
+    left_by(&storage, None, alive.0.id(), now()).await;
+    let error = Ledger::hold(&storage, &crate::Silent).await.err().unwrap().to_string();
+    assert!(error.contains(&format!("process {}", alive.0.id())), "{error}");
+    drop(alive);
+    let ledger = Ledger::hold(&storage, &crate::Silent).await.unwrap();
+    ledger.claim(created("films", "d1", "t1")).await.unwrap();
+    ledger.live().await.unwrap();
+    ledger.release().await.unwrap();
+    assert_eq!(Ledger::open(&storage).await.unwrap().book().holder, None);
+}
+
+#[tokio::test]
+async fn whoever_was_silent_for_long_elsewhere_is_no_hindrance() {
+    let (_folder, storage, _) = opened().await;
+    left_by(&storage, Some("another"), 1, now() - 1000).await;
+    Ledger::hold(&storage, &crate::Silent).await.unwrap();
+    // One who will be silent for long enough in a moment is waited for.
+    left_by(&storage, Some("another"), 1, now() - 89).await;
+    Ledger::hold(&storage, &crate::Silent).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_that_begin_at_once_one_at_most_goes_on() {
+    let (_folder, storage, _) = opened().await;
+    let (one, other) =
+        tokio::join!(Ledger::hold(&storage, &crate::Silent), Ledger::hold(&storage, &crate::Silent));
+    assert!(one.is_err() || other.is_err());
 }
