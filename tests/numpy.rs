@@ -51,7 +51,9 @@ fn a_complete_dump_is_not_written_over_unless_asked() {
     let root = fixtures::install("install-1.1.1");
     let args = ["dump", "--install", root.to_str().unwrap(), "--out", out.path().to_str().unwrap()];
     run(&args).ends_with(0);
-    run(&args).ends_with(1).says(&["complete dump", "--overwrite"]);
+    run(&args).ends_with(0).says(&["holds this dump already"]);
+    let part = [&args[..], &["--col", "float_l2"]].concat();
+    run(&part).ends_with(1).says(&["complete dump", "--overwrite"]);
     run(&[&args[..], &["--overwrite", "--col", "float_l2"]].concat()).ends_with(0);
     assert!(out.path().join("float_l2/_default/1620000000417262000/id.npy").is_file());
     assert!(
