@@ -26,6 +26,27 @@ pub struct NewCollection {
     pub description: String,
 }
 
+impl NewCollection {
+    /// Whether it is the one that the server describes.
+    fn is(&self, found: &CollectionInfo) -> bool {
+        let same = |wanted: &Field, found: &FieldInfo| {
+            wanted.name == found.name
+                && Some(wanted.field_type) == found.field_type
+                && wanted.is_primary == found.is_primary
+                && wanted.is_partition_key == found.is_partition_key
+                && wanted.nullable == found.nullable
+                && !found.auto_id
+                && !found.is_computed
+        };
+        self.name == found.name
+            && self.description == found.description
+            && (self.shards == 0 || self.shards == found.shards)
+            && !found.is_dynamic
+            && self.fields.len() == found.fields.len()
+            && self.fields.iter().zip(&found.fields).all(|(wanted, found)| same(wanted, found))
+    }
+}
+
 /// A collection of any schema, as the server describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CollectionInfo {
@@ -128,7 +149,8 @@ impl Client {
         Ok(Some(CollectionInfo::of(name, &answer, schema)))
     }
 
-    /// Creates a collection. Creating the same one again succeeds.
+    /// Creates a collection. Creating the same one again, description and all,
+    /// succeeds.
     ///
     /// # Errors
     ///
@@ -143,11 +165,19 @@ impl Client {
             shards_num: new.shards,
             consistency_level: ConsistencyLevel::Bounded.into(),
         };
-        self.call(&call, message, |mut service: Service, request| async move {
-            service.create_collection(request).await
-        })
-        .await?;
-        Ok(())
+        let created = self
+            .call(&call, message, |mut service: Service, request| async move {
+                service.create_collection(request).await
+            })
+            .await;
+        // A server takes no definition for the one it has once it was started again.
+        match created {
+            Err(refused @ Error::Refused { .. }) => match self.describe_collection(&new.name).await {
+                Ok(Some(found)) if new.is(&found) => Ok(()),
+                _ => Err(refused),
+            },
+            created => created.map(|_| ()),
+        }
     }
 
     /// Drops a collection.
@@ -222,7 +252,7 @@ pub(crate) fn collection(name: &str) -> String {
 }
 
 /// The server wants the collection's name in its schema too.
-fn schema(new: &NewCollection) -> CollectionSchema {
+pub(crate) fn schema(new: &NewCollection) -> CollectionSchema {
     CollectionSchema {
         name: new.name.clone(),
         description: new.description.clone(),
@@ -269,6 +299,38 @@ mod tests {
             assert_eq!(found.is_primary, wanted.is_primary);
             assert_eq!((found.is_partition_key, found.nullable), (wanted.is_partition_key, wanted.nullable));
         }
+    }
+
+    #[test]
+    fn a_collection_is_the_same_when_nothing_of_it_differs() {
+        type Change = fn(&mut NewCollection);
+        let found = described(|_| {});
+        let same: [Change; 2] = [|_| (), |new| new.shards = 0];
+        for change in same {
+            let mut new = NewCollection { shards: 2, ..films() };
+            change(&mut new);
+            assert!(new.is(&found));
+        }
+        let others: [Change; 9] = [
+            |new| new.name.push('2'),
+            |new| new.description.clear(),
+            |new| new.shards = 3,
+            |new| drop(new.fields.pop()),
+            |new| new.fields.reverse(),
+            |new| new.fields[1].name.push('2'),
+            |new| new.fields[1].field_type = VectorType::Float(8).into(),
+            |new| new.fields[2].is_partition_key = false,
+            |new| new.fields[3].nullable = false,
+        ];
+        for change in others {
+            let mut new = NewCollection { shards: 2, ..films() };
+            change(&mut new);
+            assert!(!new.is(&found), "{new:?}");
+        }
+        let new = NewCollection { shards: 2, ..films() };
+        assert!(!new.is(&described(|schema| schema.enable_dynamic_field = true)));
+        assert!(!new.is(&described(|schema| schema.fields[0].auto_id = true)));
+        assert!(!new.is(&described(|schema| schema.fields[1].is_function_output = true)));
     }
 
     #[test]

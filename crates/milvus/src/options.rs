@@ -167,8 +167,9 @@ fn url(shown: &str, tls: bool) -> String {
     format!("{}://{shown}", if tls { "https" } else { "http" })
 }
 
-/// The address without what stands before an `@`, which may hold a password.
+/// The address without what stands before an `@` or behind a `?`, which may hold a password.
 fn without_user(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or_default();
     let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
     // What stands before a `://` that is inside of a password is no scheme.
     let scheme = ["http://", "https://"].into_iter().find(|scheme| before.starts_with(scheme));

@@ -248,6 +248,39 @@ async fn a_database_that_a_lost_attempt_created_is_there() {
     assert!(matches!(client.ensure_database().await, Err(Error::Refused { .. })));
 }
 
+/// A server that was started again refuses the definition it has.
+#[tokio::test]
+async fn a_collection_that_is_there_already_is_created_whatever_the_server_says() {
+    let server = StandIn::start().await;
+    let client = connect(&server).await;
+    let new = NewCollection {
+        name: "films".to_owned(),
+        fields: vec![Field::primary("id"), Field::new("vector", VectorType::Float(2))],
+        shards: 1,
+        description: "the first run".to_owned(),
+    };
+    let described = pb::DescribeCollectionResponse {
+        status: Some(Default::default()),
+        schema: Some(crate::collections::schema(&new)),
+        shards_num: 1,
+        ..Default::default()
+    };
+    let refused = common::Status {
+        code: 65535,
+        reason: "create duplicate collection".to_owned(),
+        ..Default::default()
+    };
+    server.answer("CreateCollection", [Answer::of(&refused)]);
+    server.answer("DescribeCollection", [Answer::of(&described)]);
+    client.create_collection(&new).await.unwrap();
+    let other = NewCollection { description: "the second run".to_owned(), ..new.clone() };
+    let error = client.create_collection(&other).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { code: 65535, .. }), "{error:?}");
+    server.answer("DescribeCollection", [Answer::Code(Code::Internal, "broken")]);
+    let error = client.create_collection(&new).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { code: 65535, .. }), "{error:?}");
+}
+
 /// Calls everything once. How a call ends is of no interest here.
 async fn call_everything(client: &Client) {
     let films = NewCollection {
