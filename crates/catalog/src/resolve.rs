@@ -265,7 +265,11 @@ fn segment(rows: &[(&FileRow, FileType)]) -> Option<(i64, Segment)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::inventory::Inventory;
+    use crate::meta_json;
 
     fn table(id: i64, table_id: &str) -> TableRow {
         TableRow {
@@ -500,5 +504,87 @@ mod tests {
             assert_eq!(states.get(table), Some(&state), "{table}");
         }
         assert_eq!(states.get("ghost"), None);
+    }
+
+    /// One of a few names, so that rows have some in common.
+    fn name() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["a", "b", "c", "33", "44", "", "..", "x/y", "_default"])
+            .prop_map(str::to_owned)
+    }
+
+    /// A number that means something, or another, or none.
+    fn number(usual: std::ops::Range<i64>) -> impl Strategy<Value = Option<i64>> {
+        prop_oneof![30 => usual.prop_map(Some), 1 => any::<i64>().prop_map(Some), 1 => Just(None)]
+    }
+
+    fn any_table() -> impl Strategy<Value = TableRow> {
+        let owner = prop_oneof![2 => Just(String::new()), 2 => name()];
+        let columns = (any::<i64>(), name(), number(0..2), number(8..9), number(1..4), owner, name());
+        columns.prop_map(|(id, table_id, state, dimension, metric_type, owner_table, partition_tag)| {
+            TableRow {
+                id,
+                table_id,
+                state,
+                dimension,
+                metric_type,
+                owner_table,
+                partition_tag,
+                ..TableRow::default()
+            }
+        })
+    }
+
+    fn any_file() -> impl Strategy<Value = FileRow> {
+        let columns = (any::<i64>(), name(), name(), number(0..8), any::<Option<i64>>());
+        columns.prop_map(|(id, table_id, segment_id, file_type, row_count)| FileRow {
+            id,
+            table_id,
+            segment_id,
+            file_type,
+            row_count,
+            ..FileRow::default()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_the_rows_are_no_directory_counts_twice(
+            tables in prop::collection::vec(any_table(), 0..8), files in prop::collection::vec(any_file(), 0..12),
+        ) {
+            let (found, troubles) = collections("meta.sqlite", &tables, &files);
+            let left_out: HashSet<_> = troubles.iter().map(|trouble| trouble.collection.clone()).collect();
+            prop_assert_eq!(left_out.len(), troubles.len(), "a collection is left out once");
+            let mut directories = HashSet::new();
+            for collection in &found {
+                for partition in &collection.partitions {
+                    prop_assert!(is_safe_component(&partition.table_id) && directories.insert(&partition.table_id));
+                    let is_live = |file: &&FileRow| {
+                        let kind = file.file_type.and_then(FileType::from_code);
+                        file.table_id == partition.table_id && kind.is_some_and(FileType::is_live)
+                    };
+                    let named: HashSet<_> = files.iter().filter(is_live).map(|file| &file.segment_id).collect();
+                    let segments: Vec<_> = partition.segments.iter().map(|segment| &segment.segment_id).collect();
+                    prop_assert_eq!(segments.len(), named.len(), "a segment counts once");
+                    prop_assert_eq!(segments.into_iter().collect::<HashSet<_>>(), named);
+                }
+            }
+            let states = states(&tables, &found);
+            for table in tables.iter().filter(|table| table.state == Some(NORMAL) && table.owner_table.is_empty()) {
+                let state = states.get(table.table_id.as_str());
+                prop_assert!(state.is_some_and(|state| *state != TableState::Dropped), "{} is lost", table.table_id);
+            }
+        }
+
+        #[test]
+        fn what_is_resolved_is_written_and_read(
+            tables in prop::collection::vec(any_table(), 0..8), files in prop::collection::vec(any_file(), 0..12),
+        ) {
+            let (collections, _) = collections("meta.sqlite", &tables, &files);
+            let inventory = Inventory { collections, ..Inventory::default() };
+            let written = meta_json::write(&inventory).unwrap();
+            prop_assert_eq!(meta_json::read("meta.json", written.as_bytes()).unwrap(), inventory);
+        }
     }
 }
