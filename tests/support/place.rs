@@ -118,10 +118,21 @@ impl Place {
         serde_json::from_str(&said).unwrap()
     }
 
+    /// Changes what the database holds, as `tests/tools/milvus_change.py` says.
+    #[track_caller]
+    pub(crate) fn change(&self, steps: &Value) {
+        let (code, said) = self.tool("milvus_change.py", &[], &steps.to_string());
+        assert_eq!(code, 0, "{said}");
+    }
+
     /// Asks the tool that knows nothing of m2m.
     fn ask(&self, args: &[&str], input: &str) -> (i32, String) {
+        self.tool("milvus_rows.py", args, input)
+    }
+
+    fn tool(&self, name: &str, args: &[&str], input: &str) -> (i32, String) {
         let mut command = Command::new(services::python());
-        command.arg(fixtures::project().join("tests/tools/milvus_rows.py"));
+        command.arg(fixtures::project().join("tests/tools").join(name));
         command.args(["--uri", &self.target.milvus, "--db", &self.database]).args(args);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

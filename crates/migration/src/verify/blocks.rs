@@ -166,7 +166,7 @@ mod tests {
     fn a_block_is_short_in_rows_and_bytes() {
         assert_eq!(block_rows(0), 4096);
         assert_eq!(block_rows(520), 4096);
-        assert_eq!(block_rows(8 + 4 * 768), 1360);
+        assert_eq!(block_rows(8 + 4 * 768), 1361);
         assert_eq!(block_rows(u64::MAX), 1);
     }
 

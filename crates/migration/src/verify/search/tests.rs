@@ -87,7 +87,7 @@ fn a_recall_below_the_least_is_a_difference() {
             ..SearchVerification::default()
         };
         let mut found = CollectionVerification::default();
-        super::tell(&verified, &mut found);
+        tell(&verified, &mut found);
         found.differences
     };
     assert_eq!(tell(0.5, None), Vec::<String>::new());
