@@ -1,7 +1,7 @@
 -- Every row of TableFiles. A row count that was decreased too often is a huge
 -- number, which SQLite keeps as REAL: it becomes NULL.
 SELECT
-    id AS id,
+    CASE typeof(id) WHEN 'integer' THEN id END AS id,
     CAST(coalesce(table_id, '') AS TEXT) AS table_id,
     CAST(coalesce(segment_id, '') AS TEXT) AS segment_id,
     CASE typeof(engine_type) WHEN 'integer' THEN engine_type END AS engine_type,

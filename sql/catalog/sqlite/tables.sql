@@ -1,7 +1,7 @@
 -- Every row of Tables. Values of another type than the server writes become
 -- NULL here and are refused later, if the row turns out to matter.
 SELECT
-    id AS id,
+    CASE typeof(id) WHEN 'integer' THEN id END AS id,
     CAST(coalesce(table_id, '') AS TEXT) AS table_id,
     CASE typeof(state) WHEN 'integer' THEN state END AS state,
     CASE typeof(dimension) WHEN 'integer' THEN dimension END AS dimension,

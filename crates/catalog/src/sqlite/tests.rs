@@ -171,3 +171,25 @@ async fn other_databases_are_told_from_1_x() {
         }
     }
 }
+
+/// Damage that SQLite does not notice: the type that a table declares for a column is text to it.
+#[tokio::test]
+async fn a_type_that_is_no_text_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let declared = "ALTER TABLE Tables RENAME TO old; CREATE TABLE Tables (id DECLARED PRIMARY KEY, table_id DECLARED, state,
+        dimension, created_on, flag, index_file_size, engine_type, index_params, metric_type, owner_table,
+        partition_tag, version, flush_lsn); INSERT INTO Tables SELECT * FROM old; DROP TABLE old;";
+    let path = database(folder.path(), declared).await;
+    let mut bytes = fs::read(&path).unwrap();
+    let mut changed = 0;
+    for at in 0..bytes.len() {
+        if bytes[at..].starts_with(b"DECLARED") {
+            bytes[at..at + 8].fill(0xff);
+            changed += 1;
+        }
+    }
+    assert!(changed >= 2);
+    fs::write(&path, bytes).unwrap();
+    let rows = read(&path).await.unwrap();
+    assert_eq!((rows.tables[0].id, rows.tables[0].table_id.as_str()), (1, "c"));
+}
