@@ -31,7 +31,9 @@ pub enum ImportPhase {
     Persisted,
     /// It has ended well.
     Completed,
-    /// It has ended, and nothing of it is visible.
+    /// It has ended, and nothing of it is visible. A restart of the server fails
+    /// every job that was begun and not completed; rows that such a one had
+    /// persisted go on being counted as stored.
     Failed,
     /// A phase of a newer server, which is neither end.
     Unknown(i32),
