@@ -170,9 +170,9 @@ fn another_plan_or_another_source_is_told_and_nothing_is_done() {
             folder.dump("out", more).ends_with(1).says(&[word, said, "--overwrite"]);
         }
         // Another row is deleted in the source.
-        let deleted = folder.path("old/db/tables");
-        let deleted = files(&deleted).into_keys().find(|name| name.ends_with("7/deleted_docs")).unwrap();
-        let deleted = folder.path("old/db/tables").join(deleted);
+        let old = folder.path("old");
+        let deleted = files(&old).into_keys().find(|name| name.ends_with("7/deleted_docs")).unwrap();
+        let deleted = old.join(deleted);
         let mut bytes = fs::read(&deleted).unwrap();
         let at = bytes.len() - 4;
         bytes[at..].copy_from_slice(&5_u32.to_le_bytes());

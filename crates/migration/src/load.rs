@@ -108,7 +108,6 @@ pub async fn load(
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
-    client.ensure_database().await?;
     let ledger = Ledger::hold(target, observer).await?;
     let loaded = alive(&ledger, load_held(client, &ledger, target, manifest, settings, observer)).await;
     release(&ledger, loaded).await
@@ -142,6 +141,7 @@ async fn load_held(
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
+    client.ensure_database().await?;
     let mut loads = prepare::prepare(client, ledger, manifest, settings, observer).await?;
     for load in &mut loads {
         prepare::check_files(client, target, load, settings, observer).await?;

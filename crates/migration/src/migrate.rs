@@ -76,9 +76,9 @@ pub async fn migrate(
     loading: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<(Manifest, LoadReport)> {
-    client.ensure_database().await?;
     let ledger = Ledger::hold(target, observer).await?;
     let migrated = alive(&ledger, async {
+        client.ensure_database().await?;
         let begun = Begun::begin(source, plan, target, dumping).await?;
         let manifest = begun.manifest.clone();
         let (ready, told) = unbounded_channel();

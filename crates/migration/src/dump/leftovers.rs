@@ -5,10 +5,15 @@
 use datafusion::error::DataFusionError;
 use datafusion::object_store::path::Path;
 use futures::TryStreamExt;
-use m2m_sink::manifest::{CollectionEntry, Manifest, PartitionEntry};
+use m2m_sink::manifest::{CollectionEntry, MANIFEST_FILE, Manifest, PartitionEntry, UNFINISHED_FILE};
 use m2m_storage::Storage;
 
+use super::META_FILE;
 use crate::error::Result;
+use crate::ledger::LEDGER_FILE;
+
+/// Files beside the import files.
+const RECORDS: [&str; 4] = [MANIFEST_FILE, UNFINISHED_FILE, LEDGER_FILE, META_FILE];
 
 /// The folder of a partition's file sets.
 pub(super) fn folder(collection: &str, partition: &str) -> String {
@@ -46,7 +51,8 @@ pub(super) async fn abort_uploads(manifest: &Manifest, target: &Storage) -> Resu
             let folder = target.child(&folder(&collection.name, &partition.name));
             is_of_set(&upload.path, &folder, collection)
         });
-        if is_own {
+        let is_record = RECORDS.iter().any(|name| target.child(name) == upload.path);
+        if is_own || is_record {
             tracing::debug!(path = %upload.path, "upload of an earlier run ended");
             target.abort_upload(&upload).await?;
         }
@@ -142,13 +148,19 @@ mod tests {
     async fn uploads_of_own_files_are_ended_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
         let target = Storage::local(folder.path()).unwrap();
-        let begun = ["films/_default/7/id.npy#1", "films/_default/7/other.npy#1", "elsewhere/id.npy#1"];
+        let begun = [
+            "films/_default/7/id.npy#1",
+            "films/_default/7/other.npy#1",
+            "elsewhere/id.npy#1",
+            "unfinished.json#2",
+            "other.json#1",
+        ];
         for path in begun {
             let path = folder.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "half").unwrap();
         }
         abort_uploads(&manifest(), &target).await.unwrap();
-        assert_eq!(begun.map(|path| folder.path().join(path).exists()), [false, true, true]);
+        assert_eq!(begun.map(|path| folder.path().join(path).exists()), [false, true, true, false, true]);
     }
 }

@@ -11,7 +11,7 @@ use super::prepare::CollectionLoad;
 use super::{LoadedCollection, LoadedState};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::memory;
+use crate::memory::{self, Memory, memory_of};
 use crate::patience::Patience;
 use crate::settings::LoadSettings;
 use crate::target::{Appended, TargetState, count, count_each, find_rows};
@@ -89,7 +89,7 @@ struct Finish<'a> {
 impl Finish<'_> {
     /// Returns whether the collection is in memory.
     async fn new_collection(&self) -> Result<bool> {
-        self.wait_for_rows().await?;
+        self.wait_for_rows(false).await?;
         let (Some(_), Some((_, field, _))) =
             (&self.load.mapping.index.value, self.load.wanted.vector_field())
         else {
@@ -125,7 +125,14 @@ impl Finish<'_> {
     }
 
     async fn make_queryable(&self) -> Result<()> {
-        memory::load(self.client, &self.load.wanted.name).await?;
+        let name = &self.load.wanted.name;
+        if memory_of(self.client, name).await? == Memory::Loaded {
+            // By an earlier run: what was imported since is not in memory.
+            self.client.load(name, true).await?;
+            self.wait_for_rows(true).await?;
+        } else {
+            memory::load(self.client, name).await?;
+        }
         self.tell_queryable();
         Ok(())
     }
@@ -157,12 +164,17 @@ impl Finish<'_> {
         }
     }
 
-    /// Waits until a new collection has the rows that were imported; more of them are an error.
-    async fn wait_for_rows(&self) -> Result<()> {
-        let (name, expected) = (&self.load.wanted.name, self.load.entry.rows);
+    /// Waits until the collection has the rows that were imported, with those before; more of them
+    /// are an error.
+    async fn wait_for_rows(&self, in_memory: bool) -> Result<()> {
+        let before = match &self.load.state {
+            TargetState::Append(appended) => appended.rows,
+            _ => 0,
+        };
+        let (name, expected) = (&self.load.wanted.name, before.saturating_add(self.load.entry.rows));
         let mut patience = Patience::new(GROWTH_STALL);
         loop {
-            let found = count(self.client, name, None, false).await?;
+            let found = count(self.client, name, None, in_memory).await?;
             if found == expected {
                 return Ok(());
             }
