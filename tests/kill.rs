@@ -241,7 +241,17 @@ impl Point {
         println!("{line}; went on, and ended");
         self.place.holds(&expected(self.way));
         block_on(kill::assert_finished(&self.place.out));
+        if self.way == Way::Append {
+            self.adds_nothing_again();
+        }
         kills
+    }
+
+    /// The same command once more adds nothing to a collection that it has added to.
+    fn adds_nothing_again(&self) {
+        let (again, _) = self.run(None);
+        assert!([0, 1].contains(&again.code), "{}", again.observation(&[]));
+        self.place.holds(&expected(self.way));
     }
 
     /// SIGKILL leaves no code; to the others m2m says that it was interrupted, unless it was at its end.
@@ -287,15 +297,4 @@ fn a_migration_killed_at_any_moment_goes_on_with_the_same_command() {
     });
     println!("{} points, {kills} kills, all right", all.len());
     assert!(kills > 0 || all.len() < 3, "nothing was killed");
-}
-
-/// The same command once more adds nothing to a collection that it has added to.
-#[test]
-fn a_finished_migration_is_not_done_again() {
-    let point = Point::new(1);
-    assert_eq!(point.way, Way::Append);
-    point.run(None).0.ends_with(0);
-    let (again, _) = point.run(None);
-    assert!([0, 1].contains(&again.code), "{}", again.observation(&[]));
-    point.place.holds(&expected(point.way));
 }
