@@ -406,7 +406,7 @@ pub enum Error {
     },
     /// A new collection has other rows than were imported.
     #[error(
-        "collection `{collection}` has {found} rows, and {expected} were imported: has somebody else written to it? Have it replaced with `--if-exists replace`"
+        "collection `{collection}` has {found} rows, and {expected} were imported: has somebody else written to it, or was the server killed while it imported? Begin anew with `--overwrite --if-exists replace`, which drops it"
     )]
     CollectionRows {
         /// The collection.

@@ -147,10 +147,9 @@ impl Entry {
         }
     }
 
-    /// Rows of the jobs that are not known to have failed.
+    /// Rows of all jobs, those among them that failed: a server that was killed can still count them.
     pub(crate) fn rows_at_most(&self) -> u64 {
-        let jobs = self.jobs.values().filter(|job| job.state != JobState::Failed);
-        jobs.map(|job| job.rows).fold(0, u64::saturating_add)
+        self.jobs.values().map(|job| job.rows).fold(0, u64::saturating_add)
     }
 }
 
@@ -269,6 +268,12 @@ impl Ledger {
         let book = self.book();
         let found = book.collections.iter().find(|entry| is_same(entry, of));
         found.map(|entry| entry.jobs.clone()).unwrap_or_default()
+    }
+
+    /// Rows that the jobs of a load can have brought.
+    pub(crate) fn rows_at_most(&self, of: &Entry) -> u64 {
+        let book = self.book();
+        book.collections.iter().find(|entry| is_same(entry, of)).map_or(0, Entry::rows_at_most)
     }
 
     /// Writes down how far an import job is.

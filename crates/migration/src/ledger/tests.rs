@@ -88,14 +88,14 @@ async fn a_new_load_takes_the_place_of_the_one_before() {
 }
 
 #[tokio::test]
-async fn rows_that_may_be_there_are_those_of_jobs_that_did_not_fail() {
+async fn rows_that_may_be_there_are_those_of_all_jobs() {
     let mut entry = created("films", "d1", "t1");
     for (set, rows, state) in
         [("a", 1, JobState::Done), ("b", 10, JobState::Starting), ("c", 100, JobState::Failed)]
     {
         entry.jobs.insert(set.into(), Job::starting(rows).ended(state));
     }
-    assert_eq!(entry.rows_at_most(), 11);
+    assert_eq!(entry.rows_at_most(), 111);
 }
 
 #[tokio::test]

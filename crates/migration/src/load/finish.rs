@@ -89,15 +89,17 @@ struct Finish<'a> {
 impl Finish<'_> {
     /// Returns whether the collection is in memory.
     async fn new_collection(&self) -> Result<bool> {
-        self.wait_for_rows(false).await?;
         let (Some(_), Some((_, field, _))) =
             (&self.load.mapping.index.value, self.load.wanted.vector_field())
         else {
+            self.wait_for_rows(false).await?;
             return Ok(false);
         };
         self.wait_for_index(&field.name, 0).await?;
         if self.settings.load_after {
             self.make_queryable().await?;
+        } else {
+            self.wait_for_rows(false).await?;
         }
         Ok(self.settings.load_after)
     }
@@ -129,9 +131,11 @@ impl Finish<'_> {
         if memory_of(self.client, name).await? == Memory::Loaded {
             // By an earlier run: what was imported since is not in memory.
             self.client.load(name, true).await?;
-            self.wait_for_rows(true).await?;
         } else {
             memory::load(self.client, name).await?;
+        }
+        if !matches!(self.load.state, TargetState::Append(_)) {
+            self.wait_for_rows(true).await?;
         }
         self.tell_queryable();
         Ok(())
@@ -164,14 +168,10 @@ impl Finish<'_> {
         }
     }
 
-    /// Waits until the collection has the rows that were imported, with those before; more of them
-    /// are an error.
+    /// Waits until a new collection has the rows that were imported; more of them are an error.
+    /// What is counted in memory is true; rows that are stored can be those of a failed job.
     async fn wait_for_rows(&self, in_memory: bool) -> Result<()> {
-        let before = match &self.load.state {
-            TargetState::Append(appended) => appended.rows,
-            _ => 0,
-        };
-        let (name, expected) = (&self.load.wanted.name, before.saturating_add(self.load.entry.rows));
+        let (name, expected) = (&self.load.wanted.name, self.load.entry.rows);
         let mut patience = Patience::new(GROWTH_STALL);
         loop {
             let found = count(self.client, name, None, in_memory).await?;

@@ -8,7 +8,7 @@ use m2m_sink::manifest::SetEntry;
 use tokio::time::Instant;
 
 use super::run::Run;
-use super::settle;
+use super::settle::{self, Listed};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::ledger::{Claim, Entry, Job, JobState};
@@ -98,8 +98,11 @@ impl Import<'_> {
     async fn find(&self, job: &Job) -> Result<Option<TaskId>> {
         let Run { client, target, settings, .. } = self.run;
         let files = settle::files(target, settings, &self.set);
-        let found = settle::find(client, &self.entry.name, &files, job.age()).await?;
-        Ok(found.map(|found| found.task))
+        match settle::find(client, &self.entry.name, &files, job.age()).await? {
+            Listed::Job(found) => Ok(Some(found.task)),
+            Listed::Nothing => Ok(None),
+            Listed::Unknown => Err(self.uncertain(job)),
+        }
     }
 
     /// Follows an import job to its end and returns the rows it imported.
