@@ -169,11 +169,14 @@ fn url(shown: &str, tls: bool) -> String {
 
 /// The address without what stands before an `@` or behind a `?`, which may hold a password.
 fn without_user(text: &str) -> String {
-    let text = text.split('?').next().unwrap_or_default();
-    let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
-    // What stands before a `://` that is inside of a password is no scheme.
+    let Some((before, after)) = text.rsplit_once('@') else { return without_query(text).to_owned() };
+    // What stands before a `://` or behind a `?` that is inside of a password is part of it.
     let scheme = ["http://", "https://"].into_iter().find(|scheme| before.starts_with(scheme));
-    format!("{}***@{after}", scheme.unwrap_or_default())
+    format!("{}***@{}", scheme.unwrap_or_default(), without_query(after))
+}
+
+fn without_query(text: &str) -> &str {
+    text.split_once('?').map_or(text, |(place, _)| place)
 }
 
 #[cfg(test)]

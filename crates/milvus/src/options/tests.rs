@@ -53,6 +53,7 @@ fn a_password_in_the_address_is_refused_and_not_shown() {
         "root:hush@milvus:19530",
         "ftp://root:hu@sh@milvus",
         "root:hush://hush@milvus",
+        "root:hu?sh@milvus",
     ] {
         let error = Address::parse(text).unwrap_err();
         let options = ConnectOptions { uri: text.to_owned(), ..ConnectOptions::default() };
