@@ -50,7 +50,7 @@ struct Database {
 }
 
 /// One remote call, apart from its message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) name: &'static str,
     /// What the call is about, for messages.
