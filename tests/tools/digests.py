@@ -69,7 +69,7 @@ def read_json(path):
 
 def read_manifest(root):
     manifest = read_json(os.path.join(root, "manifest.json"))
-    if manifest.get("version") != 1:
+    if manifest.get("version") != 2:
         raise Failure(f"manifest.json: version {manifest.get('version')!r} is not known")
     return manifest
 

@@ -75,7 +75,7 @@ class Dump:
         if self.stray:
             with open(os.path.join(self.root, self.stray), "wb") as file:
                 file.write(b"")
-        self.write("manifest.json", {"version": 1, "collections": [self.collection()]})
+        self.write("manifest.json", {"version": 2, "collections": [self.collection()]})
         self.write("truth.json", {"collections": [{"collection": "c", "partitions": [self.truth]}]})
         command = [sys.executable, os.path.join(HERE, "numpy_digest.py"), self.root, "--truth", os.path.join(self.root, "truth.json")]
         done = subprocess.run(command, capture_output=True, text=True)
