@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use m2m_segment::bloom_filter::BloomFilter;
@@ -29,13 +30,16 @@ type Findings = BTreeSet<(String, String)>;
 
 /// A copy of an installation, and what is known of it when it is whole.
 pub(crate) struct Subject {
-    original: PathBuf,
+    /// The whole installation, which nothing else can take away.
+    original: Arc<TempDir>,
     copy: TempDir,
     /// Path and length of every file.
     files: BTreeMap<String, usize>,
     folders: Vec<String>,
     rows: Rows,
     findings: Findings,
+    /// Whether rows stand only in the log.
+    is_unflushed: bool,
 }
 
 impl Subject {
@@ -57,29 +61,32 @@ impl Subject {
     /// A sound installation.
     pub(crate) fn of(original: &Path) -> Self {
         let mut subject = Self {
-            original: original.into(),
+            original: Arc::new(tempfile::tempdir().unwrap()),
             copy: tempfile::tempdir().unwrap(),
             files: BTreeMap::new(),
             folders: Vec::new(),
             rows: Rows::new(),
             findings: Findings::new(),
+            is_unflushed: false,
         };
-        subject.list("");
+        subject.list(original, "");
         let subject = &mut subject.again();
         subject.rows = subject.dump().1.unwrap_or_else(|| panic!("{}", subject.dump().0.observation(&[])));
         subject.findings = subject.audit().unwrap_or_else(|why| panic!("{why}"));
+        subject.is_unflushed = subject.dump_with(&[]).0.code != 0;
         subject.again()
     }
 
     /// The same in another copy.
     pub(crate) fn again(&self) -> Self {
         let again = Self {
-            original: self.original.clone(),
+            original: Arc::clone(&self.original),
             copy: tempfile::tempdir().unwrap(),
             files: self.files.clone(),
             folders: self.folders.clone(),
             rows: self.rows.clone(),
             findings: self.findings.clone(),
+            is_unflushed: self.is_unflushed,
         };
         again.folders.iter().for_each(|folder| fs::create_dir_all(again.path(folder)).unwrap());
         again.files.keys().for_each(|path| again.restore(path));
@@ -106,28 +113,31 @@ impl Subject {
         fate
     }
 
-    fn list(&mut self, folder: &str) {
-        for entry in fs::read_dir(self.original.join(folder)).unwrap() {
+    /// Takes what is in a folder of an installation.
+    fn list(&mut self, from: &Path, folder: &str) {
+        for entry in fs::read_dir(from.join(folder)).unwrap() {
             let entry = entry.unwrap();
             let path = format!("{folder}{}", entry.file_name().to_str().unwrap());
-            match entry.metadata().unwrap() {
-                found if found.is_dir() => {
-                    self.list(&format!("{path}/"));
-                    self.folders.push(path);
-                }
-                found => drop(self.files.insert(path, usize::try_from(found.len()).unwrap())),
+            let (here, found) = (self.original.path().join(&path), entry.metadata().unwrap());
+            if found.is_dir() {
+                fs::create_dir(here).unwrap();
+                self.list(from, &format!("{path}/"));
+                self.folders.push(path);
+            } else {
+                link(&entry.path(), &here);
+                self.files.insert(path, usize::try_from(found.len()).unwrap());
             }
         }
     }
 
     /// Puts the original of a file, or its absence, back.
     fn restore(&self, path: &str) {
-        let (original, copy) = (self.original.join(path), self.path(path));
+        let (original, copy) = (self.original.path().join(path), self.path(path));
         if copy.exists() {
             fs::remove_file(&copy).unwrap();
         }
-        if original.exists() && fs::hard_link(&original, &copy).is_err() {
-            fs::copy(&original, &copy).unwrap();
+        if original.exists() {
+            link(&original, &copy);
         }
     }
 
@@ -139,7 +149,7 @@ impl Subject {
 
     /// Makes a change and returns the files that may be others now.
     fn make(&self, change: &Change) -> Vec<String> {
-        let read = |path: &str| fs::read(self.original.join(path)).unwrap();
+        let read = |path: &str| fs::read(self.original.path().join(path)).unwrap();
         match change {
             Change::Flip { path, at, bit } => {
                 let mut bytes = read(path);
@@ -176,6 +186,10 @@ impl Subject {
                 code => Fate::Wrong(format!("ended with {code}\n{}", run.observation(&[]))),
             };
         };
+        let of_log = change.path().is_some_and(|path| Kind::of(path) == Kind::Log);
+        if dumped == self.rows && of_log && self.is_unflushed {
+            return self.fate_of_log();
+        }
         if dumped == self.rows {
             return Fate::Same;
         }
@@ -196,6 +210,20 @@ impl Subject {
             return Fate::Chance;
         }
         Fate::Wrong(format!("{} and nobody says so", self.difference(&dumped)))
+    }
+
+    /// Rows that stand only in the log stop a dump that was not told to leave them.
+    fn fate_of_log(&self) -> Fate {
+        if self.dump_with(&[]).0.code == 1 {
+            return Fate::Refused;
+        }
+        match self.audit() {
+            Ok(findings) if findings.is_subset(&self.findings) => {
+                Fate::Wrong("rows of the log are left behind, and nobody says so".into())
+            }
+            Ok(_) => Fate::Reported,
+            Err(why) => Fate::Wrong(why),
+        }
     }
 
     /// Whether a dump differs in nothing but values of vectors, which were changed.
@@ -228,7 +256,7 @@ impl Subject {
             Kind::DeletedDocs => new.len() == 1 && old.len() <= 1,
             _ => false,
         };
-        let filter = self.original.join(path).with_file_name("bloom_filter");
+        let filter = self.original.path().join(path).with_file_name("bloom_filter");
         is_one
             && fs::read(filter).is_ok_and(|filter| {
                 let id = i64::from_le_bytes(new[0][..8].try_into().unwrap());
@@ -249,7 +277,7 @@ impl Subject {
 
     /// The ids beside a file of vectors.
     fn ids(&self, vectors: &str) -> Vec<Vec<u8>> {
-        let ids = fs::read(self.original.join(vectors.replace(".rv", ".uid"))).unwrap();
+        let ids = fs::read(self.original.path().join(vectors.replace(".rv", ".uid"))).unwrap();
         ids[8..].chunks(8).map(<[u8]>::to_vec).collect()
     }
 
@@ -265,8 +293,12 @@ impl Subject {
 
     /// Dumps the copy; there are rows when it ended well.
     fn dump(&self) -> (Run, Option<Rows>) {
+        self.dump_with(&["--allow-unflushed"])
+    }
+
+    fn dump_with(&self, more: &[&str]) -> (Run, Option<Rows>) {
         let out = tempfile::tempdir().unwrap();
-        let run = self.run("dump", &["--allow-unflushed", "--out", out.path().to_str().unwrap()]);
+        let run = self.run("dump", &[&["--out", out.path().to_str().unwrap()], more].concat());
         let manifest = out.path().join("manifest.json");
         assert_eq!(manifest.exists(), run.code == 0, "{}", run.observation(&[]));
         let dumped = (run.code == 0).then(|| rows_of(out.path(), &fs::read(manifest).unwrap()));
@@ -299,6 +331,13 @@ impl Subject {
         args.extend(more);
         let command: Command = m2m(&args);
         run_until(LIMIT, &args, command, None).0
+    }
+}
+
+/// Gives a file another name, or copies it where that cannot be.
+fn link(from: &Path, to: &Path) {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).unwrap();
     }
 }
 
