@@ -58,25 +58,33 @@ pub(crate) struct Call {
     /// How long one attempt may take.
     pub(crate) deadline: Duration,
     repeat: Repeat,
+    /// Whether it goes on at the server when nobody waits for it any more.
+    goes_on: bool,
 }
 
 impl Call {
     pub(crate) fn read(name: &'static str, subject: String) -> Self {
-        Self { name, subject, deadline: READ_DEADLINE, repeat: Repeat::Read }
+        Self { name, subject, deadline: READ_DEADLINE, repeat: Repeat::Read, goes_on: false }
     }
 
     /// A change that does no harm when it is made twice.
     pub(crate) fn change(name: &'static str, subject: String) -> Self {
-        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Change }
+        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Change, goes_on: false }
     }
 
     /// A change that must not be made twice.
     pub(crate) fn once(name: &'static str, subject: String) -> Self {
-        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Once }
+        Self { name, subject, deadline: WRITE_DEADLINE, repeat: Repeat::Once, goes_on: false }
     }
 
     pub(crate) fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// A call that must not be broken off: the server is told of no deadline, and whoever stops
+    /// waiting leaves it alone.
+    pub(crate) fn to_its_end(self) -> Self {
+        Self { goes_on: true, ..self }
     }
 
     /// The error of an answer that is not what was asked for.
@@ -232,9 +240,9 @@ impl Client {
     pub(crate) async fn call<Q, A, F, R>(&self, call: &Call, message: Q, send: F) -> Result<A>
     where
         Q: Clone,
-        A: Reply,
+        A: Reply + Send + 'static,
         F: Fn(Service, Request<Q>) -> R,
-        R: Future<Output = Result<Response<A>, Status>>,
+        R: Future<Output = Result<Response<A>, Status>> + Send + 'static,
     {
         self.attempt(call, message, send).await.map_err(|(_, error)| error)
     }
@@ -248,13 +256,19 @@ impl Client {
     ) -> Result<A, (Fault, Error)>
     where
         Q: Clone,
-        A: Reply,
+        A: Reply + Send + 'static,
         F: Fn(Service, Request<Q>) -> R,
-        R: Future<Output = Result<Response<A>, Status>>,
+        R: Future<Output = Result<Response<A>, Status>> + Send + 'static,
     {
         let mut patience = Patience::new(self.session.retry, &self.session.address);
         loop {
             let answer = send(self.service.clone(), self.session.request(call, message.clone()));
+            let answer = async {
+                match call.goes_on {
+                    true => tokio::spawn(answer).await.unwrap_or_else(|error| Err(ended(&error))),
+                    false => answer.await,
+                }
+            };
             let (fault, error) = match tokio::time::timeout(call.deadline, answer).await {
                 Ok(Ok(response)) => match accept(call, response.into_inner()) {
                     Ok(answer) => return Ok(answer),
@@ -280,6 +294,11 @@ impl Client {
     }
 }
 
+/// A task that ends without an answer ends with the program.
+fn ended(error: &tokio::task::JoinError) -> Status {
+    Status::cancelled(error.to_string())
+}
+
 impl Session {
     fn new(address: String, options: &ConnectOptions, retry: RetryPolicy) -> Result<Self> {
         let named = options.database.as_deref().filter(|name| !matches!(*name, "" | "default"));
@@ -298,7 +317,9 @@ impl Session {
 
     fn request<Q>(&self, call: &Call, message: Q) -> Request<Q> {
         let mut request = Request::new(message);
-        request.set_timeout(call.deadline);
+        if !call.goes_on {
+            request.set_timeout(call.deadline);
+        }
         let metadata = request.metadata_mut();
         if let Some(value) = &self.authorization {
             metadata.insert("authorization", value.clone());

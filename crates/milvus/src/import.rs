@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Import jobs.
+//!
+//! A 2.3.5 whose caller goes away, or whose deadline passes, while it asks its coordinator
+//! about jobs ends by a nil pointer. So these questions are never broken off: they have no
+//! deadline on the way, and when nobody waits for the answer any more it still may come.
 
 use std::time::Duration;
 
@@ -151,18 +155,15 @@ impl Client {
     /// When the server does not know the job or does not answer. A job that
     /// failed is no error here.
     pub async fn import_state(&self, task: TaskId) -> Result<ImportStatus> {
-        let call = Call::read("GetImportState", format!("import job {}", task.0));
-        let client = self.clone();
-        let asked = call.clone();
-        // A 2.3.5 whose caller goes away before the answer ends by a fault of its own: the call
-        // goes on when nobody waits for it any more.
-        let answer = tokio::spawn(async move {
-            let message = pb::GetImportStateRequest { task: task.0 };
-            let send = |mut service: Service, request| async move { service.get_import_state(request).await };
-            client.call(&asked, message, send).await
-        });
-        let answer = answer.await.map_err(|_| call.unexpected("an answer", "the end of the program"))?;
-        ImportStatus::of(&call, &answer?)
+        let call = Call::read("GetImportState", format!("import job {}", task.0)).to_its_end();
+        let answer = self
+            .call(
+                &call,
+                pb::GetImportStateRequest { task: task.0 },
+                |mut service: Service, request| async move { service.get_import_state(request).await },
+            )
+            .await?;
+        ImportStatus::of(&call, &answer)
     }
 
     /// Lists the import jobs of a collection that the server remembers, which
@@ -175,7 +176,7 @@ impl Client {
     ///
     /// When there is no such collection, or the server does not answer.
     pub async fn imports(&self, name: &str) -> Result<Vec<ImportJob>> {
-        let call = Call::read("ListImportTasks", collection(name));
+        let call = Call::read("ListImportTasks", collection(name)).to_its_end();
         let message = pb::ListImportTasksRequest {
             collection_name: name.to_owned(),
             limit: 0,

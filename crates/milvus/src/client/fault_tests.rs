@@ -328,6 +328,22 @@ fn methods() -> BTreeSet<String> {
 }
 
 #[tokio::test]
+async fn a_question_about_jobs_is_not_broken_off_by_whoever_stops_waiting() {
+    let server = StandIn::start().await;
+    let client = connect(&server).await;
+    for method in ["GetImportState", "ListImportTasks", "ShowPartitions"] {
+        server.answer(method, [Answer::Late(Duration::from_millis(300))]);
+    }
+    let short = Duration::from_millis(100);
+    tokio::time::timeout(short, client.import_state(TaskId(1))).await.unwrap_err();
+    tokio::time::timeout(short, client.imports("films")).await.unwrap_err();
+    // Any other call is.
+    tokio::time::timeout(short, client.list_partitions("films")).await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(server.broken_off(), ["ShowPartitions"]);
+}
+
+#[tokio::test]
 async fn every_call_has_a_deadline_and_all_but_the_import_are_sent_again() {
     let server = StandIn::start().await;
     let client = connect(&server).await;
@@ -337,7 +353,10 @@ async fn every_call_has_a_deadline_and_all_but_the_import_are_sent_again() {
     call_everything(&client).await;
     let seen = server.seen();
     assert_eq!(seen.iter().map(|seen| seen.method.clone()).collect::<BTreeSet<_>>(), methods());
-    for seen in &seen {
+    // The server must not be told to give up on these: it would end.
+    let lasting = ["GetImportState", "ListImportTasks"];
+    assert!(seen.iter().filter(|seen| lasting.contains(&&*seen.method)).all(|seen| seen.timeout.is_none()));
+    for seen in seen.iter().filter(|seen| !lasting.contains(&&*seen.method)) {
         let timeout = seen.timeout.as_deref().unwrap_or_else(|| panic!("{} has no deadline", seen.method));
         let (number, unit) = timeout.split_at(timeout.len() - 1);
         let units = [("u", 1), ("m", 1000)].into_iter().find(|(name, _)| *name == unit).unwrap();

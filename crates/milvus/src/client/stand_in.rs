@@ -69,6 +69,8 @@ struct Script {
     /// By method; the last answer of a list stays.
     answers: BTreeMap<String, VecDeque<Answer>>,
     seen: Vec<Seen>,
+    /// Methods whose caller went away before the answer.
+    broken_off: Vec<String>,
 }
 
 impl Script {
@@ -112,6 +114,11 @@ impl StandIn {
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.script.lock().unwrap().seen.clone()
+    }
+
+    /// The calls whose callers went away while they were waiting for [`Answer::Late`].
+    pub(super) fn broken_off(&self) -> Vec<String> {
+        self.script.lock().unwrap().broken_off.clone()
     }
 
     /// How often a method was called.
@@ -173,7 +180,10 @@ async fn answer(
             respond.send_response(head, true).ok();
         }
         Answer::Late(pause) => {
-            tokio::time::sleep(pause).await;
+            let gone = std::future::poll_fn(|context| respond.poll_reset(context));
+            if tokio::time::timeout(pause, gone).await.is_ok() {
+                return script.lock().unwrap().broken_off.push(method);
+            }
             whole(&mut respond, &well(&method));
         }
         Answer::Silence => std::future::pending().await,
