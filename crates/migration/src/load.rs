@@ -38,6 +38,7 @@ use crate::event::{Event, Observer, Phase};
 use crate::ledger::{Ledger, SIGN_OF_LIFE};
 use crate::settings::LoadSettings;
 
+pub(crate) use place::MARK;
 pub(crate) use prepare::begun;
 pub use read::read_dump;
 use run::{Fed, Run};

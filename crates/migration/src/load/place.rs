@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::ledger::{Claim, Entry, Ledger};
 use crate::target::{Appended, TargetState, Wanted};
 
+/// What stands in the description of every collection that a load created.
+pub(crate) const MARK: &str = "(m2m load ";
+
 /// Creates a collection with its partitions, or what is missing of it, and returns what the
 /// ledger knows it by. The ledger is first: whatever is made is known to be ours.
 pub(super) async fn make(
@@ -76,7 +79,7 @@ async fn create(client: &Client, wanted: &Wanted, shards: i32, token: &str) -> R
         name: wanted.name.clone(),
         fields: wanted.fields.clone(),
         shards,
-        description: format!("migrated from Milvus 1.x collection {} (m2m load {token})", wanted.source),
+        description: format!("migrated from Milvus 1.x collection {} {MARK}{token})", wanted.source),
     };
     Ok(client.create_collection(&new).await?)
 }

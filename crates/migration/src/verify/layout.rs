@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use m2m_milvus::{CollectionInfo, mapping};
 
 use super::{Layout, PartitionCounts};
+use crate::load::MARK;
 
 /// Partitions that are named one by one.
 const NAMED: usize = 3;
@@ -31,7 +32,9 @@ pub(super) fn layout_of(
         let why = format!("Milvus chooses a row's partition by field `{}`", key.name);
         return (Layout::Whole, Some(format!("{why}: {WHOLE}")));
     }
-    let has_rows = of_source.iter().any(|partition| partition.rows > 0);
+    // What m2m created had its partitions.
+    let is_ours = info.description.contains(MARK);
+    let has_rows = !is_ours && of_source.iter().any(|partition| partition.rows > 0);
     if has_rows && !of_source.iter().any(|partition| existing.contains(&partition.name)) {
         let named: Vec<String> =
             of_source.iter().take(NAMED).map(|partition| format!("`{}`", partition.name)).collect();
@@ -73,6 +76,14 @@ mod tests {
         // A partition without rows is missing, and nothing else is known of it.
         assert_eq!(layout(&[("_default", 3), ("q", 0)], None, &["_default"]), (Layout::Partitions, None));
         assert_eq!(layout(&[("_default", 3)], None, &["_default"]), (Layout::Partitions, None));
+    }
+
+    #[test]
+    fn partitions_that_m2m_created_are_missed() {
+        let one = PartitionCounts { name: "p".into(), rows: 4, ..PartitionCounts::default() };
+        let ours = CollectionInfo { description: format!("x {MARK}t)"), ..CollectionInfo::default() };
+        let existing = HashSet::from(["_default".to_owned()]);
+        assert_eq!(layout_of(&[one], &ours, &existing), (Layout::Partitions, None));
     }
 
     #[test]

@@ -190,10 +190,12 @@ fn judge(queries: &Queries, answered: &[Vec<i64>], nearest: &[Nearest]) -> Searc
 fn tell(verified: &SearchVerification, found: &mut CollectionVerification) {
     let SearchVerification { queries, top_k, recall, .. } = verified;
     if verified.foreign > 0 {
-        found.notes.push(format!(
+        let told = format!(
             "searches in Milvus found {} rows that the source does not have: recall counts them as not found",
             verified.foreign
-        ));
+        );
+        // Rows that were there before may be near.
+        if found.rows_before > 0 { &mut found.notes } else { &mut found.differences }.push(told);
     }
     if found.hidden_rows > 0 {
         let what = "where ids repeat, a search in Milvus shows one row of each, and may show fewer neighbours than it was asked for";

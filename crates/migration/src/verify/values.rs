@@ -9,6 +9,8 @@ use datafusion::arrow::datatypes::{
 };
 use m2m_milvus::{Column, FieldType, Values};
 
+/// Digits of a number that a 64-bit float and every integer type keep.
+const EXACT_DIGITS: usize = 15;
 /// Characters of a text that are shown.
 const SHOWN_CHARS: usize = 60;
 
@@ -95,9 +97,43 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Whether two texts say the same, whatever spaces and the order of keys. The parser keeps
+/// about 16 digits of a number; those of longer ones are compared as they are written.
 fn is_same_json(one: &[u8], other: &[u8]) -> bool {
     let parse = serde_json::from_slice::<serde_json::Value>;
-    matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other)
+    let is_same = matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other);
+    is_same && long_numbers(one) == long_numbers(other)
+}
+
+/// The numbers outside of texts whose digits the parser does not keep, sorted.
+fn long_numbers(json: &[u8]) -> Vec<&[u8]> {
+    let mut numbers: Vec<&[u8]> = outside_of_texts(json)
+        .flat_map(|part| part.split(|byte| !b"+-.eE0123456789".contains(byte)))
+        .filter(|number| number.iter().filter(|byte| byte.is_ascii_digit()).count() > EXACT_DIGITS)
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// What stands before, between and behind the texts of a JSON value.
+fn outside_of_texts(json: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut parts = Vec::new();
+    let (mut start, mut in_text, mut escaped) = (0, false, false);
+    for (at, byte) in json.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => {
+                if !in_text {
+                    parts.extend(json.get(start..at));
+                }
+                (start, in_text) = (at + 1, !in_text);
+            }
+            _ => {}
+        }
+    }
+    parts.extend(json.get(start..).filter(|_| !in_text));
+    parts.into_iter()
 }
 
 /// The value, short enough for a message.

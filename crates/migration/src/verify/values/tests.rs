@@ -181,3 +181,28 @@ fn a_part_of_an_array_begins_at_its_own_first_vector() {
     let bits = Value::of_source(&bits, FieldType::BinaryVector(8), 0);
     assert!(matches!(bits, Some(Value::Vector([3]))));
 }
+
+#[test]
+fn json_is_the_same_when_it_says_the_same_to_the_last_digit() {
+    let same = |one: &str, other: &str| is_same_json(one.as_bytes(), other.as_bytes());
+    for (one, other) in [
+        (r#"{"a": 1, "b": [2.5, "x"]}"#, r#"{"b":[2.5,"x"],"a":1}"#),
+        (r#"{"a": 12345678901234567890123}"#, r#"{ "a":12345678901234567890123 }"#),
+        (
+            r#"{"a": "1\"12345678901234567890123", "b": 0.1}"#,
+            r#"{"b": 0.1, "a": "1\"12345678901234567890123"}"#,
+        ),
+    ] {
+        assert!(same(one, other), "{one} {other}");
+    }
+    for (one, other) in [
+        (r#"{"a": 12345678901234567890123}"#, r#"{"a": 12345678901234567890124}"#),
+        (r#"{"a": 0.1}"#, r#"{"a": 0.1000000000000000001}"#),
+        (r#"[9007199254740993]"#, r#"[9007199254740992]"#),
+        (r#"{"a": 1}"#, r#"{"a": 1.0}"#),
+        (r#"{"a": "x"}"#, r#"{"a": "y"}"#),
+        ("1", "x"),
+    ] {
+        assert!(!same(one, other), "{one} {other}");
+    }
+}
