@@ -132,7 +132,7 @@ impl Settings {
         let mut server = MappingServer::Assumed;
         if self.config.has(&keys::MILVUS) {
             register_milvus2x(&ctx, self.connect_options()?)?;
-            server = MappingServer::Configured(self.connect_options()?);
+            server = MappingServer::Configured(Box::new(self.connect_options()?));
         }
         register_mapping(&ctx, source, server, &self.names(&[]), &self.dump_of_all())?;
         register_audit(&ctx, &shipped_checks()?)?;
@@ -160,7 +160,7 @@ impl Settings {
         let mut found = vec![source::describe(&self.config)?];
         found.extend(target::describe(&self.config)?);
         if self.config.has(&keys::MILVUS) {
-            found.push(format!("Milvus 2.x: {}", self.connect_options()?.address()?));
+            found.push(format!("Milvus 2.x: {}", self.milvus_address()?));
         }
         Ok(found)
     }
@@ -179,6 +179,11 @@ impl Settings {
     pub(crate) async fn milvus_without_database(&self) -> Result<Client> {
         let options = ConnectOptions { database: None, ..self.connect_options()? };
         Ok(Client::connect(&options).await?)
+    }
+
+    /// The address of Milvus 2.x, as messages show it.
+    pub(crate) fn milvus_address(&self) -> Result<String> {
+        Ok(self.connect_options()?.address()?)
     }
 
     /// Connects to Milvus 2.x.

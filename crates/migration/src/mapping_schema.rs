@@ -53,7 +53,7 @@ pub enum MappingServer {
     /// None is named: one of version 2.3 is assumed.
     Assumed,
     /// A server that is asked for its version when a table is first scanned.
-    Configured(ConnectOptions),
+    Configured(Box<ConnectOptions>),
 }
 
 /// Adds the schema [`MAPPING`] to the installation's catalog of a session. All
@@ -71,7 +71,7 @@ pub fn register_mapping(
 ) -> Result<()> {
     let server = match server {
         MappingServer::Assumed => Server::Assumed(ServerVersion::parse(ASSUMED_VERSION)),
-        MappingServer::Configured(options) => Server::Configured(Box::new(LazyClient::new(options))),
+        MappingServer::Configured(options) => Server::Configured(Box::new(LazyClient::new(*options))),
     };
     Facts::new(source, server, selection, dumping).register(ctx)
 }

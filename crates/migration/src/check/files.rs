@@ -9,7 +9,7 @@ use m2m_datasource::Source;
 use m2m_sink::manifest::{MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use m2m_storage::Storage;
 
-use super::room::{free_bytes, size};
+use super::room::{counted, free_bytes, size};
 use super::step::{Look, Step};
 use crate::audit::Severity;
 use crate::dump::refuse_in_source;
@@ -83,10 +83,8 @@ async fn earlier(target: &Storage, overwrite: bool) -> Step {
         Ok(Earlier::Complete(_)) if overwrite => look.fact("a complete dump lies there and is replaced"),
         Ok(Earlier::Complete(manifest)) => {
             let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
-            let message = format!(
-                "a complete dump lies there already, of {rows} rows in {} collections",
-                manifest.collections.len()
-            );
+            let collections = counted(manifest.collections.len() as u64, "collection");
+            let message = format!("a complete dump lies there already, of {rows} rows in {collections}");
             let remedy =
                 "`m2m load` imports it; to dump again choose another place, or replace it with `--overwrite`";
             look.problem(Severity::Warning, message, Some(remedy.into()));

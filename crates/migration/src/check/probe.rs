@@ -195,15 +195,43 @@ impl Place<'_> {
         let reason = reason.unwrap_or_else(|| "the server gave no reason".into());
         let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(" and ");
         let place = self.target.display(self.target.prefix());
-        let remedy = match self.server_path {
-            Some(folder) => format!(
-                "Milvus looked for them below `{folder}` of its own machine, where `{place}` must be visible, and it must be allowed to read them. Only a Milvus with `storageType: local` reads a folder: one that keeps its data in a bucket has to be given files in that bucket (`--out s3://…`)"
+        let looked = Looked::of(&reason);
+        let remedy = match (self.server_path, looked) {
+            (Some(folder), Looked::InBucket) => format!(
+                "Milvus looked for them in a bucket: this server keeps its data there (`minio.bucketName` in its configuration), and reads no folder, nor `{folder}`. Write the import files into that bucket (`--out s3://…`)"
             ),
-            None => format!(
+            (Some(folder), _) => format!(
+                "Milvus looked for them below `{folder}` of its own machine, where `{place}` must be visible, and it must be allowed to read them: `m2m.serverPath` says where. Only a Milvus with `storageType: local` reads a folder: one that keeps its data in a bucket has to be given files in that bucket (`--out s3://…`)"
+            ),
+            (None, Looked::OnDisk) => format!(
+                "Milvus looked for them on its own disk: this server has `storageType: local` and reads no bucket, nor `{place}`. Write the import files into a folder that it sees (`--out DIR` and `m2m.serverPath`)"
+            ),
+            (None, _) => format!(
                 "Milvus looked for them in its own bucket, the one that `minio.bucketName` in its configuration names, and reads no other. m2m wrote them below `{place}`: name the bucket of Milvus with `--out`, on the server that its `minio.address` names. A Milvus with `storageType: local` reads only folders of its own machine (`--out DIR` and `m2m.serverPath`)"
             ),
         };
         Trouble { message: format!("Milvus could not import {files}: {reason}"), remedy: Some(remedy) }
+    }
+}
+
+/// Where the server looked for the files, as far as its words tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    InBucket,
+    OnDisk,
+    Somewhere,
+}
+
+impl Looked {
+    fn of(reason: &str) -> Self {
+        let has = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+        if has(&["key does not exist", "NoSuchKey", "NoSuchBucket", "bucket does not exist"]) {
+            Self::InBucket
+        } else if has(&["no such file or directory"]) {
+            Self::OnDisk
+        } else {
+            Self::Somewhere
+        }
     }
 }
 
@@ -228,9 +256,16 @@ mod tests {
     #[test]
     fn a_refusal_says_where_the_server_looked() {
         let target = Storage::local("/data/out".as_ref()).unwrap();
-        let refused = |server_path| Place { target: &target, server_path }.refused(&["x".into()], None);
-        assert!(refused(Some("/mnt")).remedy.unwrap().contains("`/mnt`"));
-        let trouble = refused(None);
+        let refused = |server_path, reason: Option<&str>| {
+            Place { target: &target, server_path }.refused(&["x".into()], reason.map(str::to_owned))
+        };
+        let remedy = |server_path, reason| refused(server_path, Some(reason)).remedy.unwrap();
+        assert!(remedy(Some("/mnt"), "it broke").contains("below `/mnt`"));
+        assert!(remedy(Some("/mnt"), "stat x: no such file or directory").contains("below `/mnt`"));
+        assert!(remedy(Some("/mnt"), "The specified key does not exist.").contains("into that bucket"));
+        assert!(remedy(None, "stat x: no such file or directory").contains("storageType: local"));
+        assert!(remedy(None, "NoSuchKey").contains("minio.address"));
+        let trouble = refused(None, None);
         assert!(trouble.remedy.unwrap().contains("minio.bucketName"));
         assert_eq!(trouble.message, "Milvus could not import `x`: the server gave no reason");
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Room on a disk.
+//! Room on a disk, and numbers as people read them.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use nix::sys::statvfs::statvfs;
 pub(super) fn free_bytes(folder: &Path) -> io::Result<u64> {
     let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(folder);
     let found = statvfs(nearest)?;
-    Ok(u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size())))
+    Ok(found.blocks_available().saturating_mul(found.fragment_size()))
 }
 
 /// Bytes as people read them.
@@ -20,6 +20,11 @@ pub(super) fn size(bytes: u64) -> String {
         Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
         None => format!("{bytes} bytes"),
     }
+}
+
+/// A number and what it counts.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -94,12 +94,11 @@ impl Left {
 
     async fn remove(self) -> Vec<String> {
         let mut kept = Vec::new();
-        if let Some(name) = &self.collection {
-            if let Err(error) = self.client.drop_collection(name).await
-                && !matches!(self.client.describe_collection(name).await, Ok(None))
-            {
-                kept.push(format!("collection `{name}`: {}", said(&error)));
-            }
+        if let Some(name) = &self.collection
+            && let Err(error) = self.client.drop_collection(name).await
+            && !matches!(self.client.describe_collection(name).await, Ok(None))
+        {
+            kept.push(format!("collection `{name}`: {}", said(&error)));
         }
         for path in &self.files {
             if let Err(error) = self.target.delete(path).await {

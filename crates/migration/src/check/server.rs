@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use m2m_milvus::Client;
 
+use super::room::counted;
 use super::source::SourceCheck;
 use super::step::{Look, Step};
 use crate::audit::Severity;
@@ -26,15 +27,15 @@ pub async fn check_server(
     let has_database = database(client, &mut look).await;
     let database = look.end();
     let collections = match (source, has_database) {
-        (Some(source), Some(has_database)) => {
+        (Some(source), Some(has_database)) if source.has_collections() => {
             let mut look = Look::at(NAME);
             if let Err(error) = collections(client, source, has_database, loading, &mut look).await {
                 look.error(&error);
             }
             look.end()
         }
-        (None, _) => Step::skipped(NAME, "the installation is not known"),
         (_, None) => Step::skipped(NAME, "the database cannot be read"),
+        (_, Some(_)) => Step::skipped(NAME, "the installation has none that can be looked at"),
     };
     [database, collections]
 }
@@ -48,7 +49,7 @@ async fn database(client: &Client, look: &mut Look) -> Option<bool> {
     };
     match found.await {
         Ok((true, collections)) => {
-            look.fact(format!("it has {collections} collections"));
+            look.fact(format!("it has {}", counted(collections as u64, "collection")));
             Some(true)
         }
         Ok((false, _)) => {
@@ -83,8 +84,7 @@ async fn collections(
     }
     actions.remove(NOTHING);
     for (action, count) in actions {
-        let what = if count == 1 { "collection" } else { "collections" };
-        look.fact(format!("{count} {what} {action}"));
+        look.fact(format!("{} {action}", counted(count as u64, "collection")));
     }
     Ok(())
 }

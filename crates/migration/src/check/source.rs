@@ -8,7 +8,7 @@ use m2m_catalog::Place;
 use m2m_datasource::Source;
 use serde_json::Value;
 
-use super::room::size;
+use super::room::{counted, size};
 use super::step::{Look, Step};
 use crate::audit::{CheckReport, Glance, Outcome, Severity};
 use crate::error::Result;
@@ -56,16 +56,15 @@ impl SourceCheck {
     }
 
     /// Whether there are collections to look at.
-    #[must_use]
-    pub fn has_collections(&self) -> bool {
+    pub(super) fn has_collections(&self) -> bool {
         !self.source.inventory().collections.is_empty()
     }
 
     /// Ends the step that the installation was opened in.
     pub async fn metadata(&self, mut look: Look) -> Step {
         let collections = self.source.inventory().collections.len();
-        let what = if collections == 1 { "collection" } else { "collections" };
-        look.fact(format!("{collections} {what} in `{}`", self.source.metadata().source));
+        let collections = counted(collections as u64, "collection");
+        look.fact(format!("{collections} in `{}`", self.source.metadata().source));
         self.ask(&mut look, METADATA).await;
         if !look.is_failed()
             && let Err(error) = self.selected()
@@ -85,9 +84,9 @@ impl SourceCheck {
         self.ask(&mut look, SEGMENTS).await;
         match self.glance.totals().await {
             Ok(totals) => look.fact(format!(
-                "{} live rows in {} segments of {}, {} deleted; {}",
+                "{} live rows in {} of {}, {} deleted; {}",
                 totals.live_rows,
-                totals.segments,
+                counted(totals.segments, "segment"),
                 self.source
                     .tables()
                     .iter()

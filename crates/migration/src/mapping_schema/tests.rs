@@ -376,7 +376,7 @@ async fn a_server_that_cannot_be_reached_is_an_error_of_the_scan_alone() {
     source.register(&ctx).unwrap();
     let options = ConnectOptions { uri: "127.0.0.1:1".into(), ..ConnectOptions::default() };
     let (selection, dumping) = (Selection::default(), DumpSettings::default());
-    let server = MappingServer::Configured(options);
+    let server = MappingServer::Configured(Box::new(options));
     register_mapping(&ctx, &source, server, &selection, &dumping).unwrap();
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'mapping'";
     assert_eq!(ask(&ctx, tables).await, ["4"]);
