@@ -71,7 +71,7 @@ impl SegmentFiles {
     /// The file of ids as the store knows it, if it is here.
     pub(crate) async fn ids_meta(&self, is_local: bool) -> Result<Option<ObjectMeta>> {
         let path = self.ids_path();
-        match self.store.head(&path).await {
+        match self.head(&path).await {
             Ok(meta) => Ok(Some(meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             // Who may not list a bucket is denied what is not in it.
@@ -139,7 +139,7 @@ impl SegmentFiles {
     /// The bytes of the file with the bloom filter, if there is one.
     pub(crate) async fn bloom_filter_len(&self, is_local: bool) -> Result<Option<u64>> {
         let path = self.bloom_filter_path();
-        match self.store.head(&path).await {
+        match self.head(&path).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             // Who may not list a bucket is denied what is not in it.
@@ -165,7 +165,7 @@ impl SegmentFiles {
     /// Reads exactly the bytes of `range`.
     pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
         let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
-        let read = get_range(self.store.as_ref(), path, range).await;
+        let read = self.range(path, range).await;
         let (bytes, _) = read.map_err(|source| self.unreadable(what, path, source))?;
         let found = bytes.len() as u64;
         if found == expected {
@@ -199,16 +199,44 @@ impl SegmentFiles {
     /// The first `length` bytes of a file, or all if it has less, and the file
     /// as the store knows it.
     async fn start(&self, path: &Path, length: u64) -> object_store::Result<(Bytes, ObjectMeta)> {
-        let error = match get_range(self.store.as_ref(), path, 0..length).await {
+        let error = match self.range(path, 0..length).await {
             Ok((bytes, meta)) if bytes.len() as u64 == length.min(meta.size) => return Ok((bytes, meta)),
             Ok((bytes, meta)) => return Err(ended_early(length.min(meta.size), bytes.len())),
             Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
             Err(error) => error,
         };
         // To every store, a range of an empty file is an error.
-        match self.store.head(path).await {
+        match self.head(path).await {
             Ok(meta) if meta.size == 0 => Ok((Bytes::new(), meta)),
             _ => Err(error),
+        }
+    }
+
+    /// The file as the store knows it.
+    async fn head(&self, path: &Path) -> object_store::Result<ObjectMeta> {
+        self.refuse_special(path)?;
+        self.store.head(path).await
+    }
+
+    async fn range(&self, path: &Path, range: Range<u64>) -> object_store::Result<(Bytes, ObjectMeta)> {
+        self.refuse_special(path)?;
+        get_range(self.store.as_ref(), path, range).await
+    }
+
+    /// Makes sure that a file of this machine is none that keeps whoever opens it
+    /// waiting: a pipe, a socket or a device. A link to a file is one.
+    fn refuse_special(&self, path: &Path) -> object_store::Result<()> {
+        // Of a bucket the base is a URL.
+        let found = match &*self.base {
+            "/" => std::fs::metadata(self.display(path)).ok(),
+            _ => None,
+        };
+        match found {
+            Some(found) if !found.is_file() && !found.is_dir() => Err(object_store::Error::Generic {
+                store: "segments",
+                source: "expected a file, found a pipe, a socket or a device".into(),
+            }),
+            _ => Ok(()),
         }
     }
 
