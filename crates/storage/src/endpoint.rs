@@ -83,7 +83,9 @@ pub(crate) fn has_public_name(url: &Url) -> bool {
 }
 
 pub(crate) fn invalid(endpoint: &str, reason: &str) -> Error {
-    Error::InvalidEndpoint { endpoint: endpoint.to_owned(), reason: reason.to_owned() }
+    // What follows a `?` may be a token.
+    let endpoint = endpoint.split('?').next().unwrap_or_default().to_owned();
+    Error::InvalidEndpoint { endpoint, reason: reason.to_owned() }
 }
 
 /// Returns the cloud whose own server this is.

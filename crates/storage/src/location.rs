@@ -28,9 +28,20 @@ impl<'a> Location<'a> {
         }
         let cloud = Cloud::of_url(text).ok_or_else(|| invalid(text, EXPECTED))?;
         let mut options = with_cloud(text, cloud, options)?;
+        if rest.contains('?') {
+            // What somebody copies with its query is a URL that was signed for once.
+            let reason = "nothing may follow a `?`: give keys and tokens on their own, as the access and the secret key";
+            return Err(invalid(text, reason));
+        }
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let name = match bucket.split_once('@') {
             Some((container, host)) if scheme.starts_with("abfs") => {
+                if container.contains(':') {
+                    return Err(invalid(
+                        text,
+                        "a key does not belong into the location: give it as the secret key",
+                    ));
+                }
                 let account = host.split('.').next().unwrap_or_default();
                 name_account(text, options.to_mut(), account, host)?;
                 container
@@ -77,10 +88,19 @@ fn folder_of_url(url: &str) -> Result<PathBuf> {
 fn invalid(text: &str, reason: &str) -> Error {
     // Whoever writes credentials into a location must not find them in a log.
     let location = match text.split_once("://") {
-        Some((scheme, rest)) if !scheme.starts_with("abfs") => {
-            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+        Some((scheme, rest)) => {
+            let rest = rest.split('?').next().unwrap_or_default();
+            // Azure's container stands where other URLs have a user.
+            let container =
+                scheme.to_ascii_lowercase().starts_with("abfs").then(|| rest.split([':', '@']).next());
+            let shown = match (rest.rsplit_once('@'), container.flatten()) {
+                (Some((_, host)), Some(container)) => format!("{container}@{host}"),
+                (Some((_, host)), None) => host.to_owned(),
+                (None, _) => rest.to_owned(),
+            };
+            format!("{scheme}://{shown}")
         }
-        _ => text.to_owned(),
+        None => text.to_owned(),
     };
     Error::InvalidLocation { location, reason: reason.to_owned() }
 }

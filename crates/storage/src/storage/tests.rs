@@ -199,6 +199,30 @@ fn scheme_says_whose_bucket_it_is() {
 }
 
 #[test]
+fn no_secret_of_a_location_is_repeated() {
+    let options = options("host:1");
+    for text in [
+        "s3://user:hush@bucket/x",
+        "s3://bucket/x?X-Amz-Signature=hush",
+        "s3://bucket?sig=hush",
+        "az://bucket/x?sv=1&sig=hush",
+        "abfss://box:hush@account.dfs.core.windows.net/x",
+        "ABFSS://box:hush@account.dfs.core.windows.net/x",
+        "abfss://box@account.dfs.core.windows.net/x?sig=hush",
+        "https://user:hush@host/x?sig=hush",
+    ] {
+        let error = Storage::open(text, &options).unwrap_err();
+        assert!(matches!(error, Error::InvalidLocation { .. }), "{text}: {error}");
+        assert!(!chain(&error).contains("hush"), "{error}");
+    }
+    for endpoint in ["http://user:hush@host", "http://host/?sig=hush", "host?sig=hush"] {
+        let options = BucketOptions { endpoint: Some(endpoint.into()), ..options.clone() };
+        let error = Storage::open("s3://bucket/x", &options).unwrap_err();
+        assert!(!chain(&error).contains("hush"), "{error}");
+    }
+}
+
+#[test]
 fn leading_slash_shows_in_every_text() {
     let storage = s3("host:1", "/var/lib/db");
     let slashed = storage.with_leading_slash().unwrap();
