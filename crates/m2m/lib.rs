@@ -56,7 +56,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             let mut stderr = std::io::stderr().lock();
             // When standard error is gone too, the exit code still tells.
-            drop(write!(stderr, "{}", error.report()));
+            drop(write!(stderr, "{}", output::visible(&error.report())));
             error.exit().into()
         }
     }

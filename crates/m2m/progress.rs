@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDraw
 use m2m_migration::{Event, Observer, Phase};
 
 use crate::args::Progress;
+use crate::output::one_line;
 
 /// Shows the events of a migration.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Observer for Reporter {
             How::Json => line(&json(event)),
             How::Lines => {
                 if let Some(text) = text(event) {
-                    line(&text);
+                    line(&one_line(&text));
                 }
             }
             How::Bars(bars) => bars.show(event),
@@ -92,12 +93,12 @@ impl Bars {
             Event::Finished { phase } => self.bar(*phase).into_iter().for_each(ProgressBar::finish),
             Event::Indexing { collection, indexed, total } => {
                 let (indexed, total) = (HumanCount(*indexed), HumanCount(*total));
-                self.say(format!("index of {collection}: {indexed} of {total}"));
+                self.say(&format!("index of {collection}: {indexed} of {total}"));
             }
-            Event::Queryable { collection } => self.say(format!("{collection} is queryable")),
+            Event::Queryable { collection } => self.say(&format!("{collection} is queryable")),
             Event::Note { .. } => {
                 if let Some(text) = text(event) {
-                    self.all.suspend(|| line(&text));
+                    self.all.suspend(|| line(&one_line(&text)));
                 }
             }
             _ => {}
@@ -109,9 +110,9 @@ impl Bars {
     }
 
     /// What is said of a collection is said of its load.
-    fn say(&self, message: String) {
+    fn say(&self, message: &str) {
         if let Some(bar) = self.bar(Phase::Load) {
-            bar.set_message(message);
+            bar.set_message(one_line(message));
         }
     }
 }

@@ -9,6 +9,7 @@ use m2m_sink::manifest::Manifest;
 use crate::args::{DumpOptions, Plan, PlanFormat, Selection};
 use crate::error::{Error, Exit, Result};
 use crate::output::plan::text;
+use crate::output::visible;
 use crate::settings::Settings;
 
 /// Shows what a migration would do.
@@ -57,7 +58,7 @@ pub(crate) async fn show_load(
 fn print(report: &PlanReport, format: PlanFormat) -> Result<Exit> {
     let mut stdout = std::io::stdout().lock();
     match format {
-        PlanFormat::Text => stdout.write_all(text(report).as_bytes()),
+        PlanFormat::Text => stdout.write_all(visible(&text(report)).as_bytes()),
         PlanFormat::Json => {
             serde_json::to_writer_pretty(&mut stdout, report)?;
             writeln!(stdout)

@@ -72,14 +72,26 @@ fn address_without_password(text: &str) -> String {
     MySql::parse(text).map_or_else(|_| HIDDEN.into(), |address| address.to_string())
 }
 
-/// A path, a URL or an endpoint with what stands before the `@` of its host hidden.
+/// A path, a URL or an endpoint with what stands before the `@` of its host hidden,
+/// and what stands behind the `?` of a URL.
 pub(crate) fn without_user(text: &str) -> String {
     let (scheme, rest) =
         text.split_once("://").map_or(("", text), |(_, rest)| text.split_at(text.len() - rest.len()));
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, _)) if !scheme.is_empty() => (rest, format!("?{HIDDEN}")),
+        _ => (rest, String::new()),
+    };
     let host_end = rest.find('/').unwrap_or(rest.len());
-    match rest.get(..host_end).and_then(|authority| authority.rfind('@')) {
-        Some(at) => format!("{scheme}{HIDDEN}{}", rest.get(at..).unwrap_or_default()),
-        None => text.into(),
+    let user = rest.get(..host_end).and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    // Azure's container stands where other URLs have a user.
+    let kept = user.filter(|_| scheme.starts_with("abfs")).and_then(|user| user.split(':').next());
+    match user {
+        Some(user) if kept == Some(user) => format!("{scheme}{rest}{query}"),
+        Some(user) => {
+            let behind = rest.get(user.len()..).unwrap_or_default();
+            format!("{scheme}{HIDDEN}{behind}{query}")
+        }
+        None => format!("{scheme}{rest}{query}"),
     }
 }
 
@@ -277,7 +289,7 @@ mod tests {
             "target.milvus2x.endpoint=http://root:hush-milvus@host:19530",
             "target.remote.endpoint=root:hush@host:9000",
             "m2m.out=s3://hush:hush@bucket/prefix",
-            "m2m.tables=s3://hush:hush@bucket/prefix;/data/a@b",
+            "m2m.tables=s3://hush:hush@bucket/prefix;/data/a@b;az://c/p?sig=hush;abfss://c:hush@a/p;abfs://c@a/b?;/what?",
         ];
         let set: Vec<String> = pairs.iter().map(ToString::to_string).collect();
         let config = Config::load(None, [], &Typed { set: &set, flags: Vec::new() }).unwrap();
@@ -287,7 +299,10 @@ mod tests {
         let value = |key: &str| lines.iter().find(|line| line.key == key).unwrap().value.clone();
         assert!(value("meta.mysqlUrl").contains("host"));
         assert_eq!(value("target.milvus2x.endpoint"), "http://***@host:19530");
-        assert_eq!(value("m2m.tables"), "s3://***@bucket/prefix;/data/a@b");
+        assert_eq!(
+            value("m2m.tables"),
+            "s3://***@bucket/prefix;/data/a@b;az://c/p?***;abfss://***@a/p;abfs://c@a/b?***;/what?"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::words::counted;
+use super::words::{counted, visible};
 use indicatif::{HumanBytes, HumanCount};
 use m2m_migration::{
     CollectionVerification, LoadReport, LoadedCollection, LoadedState, SearchVerification, Verification,
@@ -161,6 +161,6 @@ fn remarks(collection: &CollectionVerification) -> String {
 }
 
 fn print(text: &str) -> Result<()> {
-    let printed = io::stderr().lock().write_all(text.as_bytes());
+    let printed = io::stderr().lock().write_all(visible(text).as_bytes());
     printed.map_err(|source| Error::Io { what: "write the summary", source })
 }

@@ -86,6 +86,11 @@ impl Meta {
             let is_file = !text.contains('@') || Path::new(text).exists();
             return if is_file { Ok(Self::File(text.into())) } else { Ok(Self::MySql(MySql::parse(text)?)) };
         };
+        if rest.contains('?') {
+            let reason =
+                "nothing may follow a `?`: give keys and tokens on their own, in `source.remote`".into();
+            return Err(Error::Setting { setting: keys::META.path.into(), reason });
+        }
         let Some((folder, name)) = rest.rsplit_once('/').filter(|(_, name)| !name.is_empty()) else {
             return Err(Error::Setting {
                 setting: keys::META.path.into(),
