@@ -7,6 +7,7 @@ use m2m_migration::LoadSettings;
 use m2m_migration::check::{Look, SourceCheck, Step, check_files, check_server, probe};
 use m2m_milvus::Client;
 use m2m_storage::Storage;
+use serde::Serialize;
 
 use super::audit::collections;
 use crate::args::Check;
@@ -44,19 +45,31 @@ impl Steps {
     fn end(self) -> Result<Exit> {
         let is_failed = self.all.iter().any(Step::is_failed);
         if self.is_json {
-            let report = serde_json::json!({
-                "format": 1,
-                "m2m_version": env!("CARGO_PKG_VERSION"),
-                "ready": !is_failed,
-                "seconds": self.all.iter().map(|step| step.seconds).sum::<f64>(),
-                "steps": self.all,
-            });
+            let report = Report {
+                format: 1,
+                m2m_version: env!("CARGO_PKG_VERSION"),
+                ready: !is_failed,
+                seconds: self.all.iter().map(|step| step.seconds).sum(),
+                steps: &self.all,
+            };
             print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
         } else {
             print(&printed::verdict(&self.all))?;
         }
         Ok(if is_failed { Exit::Failed } else { Exit::Done })
     }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Version of this shape.
+    format: u32,
+    m2m_version: &'static str,
+    /// Whether no step failed.
+    ready: bool,
+    seconds: f64,
+    steps: &'a [Step],
 }
 
 fn print(text: &str) -> Result<()> {
@@ -94,7 +107,7 @@ async fn source(args: &Check, settings: &Settings, steps: &mut Steps) -> Result<
     steps.add(Box::pin(checked.segments()).await)?;
     steps.add(Box::pin(checked.log()).await)?;
     steps.add(Box::pin(checked.server()).await)?;
-    Ok(Some(checked).filter(SourceCheck::has_collections))
+    Ok(Some(checked))
 }
 
 /// The place of the import files, and whether it can be used.
@@ -142,7 +155,7 @@ async fn milvus(
             return Ok(None);
         }
     };
-    look.fact(format!("Milvus {} answers", client.version()));
+    look.fact(format!("Milvus {} answers at {}", client.version(), settings.milvus_address()?));
     steps.add(look.end())?;
     for step in Box::pin(check_server(&client, source, &settings.load_anywhere())).await {
         steps.add(step)?;
