@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_page;
+mod check;
 mod cli;
 mod clouds;
 mod config;
@@ -38,6 +39,7 @@ mod planned;
 mod recover;
 mod remote;
 mod resume;
+mod security;
 mod shell;
 mod slt;
 mod streamed;
