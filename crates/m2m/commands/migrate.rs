@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     let (manifest, report) = migrate(&source, &plan, &client, &target, &options, &loading, &reporter).await?;
     let verifying = args.verify.settings(before(&report));
     let verification = verify(&mut plan, &client, &verifying, &reporter as &dyn Observer).await?;
-    end_migration(&target, &manifest).await?;
+    end_migration(&client, &target, &report).await?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;
         summary::loaded(&report, client.version())?;

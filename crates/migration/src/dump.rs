@@ -27,6 +27,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
+use crate::ledger::Ledger;
+use crate::load::{alive, release};
 use crate::plan::DumpPlan;
 use crate::quarantine;
 use crate::settings::DumpSettings;
@@ -54,7 +56,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// When the folder holds something of another plan, or of a source that has changed
 /// since, and `settings.overwrite` is not set; when a file cannot be read or written;
 /// when a vector holds NaN or infinity; when a query does not give the rows that it
-/// gave when it was planned.
+/// gave when it was planned; when another process is at work on the dump.
 pub async fn dump(
     source: &Source,
     plan: &DumpPlan,
@@ -62,9 +64,15 @@ pub async fn dump(
     settings: &DumpSettings,
     observer: &dyn Observer,
 ) -> Result<Manifest> {
-    let begun = Begun::begin(source, plan, target, settings).await?;
-    let (sets, _) = unbounded_channel();
-    begun.finish(source, plan, target, settings, observer, &sets).await
+    refuse_in_source(source, target)?;
+    let ledger = Ledger::hold(target, observer).await?;
+    let dumped = alive(&ledger, async {
+        let begun = Begun::begin(source, plan, target, settings).await?;
+        let (sets, _) = unbounded_channel();
+        begun.finish(source, plan, target, settings, observer, &sets).await
+    });
+    let dumped = Box::pin(dumped).await;
+    release(&ledger, dumped).await
 }
 
 /// A dump that was begun, now or by an earlier run.

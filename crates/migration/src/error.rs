@@ -394,7 +394,7 @@ pub enum Error {
     },
     /// Whether an import job has run cannot be told any more.
     #[error(
-        "nobody knows whether the import job of `{set}` into collection `{collection}` has run: it was begun {age} s ago, and the server does not list it any more; count the rows in Milvus, delete those of this dump, and begin anew with `--overwrite`"
+        "nobody knows whether the import job of `{set}` into collection `{collection}` has run: it was begun {age} s ago, and the server does not list it any more; look which rows of the set are in Milvus; if the collection may be dropped, have it replaced with `--if-exists replace`"
     )]
     UncertainImport {
         /// The file set.
@@ -406,7 +406,7 @@ pub enum Error {
     },
     /// A new collection has other rows than were imported.
     #[error(
-        "collection `{collection}` has {found} rows, and {expected} were imported: has somebody else written to it, or was the server killed while it imported? Begin anew with `--overwrite --if-exists replace`, which drops it"
+        "collection `{collection}` has {found} rows, and {expected} were imported: has somebody else written to it, or was the server killed while it imported? If it may be dropped, have it replaced with `--if-exists replace`"
     )]
     CollectionRows {
         /// The collection.

@@ -11,7 +11,7 @@
 //!    "dump": "0c9f6f2e…", "name": "colours", "database": "", "address": "127.0.0.1:19530",
 //!    "claim": {"created": {"token": "5f3a…", "is_replacing": false}},
 //!    "jobs": {"colours/_default/1606": {"state": "started", "task": 445, "rows": 1000,
-//!                                       "begun_at": 1795237915}},
+//!                                       "content": "3f2a… 90bb…", "begun_at": 1795237915}},
 //!    "is_ended": false}],
 //!  "holder": {"id": "77e0…", "machine": "…", "pid": 4711, "seen_at": 1795237920}}
 //! ```
@@ -23,13 +23,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use m2m_milvus::{CollectionInfo, TaskId};
+use m2m_sink::manifest::SetEntry;
 use m2m_storage::Storage;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 pub(crate) use holder::SIGN_OF_LIFE;
-use holder::{Holder, Presence};
+use holder::{Holder, Presence, SILENCE};
 
 /// The ledger's file in the root of a dump.
 pub(crate) const LEDGER_FILE: &str = "ledger.json";
@@ -37,8 +39,9 @@ pub(crate) const LEDGER_FILE: &str = "ledger.json";
 const VERSION: u32 = 1;
 /// Time for another who begins in the same moment to be seen.
 const SETTLING: Duration = Duration::from_millis(300);
-/// Longest pause between two looks at another who may be at work.
-const LOOK_AGAIN_SECONDS: u64 = 10;
+const SETTLING_LOCALLY: Duration = Duration::from_millis(30);
+/// Pause between two looks at another who may be at work.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +99,8 @@ pub(crate) struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) task: Option<i64>,
     pub(crate) rows: u64,
+    /// The checksums of the files that it reads: other files are another job.
+    pub(crate) content: String,
     /// Seconds since 1970.
     pub(crate) begun_at: u64,
 }
@@ -115,9 +120,15 @@ pub(crate) enum JobState {
 }
 
 impl Job {
-    /// A job that is about to be started.
-    pub(crate) fn starting(rows: u64) -> Self {
-        Self { state: JobState::Starting, task: None, rows, begun_at: now() }
+    /// The job of a file set that is about to be started.
+    pub(crate) fn starting(set: &SetEntry) -> Self {
+        let (rows, content) = (set.rows, content(set));
+        Self { state: JobState::Starting, task: None, rows, content, begun_at: now() }
+    }
+
+    /// Whether it reads the files of a set as they are.
+    pub(crate) fn is_of(&self, set: &SetEntry) -> bool {
+        (self.rows, &self.content) == (set.rows, &content(set))
     }
 
     pub(crate) fn started(self, task: TaskId) -> Self {
@@ -183,47 +194,69 @@ impl Ledger {
     ///
     /// Those of [`Ledger::open`], and when another is at work on the dump.
     pub(crate) async fn hold(target: &Storage, observer: &dyn Observer) -> Result<Self> {
+        Self::hold_after(target, observer, SILENCE, LOOK_AGAIN).await
+    }
+
+    async fn hold_after(
+        target: &Storage,
+        observer: &dyn Observer,
+        silence: Duration,
+        pause: Duration,
+    ) -> Result<Self> {
         let me = Holder::new();
-        let mut is_told = false;
+        let mut silent: Option<(Holder, Instant)> = None;
         loop {
             let ledger = Self::open(target).await?;
             let other = ledger.book().holder.clone();
-            match other.as_ref().map(|other| (other, other.presence())) {
-                Some((other, Presence::AtWork)) => return Err(ledger.is_held(other)),
-                Some((_, Presence::Silent(silent))) => {
-                    let left = Holder::left(silent);
-                    if !is_told {
-                        let text = format!(
-                            "another m2m on another machine was at work on this dump {silent} s ago: waiting {left} s to be certain that it has ended"
-                        );
-                        observer.on_event(&Event::Note { subject: "load".into(), text });
-                        is_told = true;
-                    }
-                    tokio::time::sleep(Duration::from_secs(left.clamp(1, LOOK_AGAIN_SECONDS))).await;
-                    let now = Self::open(target).await?;
-                    if let Some(now) = now.book().holder.as_ref().filter(|now| Some(*now) != other.as_ref()) {
-                        return Err(ledger.is_held(now));
+            let Some(other) = other else { return ledger.take(me).await };
+            match other.presence() {
+                Presence::AtWork => return Err(ledger.is_held(&other)),
+                Presence::Gone => return ledger.take(me).await,
+                Presence::Silent => {}
+            }
+            // What his clock says is not believed: he is gone when nothing was heard for long by ours.
+            match &silent {
+                Some((known, since)) if *known == other => {
+                    if since.elapsed() >= silence {
+                        return ledger.take(me).await;
                     }
                 }
-                _ => {
-                    ledger.book().holder = Some(me.clone());
-                    ledger.write().await?;
-                    tokio::time::sleep(SETTLING).await;
-                    let seen = Self::open(target).await?;
-                    let holder = seen.book().holder.clone();
-                    return match holder {
-                        Some(holder) if !holder.is(&me) => Err(ledger.is_held(&holder)),
-                        _ => Ok(seen),
-                    };
+                Some(_) => return Err(ledger.is_held(&other)),
+                None => {
+                    let text = format!(
+                        "another m2m on another machine was at work on this dump: waiting {} s to be certain that it has ended",
+                        silence.as_secs()
+                    );
+                    observer.on_event(&Event::Note { subject: "dump".into(), text });
+                    silent = Some((other, Instant::now()));
                 }
             }
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Lets go of the dump.
+    /// Makes this process the holder, unless another becomes it in the same moment.
+    async fn take(self, me: Holder) -> Result<Self> {
+        self.book().holder = Some(me.clone());
+        self.put().await?;
+        tokio::time::sleep(if self.storage.is_local() { SETTLING_LOCALLY } else { SETTLING }).await;
+        let seen = Self::open(&self.storage).await?;
+        let holder = seen.book().holder.clone();
+        match holder {
+            Some(holder) if !holder.is(&me) => Err(self.is_held(&holder)),
+            _ => Ok(seen),
+        }
+    }
+
+    /// Lets go of the dump. A ledger that holds nothing is removed.
     pub(crate) async fn release(&self) -> Result<()> {
+        // Nobody else may have become the holder.
+        self.write().await?;
         self.book().holder = None;
-        self.write().await
+        if self.book().collections.is_empty() {
+            return Ok(self.storage.delete(&self.storage.child(LEDGER_FILE)).await?);
+        }
+        self.put().await
     }
 
     /// Lets others know that this process is at work.
@@ -278,43 +311,65 @@ impl Ledger {
 
     /// Writes down how far an import job is.
     pub(crate) async fn record(&self, of: &Entry, set: &str, job: Job) -> Result<()> {
-        if let Some(entry) = self.book().collections.iter_mut().find(|entry| is_same(entry, of)) {
-            entry.jobs.insert(set.to_owned(), job);
+        match self.book().collections.iter_mut().find(|entry| is_same(entry, of)) {
+            Some(entry) => drop(entry.jobs.insert(set.to_owned(), job)),
+            None => {
+                let reason = format!("it has no load of collection `{}`", of.name);
+                return Err(self.not_written(reason.into()));
+            }
         }
         self.write().await
     }
 
-    /// Writes down that the command that began the loads of a dump came to its end.
-    pub(crate) async fn end(&self, dump: &str) -> Result<()> {
-        if !self.is_going_on(dump) {
-            return Ok(());
-        }
-        for entry in self.book().collections.iter_mut().filter(|entry| entry.dump == dump) {
-            entry.is_ended = true;
+    /// Writes down that the command that began a load came to its end, or that nothing can be
+    /// made of it any more: what is done with the collection stands in the settings again.
+    pub(crate) async fn end(&self, names: &[String], database: &str, address: &str) -> Result<()> {
+        for entry in &mut self.book().collections {
+            let is_meant = names.contains(&entry.name) && entry.database == database;
+            entry.is_ended |= is_meant && entry.address == address;
         }
         self.write().await
     }
 
+    /// Writes the file, unless another has become its holder.
     async fn write(&self) -> Result<()> {
+        let _writing = self.writing.lock().await;
+        let me = self.book().holder.clone();
+        if let Some(me) = &me {
+            let there = Self::open(&self.storage).await?.book().holder.clone();
+            if let Some(other) = there.filter(|there| !there.is(me) && there.presence() != Presence::Gone) {
+                return Err(self.is_held(&other));
+            }
+        }
+        self.put().await
+    }
+
+    async fn put(&self) -> Result<()> {
         if let Some(holder) = &mut self.book().holder {
             holder.seen_at = now();
         }
-        let _writing = self.writing.lock().await;
         let path = self.storage.child(LEDGER_FILE);
         let json = serde_json::to_vec_pretty(&*self.book());
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::LedgerNotWritten {
-            location: self.storage.display(&path),
-            source,
-        };
-        let mut json = json.map_err(|error| failed(error.into()))?;
+        let mut json = json.map_err(|error| self.not_written(error.into()))?;
         json.push(b'\n');
-        self.storage.put_atomic(&path, json.into()).await.map_err(|error| failed(error.into()))
+        let put = self.storage.put_atomic(&path, json.into()).await;
+        put.map_err(|error| self.not_written(error.into()))
+    }
+
+    fn not_written(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        let location = self.storage.display(&self.storage.child(LEDGER_FILE));
+        Error::LedgerNotWritten { location, source }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
         // Whoever panicked with it in his hands has ended the load.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What tells the files of a set from others under their names.
+fn content(set: &SetEntry) -> String {
+    set.files.iter().map(|file| format!("{:08x}", file.crc32c)).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether two entries are of one collection: there is one load of it at a time.

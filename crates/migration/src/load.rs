@@ -114,6 +114,11 @@ pub async fn load(
     release(&ledger, loaded).await
 }
 
+/// The names of collections in Milvus.
+fn names(collections: &[LoadedCollection]) -> Vec<String> {
+    collections.iter().map(|collection| collection.target_name.clone()).collect()
+}
+
 /// Gives signs of life while something is done.
 pub(crate) async fn alive<T>(ledger: &Ledger, work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = std::pin::pin!(work);
@@ -160,7 +165,7 @@ async fn load_held(
         run.collection(load, fed)
     });
     let collections = try_join_all(runs).await?;
-    ledger.end(&manifest.id).await?;
+    ledger.end(&names(&collections), &client.database(), client.address()).await?;
     observer.on_event(&Event::Finished { phase: Phase::Load });
     Ok(LoadReport { collections })
 }

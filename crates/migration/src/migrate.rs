@@ -8,9 +8,9 @@ use m2m_sink::manifest::Manifest;
 use m2m_storage::Storage;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::dump::Begun;
+use crate::dump::{Begun, refuse_in_source};
 use crate::error::Result;
-use crate::event::Observer;
+use crate::event::{Observer, Silent};
 use crate::ledger::{Claim, Ledger};
 use crate::load::{LoadReport, alive, begun, load_as_told, release};
 use crate::plan::DumpPlan;
@@ -76,6 +76,7 @@ pub async fn migrate(
     loading: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<(Manifest, LoadReport)> {
+    refuse_in_source(source, target)?;
     let ledger = Ledger::hold(target, observer).await?;
     let migrated = alive(&ledger, async {
         client.ensure_database().await?;
@@ -99,7 +100,10 @@ pub async fn migrate(
 ///
 /// # Errors
 ///
-/// When the ledger cannot be read or written.
-pub async fn end_migration(target: &Storage, manifest: &Manifest) -> Result<()> {
-    Ledger::open(target).await?.end(&manifest.id).await
+/// When the ledger cannot be read or written, or another is at work on the dump.
+pub async fn end_migration(client: &Client, target: &Storage, report: &LoadReport) -> Result<()> {
+    let ledger = Ledger::hold(target, &Silent).await?;
+    let names = report.collections.iter().map(|collection| collection.target_name.clone());
+    let ended = ledger.end(&names.collect::<Vec<_>>(), &client.database(), client.address()).await;
+    release(&ledger, ended).await
 }

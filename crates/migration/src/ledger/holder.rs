@@ -2,7 +2,6 @@
 //! Who is at work on a dump: two at once would have Milvus take the same rows twice.
 
 use std::fs;
-use std::path::Path;
 use std::process;
 use std::time::Duration;
 
@@ -12,7 +11,9 @@ use uuid::Uuid;
 use super::now;
 
 /// A holder on another machine who was not heard of for so long is gone.
-const SILENCE_SECONDS: u64 = 90;
+pub(super) const SILENCE: Duration = Duration::from_secs(90);
+/// Words of `/proc/PID/stat` between the state and the start (proc_pid_stat(5), fields 3 and 22).
+const BEGAN_BEHIND_STATE: usize = 18;
 /// Pause between two signs of life.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
@@ -24,6 +25,8 @@ pub(crate) struct Holder {
     /// The machine since its last start, with the process space on it.
     machine: String,
     pid: u32,
+    /// When the process began, in the system's own count: numbers of processes are used again.
+    began: String,
     /// When it was heard of last, in seconds since 1970.
     pub(super) seen_at: u64,
 }
@@ -35,15 +38,16 @@ pub(super) enum Presence {
     Gone,
     /// It is at work.
     AtWork,
-    /// It may be; it was heard of so many seconds ago.
-    Silent(u64),
+    /// It may be.
+    Silent,
 }
 
 impl Holder {
     /// This process.
     pub(super) fn new() -> Self {
         let id = Uuid::new_v4().simple().to_string();
-        Self { id, machine: machine(), pid: process::id(), seen_at: now() }
+        let pid = process::id();
+        Self { id, machine: machine(), pid, began: began(pid), seen_at: now() }
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -54,22 +58,26 @@ impl Holder {
     pub(super) fn presence(&self) -> Presence {
         let is_here = !self.machine.is_empty() && self.machine == machine();
         if is_here {
-            let is_alive = self.pid != process::id() && Path::new(&format!("/proc/{}", self.pid)).exists();
+            let is_alive = self.pid != process::id() && began(self.pid) == self.began;
             return if is_alive { Presence::AtWork } else { Presence::Gone };
         }
-        match now().saturating_sub(self.seen_at) {
-            silent if silent >= SILENCE_SECONDS => Presence::Gone,
-            silent => Presence::Silent(silent),
-        }
-    }
-
-    /// Seconds until it is gone, should it not be heard of again.
-    pub(super) fn left(silent: u64) -> u64 {
-        SILENCE_SECONDS.saturating_sub(silent)
+        let is_gone = now().saturating_sub(self.seen_at) >= SILENCE.as_secs();
+        if is_gone { Presence::Gone } else { Presence::Silent }
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+}
+
+/// When a process began; empty when there is none, or it has ended and waits for its parent.
+pub(super) fn began(pid: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in parentheses may hold anything.
+    let mut words = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    match words.next() {
+        None | Some("Z" | "X") => String::new(),
+        Some(_) => words.nth(BEGAN_BEHIND_STATE).unwrap_or_default().to_owned(),
     }
 }
 
@@ -90,11 +98,14 @@ mod tests {
     #[test]
     fn whoever_has_ended_on_this_machine_is_gone_at_once() {
         let mut child = process::Command::new("sleep").arg("60").spawn().unwrap();
-        let other = Holder { pid: child.id(), ..Holder::new() };
+        let other = Holder { pid: child.id(), began: began(child.id()), ..Holder::new() };
         assert_eq!(other.presence(), Presence::AtWork);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(other.presence(), Presence::Gone);
+        // Another process that has its number is not it.
+        let again = Holder { pid: process::id() + 1, began: "7".into(), ..Holder::new() };
+        assert_eq!(again.presence(), Presence::Gone);
         // What this process left behind before is no hindrance to it.
         assert_eq!(Holder::new().presence(), Presence::Gone);
     }
@@ -102,11 +113,10 @@ mod tests {
     #[test]
     fn whoever_is_elsewhere_is_gone_when_nothing_was_heard_for_long() {
         let elsewhere = |age| Holder { machine: "another".into(), seen_at: now() - age, ..Holder::new() };
-        assert!(matches!(elsewhere(10).presence(), Presence::Silent(10 | 11)));
-        assert_eq!(elsewhere(SILENCE_SECONDS).presence(), Presence::Gone);
-        assert_eq!(Holder::left(10), SILENCE_SECONDS - 10);
+        assert_eq!(elsewhere(10).presence(), Presence::Silent);
+        assert_eq!(elsewhere(SILENCE.as_secs()).presence(), Presence::Gone);
         // A clock that is ahead does not make it gone.
         let ahead = Holder { machine: "another".into(), seen_at: now() + 1000, ..Holder::new() };
-        assert_eq!(ahead.presence(), Presence::Silent(0));
+        assert_eq!(ahead.presence(), Presence::Silent);
     }
 }

@@ -14,6 +14,16 @@ fn created(name: &str, dump: &str, token: &str) -> Entry {
     }
 }
 
+fn set(rows: u64) -> SetEntry {
+    SetEntry {
+        name: "films/_default/1".into(),
+        rows,
+        segments: Vec::new(),
+        segment_offset: None,
+        files: Vec::new(),
+    }
+}
+
 fn described(id: i64, description: &str) -> CollectionInfo {
     CollectionInfo { id, description: description.into(), ..CollectionInfo::default() }
 }
@@ -30,7 +40,7 @@ async fn what_was_recorded_is_known_to_whoever_comes_after() {
     let (_folder, storage, ledger) = opened().await;
     let films = created("films", "d1", "t1");
     ledger.claim(films.clone()).await.unwrap();
-    let job = Job::starting(7);
+    let job = Job::starting(&set(7));
     ledger.record(&films, "films/_default/1", job.clone()).await.unwrap();
     ledger.record(&films, "films/_default/2", job.clone().started(TaskId(9))).await.unwrap();
 
@@ -41,7 +51,7 @@ async fn what_was_recorded_is_known_to_whoever_comes_after() {
     assert_eq!(again.jobs(&films).len(), 2);
     assert!(again.is_going_on("d1") && !again.is_going_on("d2"));
     again.record(&films, "films/_default/1", job.ended(JobState::Done)).await.unwrap();
-    again.end("d1").await.unwrap();
+    again.end(&["films".into()], "", "milvus:19530").await.unwrap();
     let ended = Ledger::open(&storage).await.unwrap();
     assert!(!ended.is_going_on("d1"));
     assert_eq!(ended.job(&films, "films/_default/1").unwrap().state, JobState::Done);
@@ -67,7 +77,8 @@ async fn a_collection_is_known_by_its_token_or_its_number_and_by_nothing_else() 
     assert!(!found("songs", "", described(1, "t1")));
     assert!(found("songs", "", described(44, "of somebody else")));
     assert!(!found("songs", "", described(45, "")));
-    ledger.end("d1").await.unwrap();
+    ledger.end(&["songs".into()], "", "milvus:19530").await.unwrap();
+    assert!(ledger.is_going_on("d1"), "another collection is not at its end");
     assert!(!found("songs", "", described(44, "")));
 }
 
@@ -76,7 +87,7 @@ async fn a_new_load_takes_the_place_of_the_one_before() {
     let (_folder, storage, ledger) = opened().await;
     let first = created("films", "d1", "t1");
     ledger.claim(first.clone()).await.unwrap();
-    ledger.record(&first, "s", Job::starting(1)).await.unwrap();
+    ledger.record(&first, "s", Job::starting(&set(1))).await.unwrap();
     let second = created("films", "d2", "t2");
     ledger.claim(second.clone()).await.unwrap();
     assert_eq!(ledger.job(&second, "s"), None);
@@ -90,10 +101,10 @@ async fn a_new_load_takes_the_place_of_the_one_before() {
 #[tokio::test]
 async fn rows_that_may_be_there_are_those_of_all_jobs() {
     let mut entry = created("films", "d1", "t1");
-    for (set, rows, state) in
+    for (name, rows, state) in
         [("a", 1, JobState::Done), ("b", 10, JobState::Starting), ("c", 100, JobState::Failed)]
     {
-        entry.jobs.insert(set.into(), Job::starting(rows).ended(state));
+        entry.jobs.insert(name.into(), Job::starting(&set(rows)).ended(state));
     }
     assert_eq!(entry.rows_at_most(), 111);
 }
@@ -146,6 +157,7 @@ async fn left_by(storage: &Storage, machine: Option<&str>, pid: u32, seen_at: u6
         holder["machine"] = machine.into();
     }
     (holder["pid"], holder["seen_at"]) = (pid.into(), seen_at.into());
+    holder["began"] = holder::began(pid).into();
     let book = serde_json::json!({"version": VERSION, "collections": [], "holder": holder});
     storage.put_atomic(&storage.child(LEDGER_FILE), book.to_string().into()).await.unwrap();
 }
@@ -170,9 +182,51 @@ async fn whoever_was_silent_for_long_elsewhere_is_no_hindrance() {
     let (_folder, storage, _) = opened().await;
     left_by(&storage, Some("another"), 1, now() - 1000).await;
     Ledger::hold(&storage, &crate::Silent).await.unwrap();
-    // One who will be silent for long enough in a moment is waited for.
-    left_by(&storage, Some("another"), 1, now() - 89).await;
-    Ledger::hold(&storage, &crate::Silent).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_may_be_at_work_elsewhere_is_waited_for_by_our_own_clock() {
+    let (_folder, storage, _) = opened().await;
+    // His clock is an hour ahead.
+    left_by(&storage, Some("another"), 1, now() + 3600).await;
+    let hold = |silence| Ledger::hold_after(&storage, &crate::Silent, silence, Duration::from_millis(10));
+    let long = hold(Duration::from_secs(600));
+    tokio::time::timeout(Duration::from_millis(200), long).await.err().unwrap();
+    hold(Duration::from_millis(100)).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_lost_his_place_writes_nothing_more() {
+    let (_folder, storage, _) = opened().await;
+    let ledger = Ledger::hold(&storage, &crate::Silent).await.unwrap();
+    ledger.claim(created("films", "d1", "t1")).await.unwrap();
+    left_by(&storage, Some("another"), 1, now()).await;
+    let error = ledger.record(&created("films", "d1", "t1"), "s", Job::starting(&set(1))).await.unwrap_err();
+    assert!(matches!(error, Error::Held { .. }), "{error}");
+    assert_eq!(Ledger::open(&storage).await.unwrap().book().collections.len(), 0);
+}
+
+#[tokio::test]
+async fn a_ledger_that_holds_nothing_does_not_stay() {
+    let (folder, storage, _) = opened().await;
+    Ledger::hold(&storage, &crate::Silent).await.unwrap().release().await.unwrap();
+    assert!(!folder.path().join(LEDGER_FILE).exists());
+}
+
+#[tokio::test]
+async fn a_job_of_other_files_is_another_job() {
+    let file = |crc32c| m2m_sink::manifest::FileEntry {
+        path: "films/_default/1/id.npy".into(),
+        field: "id".into(),
+        rows: 7,
+        bytes: 184,
+        crc32c,
+        sha256: None,
+        dtype: "<i8".into(),
+    };
+    let of = |crc32c, rows| SetEntry { files: vec![file(crc32c)], ..set(rows) };
+    let job = Job::starting(&of(1, 7));
+    assert!(job.is_of(&of(1, 7)) && !job.is_of(&of(2, 7)) && !job.is_of(&of(1, 8)));
 }
 
 #[tokio::test]

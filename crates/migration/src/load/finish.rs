@@ -112,7 +112,7 @@ impl Finish<'_> {
             self.wait_for_index(field, appended.index_rows).await?;
         }
         if appended.is_loaded {
-            self.client.load(&self.load.wanted.name, true).await?;
+            self.bring_into_memory().await?;
             self.wait_for_growth(appended).await?;
             self.wait_for_ids(appended).await?;
             self.tell_queryable();
@@ -127,18 +127,21 @@ impl Finish<'_> {
     }
 
     async fn make_queryable(&self) -> Result<()> {
-        let name = &self.load.wanted.name;
-        if memory_of(self.client, name).await? == Memory::Loaded {
-            // By an earlier run: what was imported since is not in memory.
-            self.client.load(name, true).await?;
-        } else {
-            memory::load(self.client, name).await?;
-        }
+        self.bring_into_memory().await?;
         if !matches!(self.load.state, TargetState::Append(_)) {
             self.wait_for_rows(true).await?;
         }
         self.tell_queryable();
         Ok(())
+    }
+
+    /// Loads the collection; where it is in memory already, what was imported since.
+    async fn bring_into_memory(&self) -> Result<()> {
+        let name = &self.load.wanted.name;
+        match memory_of(self.client, name).await? {
+            Memory::Loaded => Ok(self.client.load(name, true).await?),
+            Memory::Loading | Memory::Absent => memory::load(self.client, name).await,
+        }
     }
 
     fn tell_queryable(&self) {

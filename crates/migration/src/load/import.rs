@@ -34,9 +34,13 @@ impl Import<'_> {
     pub(super) async fn run(self) -> Result<u64> {
         let Run { ledger, observer, .. } = self.run;
         let job = match ledger.job(self.entry, &self.set.name) {
+            // A job of other files says nothing of these.
+            Some(job) if job.state != JobState::Failed && !job.is_of(&self.set) => {
+                return Err(self.uncertain(&job));
+            }
             Some(job) if job.state == JobState::Done => return Ok(self.set.rows),
             Some(job) if job.state == JobState::Started => job,
-            Some(job) if job.state == JobState::Starting => match self.find(&job).await? {
+            Some(job) if job.state == JobState::Starting => match self.find().await? {
                 Some(task) => job.started(task),
                 None => self.start().await?,
             },
@@ -44,13 +48,12 @@ impl Import<'_> {
         };
         let Some(task) = job.task() else { return Err(self.uncertain(&job)) };
         observer.on_event(&Event::JobStarted { set: self.set.name.clone(), task: task.0 });
-        let rows = match self.follow(task).await {
-            Err(error @ Error::ImportFailed { .. }) => {
-                ledger.record(self.entry, &self.set.name, job.ended(JobState::Failed)).await?;
-                return Err(error);
-            }
-            other => other?,
-        };
+        let status = follow(self.run, task, &self.set.name).await?;
+        if status.phase == ImportPhase::Failed {
+            ledger.record(self.entry, &self.set.name, job.ended(JobState::Failed)).await?;
+            return Err(self.failed(task, status));
+        }
+        let rows = status.rows;
         let (set, collection) = (self.set.name.clone(), self.entry.name.clone());
         if rows != self.set.rows {
             let expected = self.set.rows;
@@ -69,14 +72,14 @@ impl Import<'_> {
         let files = settle::files(target, settings, &self.set);
         let mut starts = 0;
         loop {
-            let job = Job::starting(self.set.rows);
+            let job = Job::starting(&self.set);
             ledger.record(self.entry, set, job.clone()).await?;
             starts += 1;
             let task = match client.import(collection, &self.partition, &files).await {
                 Ok(task) => Some(task),
                 Err(error @ m2m_milvus::Error::ImportUnanswered { .. }) => {
                     tracing::warn!(%error, "looking whether the server has the job");
-                    match self.find(&job).await? {
+                    match self.find().await? {
                         None if starts == STARTS => return Err(error.into()),
                         found => found,
                     }
@@ -95,39 +98,27 @@ impl Import<'_> {
     }
 
     /// The job that the server has for the set, if it has one.
-    async fn find(&self, job: &Job) -> Result<Option<TaskId>> {
-        let Run { client, target, settings, .. } = self.run;
+    async fn find(&self) -> Result<Option<TaskId>> {
+        let Run { client, target, settings, ledger, .. } = self.run;
         let files = settle::files(target, settings, &self.set);
-        match settle::find(client, &self.entry.name, &files, job.age()).await? {
+        match settle::find(client, &self.entry.name, &files).await? {
             Listed::Job(found) => Ok(Some(found.task)),
             Listed::Nothing => Ok(None),
-            Listed::Unknown => Err(self.uncertain(job)),
+            Listed::Unknown => {
+                let job = ledger.job(self.entry, &self.set.name);
+                Err(self.uncertain(&job.unwrap_or_else(|| Job::starting(&self.set))))
+            }
         }
     }
 
-    /// Follows an import job to its end and returns the rows it imported.
-    async fn follow(&self, task: TaskId) -> Result<u64> {
-        let Run { client, settings, observer, .. } = self.run;
-        let mut watch = Watch::new(settings);
-        loop {
-            let status = client.import_state(task).await?;
-            match status.phase {
-                ImportPhase::Completed => return Ok(status.rows),
-                ImportPhase::Failed => {
-                    let reason = status.failed_reason.unwrap_or_else(|| "the server gave no reason".into());
-                    return Err(Error::ImportFailed {
-                        task: task.0,
-                        set: self.set.name.clone(),
-                        collection: self.entry.name.clone(),
-                        reason: format!("{reason}{}", where_it_looked(settings, &reason)),
-                        remedy: remedy(self.entry),
-                    });
-                }
-                _ => {}
-            }
-            watch.tell(&status, task, &self.set.name, *observer);
-            let what = || format!("import job {} of `{}`", task.0, self.set.name);
-            watch.patience.wait(watch.moves, what, || shown(&status)).await?;
+    fn failed(&self, task: TaskId, status: ImportStatus) -> Error {
+        let reason = status.failed_reason.unwrap_or_else(|| "the server gave no reason".into());
+        Error::ImportFailed {
+            task: task.0,
+            set: self.set.name.clone(),
+            collection: self.entry.name.clone(),
+            reason: format!("{reason}{}", where_it_looked(self.run.settings, &reason)),
+            remedy: remedy(self.entry),
         }
     }
 
@@ -137,6 +128,20 @@ impl Import<'_> {
             collection: self.entry.name.clone(),
             age: job.age(),
         }
+    }
+}
+
+/// Follows an import job to its end, whether that is good or not.
+pub(super) async fn follow(run: &Run<'_>, task: TaskId, set: &str) -> Result<ImportStatus> {
+    let mut watch = Watch::new(run.settings);
+    loop {
+        let status = run.client.import_state(task).await?;
+        if matches!(status.phase, ImportPhase::Completed | ImportPhase::Failed) {
+            return Ok(status);
+        }
+        watch.tell(&status, task, set, run.observer);
+        let what = || format!("import job {} of `{set}`", task.0);
+        watch.patience.wait(watch.moves, what, || shown(&status)).await?;
     }
 }
 

@@ -71,19 +71,24 @@ impl<'a> Run<'a> {
         mut load: CollectionLoad,
         mut fed: UnboundedReceiver<Fed>,
     ) -> Result<LoadedCollection> {
-        match &load.state {
-            TargetState::Skip => {}
-            TargetState::Absent => self.take_each(&mut load, &mut fed).await?,
-            TargetState::Replace if load.taken_up.is_some() => self.take_each(&mut load, &mut fed).await?,
-            _ => self.take_all(&mut load, &mut fed).await?,
-        }
+        let entry = match &load.state {
+            TargetState::Skip => None,
+            TargetState::Absent => Some(self.take_each(&mut load, &mut fed).await?),
+            TargetState::Replace if load.taken_up.is_some() => {
+                Some(self.take_each(&mut load, &mut fed).await?)
+            }
+            _ => Some(self.take_all(&mut load, &mut fed).await?),
+        };
         // The semaphore is never closed; were it, going on unthrottled is still right.
         let _permit = self.finishing.acquire().await.ok();
         finish::start_index(self.client, &load).await?;
-        finish::finish(self.client, &load, self.settings, self.observer).await
+        match (finish::finish(self.client, &load, self.settings, self.observer).await, entry) {
+            (Err(error), Some(entry)) => Err(self.give_up(&entry, error).await),
+            (finished, _) => finished,
+        }
     }
 
-    async fn take_each(&self, load: &mut CollectionLoad, fed: &mut UnboundedReceiver<Fed>) -> Result<()> {
+    async fn take_each(&self, load: &mut CollectionLoad, fed: &mut UnboundedReceiver<Fed>) -> Result<Entry> {
         let mut entry = None;
         let mut imports = FuturesUnordered::new();
         let mut is_open = true;
@@ -107,13 +112,13 @@ impl<'a> Run<'a> {
             }
         }
         drop(imports);
-        if entry.is_none() {
-            self.place(load).await?;
+        match entry {
+            Some(entry) => Ok(entry),
+            None => self.place(load).await,
         }
-        Ok(())
     }
 
-    async fn take_all(&self, load: &mut CollectionLoad, fed: &mut UnboundedReceiver<Fed>) -> Result<()> {
+    async fn take_all(&self, load: &mut CollectionLoad, fed: &mut UnboundedReceiver<Fed>) -> Result<Entry> {
         let mut sets = Vec::new();
         loop {
             match fed.recv().await {
@@ -131,7 +136,7 @@ impl<'a> Run<'a> {
         while let Some(rows) = imports.next().await {
             self.tell(rows?);
         }
-        Ok(())
+        Ok(entry)
     }
 
     /// Makes the collection, or settles what an earlier run began.
@@ -141,9 +146,10 @@ impl<'a> Run<'a> {
         if load.taken_up.is_none() {
             return Ok(entry);
         }
-        match settle(client, ledger, self.target, self.settings, load, &entry).await? {
-            Settled::Known => Ok(entry),
-            Settled::Lost => {
+        match settle(self, load, &entry).await {
+            Ok(Settled::Known) => Ok(entry),
+            Err(error) => Err(self.give_up(&entry, error).await),
+            Ok(Settled::Lost) => {
                 let subject = load.entry.name.clone();
                 let text = "what an earlier run imported cannot be told: it is dropped, and created anew";
                 self.observer.on_event(&Event::Note { subject, text: text.into() });
@@ -152,6 +158,17 @@ impl<'a> Run<'a> {
                 place::make(client, ledger, self.dump, load, self.settings.shards).await
             }
         }
+    }
+
+    /// What nobody can tell the next time either is not taken up again.
+    async fn give_up(&self, entry: &Entry, error: Error) -> Error {
+        if matches!(error, Error::CollectionRows { .. } | Error::UncertainImport { .. }) {
+            let ended = self.ledger.end(std::slice::from_ref(&entry.name), &entry.database, &entry.address);
+            if let Err(error) = ended.await {
+                tracing::debug!(%error, "the load is not given up");
+            }
+        }
+        error
     }
 
     /// Makes sure that a file set which has come just now is whole.

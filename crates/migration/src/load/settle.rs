@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What became of import jobs that an earlier run began, or whose start got no answer.
 //!
-//! The server remembers its jobs for a day, with the files that they read. A job that it does
-//! not list some time after it was asked for was never started; and the rows of a collection
-//! that nobody else writes to are those of the jobs that are done.
+//! A job whose number is known is asked for by it. One whose start got no answer is looked for in
+//! the server's list by the files that it reads: when it is not there some time after, it was never
+//! started, unless the server may have forgotten it. What nobody can tell is not guessed: rows that
+//! are appended are left as they are, and a new collection is made anew, if its rows can be
+//! nothing but its own.
 
 use std::time::Duration;
 
-use m2m_milvus::{Client, ImportJob, ImportPhase, TaskId};
+use m2m_milvus::{Client, ImportJob, ImportPhase};
 use m2m_sink::manifest::{FileEntry, SetEntry};
 use m2m_storage::Storage;
+use tokio::time::Instant;
 
+use super::import::follow;
 use super::prepare::CollectionLoad;
+use super::run::Run;
 use crate::error::{Error, Result};
-use crate::ledger::{Claim, Entry, JobState, Ledger};
-use crate::patience::Patience;
+use crate::ledger::{Claim, Entry, Job, JobState};
 use crate::settings::LoadSettings;
 
-/// How long after a question for a job its absence from the list says that it never began.
+/// How long a job is looked for before its absence from the list says that it never began.
 const QUIET: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(1);
-/// The server remembers jobs for 24 hours.
-const REMEMBERED_SECONDS: u64 = 20 * 3600;
+/// Servers of 2.2 and 2.3 remember jobs for 24 hours, newer ones for 3 (`taskRetention`).
+const REMEMBERED_SECONDS: u64 = 2 * 3600;
 
 /// The files of a set as the server is told of them.
 pub(super) fn files(target: &Storage, settings: &LoadSettings, set: &SetEntry) -> Vec<String> {
@@ -43,16 +47,14 @@ pub(super) enum Listed {
 }
 
 /// Looks for the job that reads some files, until it is certain that no such job is still to come.
-pub(super) async fn find(client: &Client, collection: &str, files: &[String], age: u64) -> Result<Listed> {
-    let mut left = QUIET.saturating_sub(Duration::from_secs(age));
+pub(super) async fn find(client: &Client, collection: &str, files: &[String]) -> Result<Listed> {
+    let began = Instant::now();
     loop {
         let listed = client.imports(collection).await?;
         match of_files(listed, &files.join(",")) {
-            Listed::Nothing if !left.is_zero() => {}
+            Listed::Nothing if began.elapsed() < QUIET => tokio::time::sleep(PAUSE).await,
             found => return Ok(found),
         }
-        tokio::time::sleep(PAUSE).await;
-        left = left.saturating_sub(PAUSE);
     }
 }
 
@@ -65,26 +67,6 @@ fn of_files(listed: Vec<ImportJob>, files: &str) -> Listed {
     if alive.iter().any(|job| job.files_text.is_empty()) { Listed::Unknown } else { Listed::Nothing }
 }
 
-/// Waits until a job has ended, and says whether it ended well.
-async fn wait_for(client: &Client, task: TaskId, settings: &LoadSettings) -> Result<bool> {
-    let mut patience = Patience::new(settings.import_stall);
-    let (mut moves, mut seen) = (0, None);
-    loop {
-        let status = client.import_state(task).await?;
-        match status.phase {
-            ImportPhase::Completed => return Ok(true),
-            ImportPhase::Failed => return Ok(false),
-            _ => {}
-        }
-        if seen.as_ref() != Some(&status) {
-            moves += 1;
-        }
-        let last = format!("{:?}, {} rows", status.phase, status.rows);
-        seen = Some(status);
-        patience.wait(moves, || format!("import job {} of an earlier run", task.0), || last).await?;
-    }
-}
-
 /// What can be done with the jobs of a load that is taken up.
 pub(super) enum Settled {
     /// The ledger is right: what is not done and not running can be started.
@@ -94,61 +76,80 @@ pub(super) enum Settled {
 }
 
 /// Brings the ledger up to what the server knows.
-pub(super) async fn settle(
-    client: &Client,
-    ledger: &Ledger,
-    target: &Storage,
-    settings: &LoadSettings,
-    load: &CollectionLoad,
-    entry: &Entry,
-) -> Result<Settled> {
-    let mut done = 0_u64;
-    for (set, job) in ledger.jobs(entry) {
-        if job.state == JobState::Done {
-            done += job.rows;
-            continue;
-        }
-        // A set that is still to be written again is asked for when it comes.
-        let Some(files) = files_of(load, &set).map(|set| files(target, settings, set)) else { continue };
-        let is_forgotten = job.age() > REMEMBERED_SECONDS && job.state != JobState::Failed;
-        match find(client, &entry.name, &files, job.age()).await? {
-            Listed::Job(found) => {
-                ledger.record(entry, &set, job.clone().started(found.task)).await?;
-                let has_run = wait_for(client, found.task, settings).await?;
-                let state = if has_run { JobState::Done } else { JobState::Failed };
-                done += if has_run { job.rows } else { 0 };
-                ledger.record(entry, &set, job.started(found.task).ended(state)).await?;
-            }
-            Listed::Nothing if !is_forgotten => {
-                ledger.record(entry, &set, job.ended(JobState::Failed)).await?;
-            }
-            _ if matches!(entry.claim, Claim::Created { .. }) => return Ok(Settled::Lost),
-            _ => {
+pub(super) async fn settle(run: &Run<'_>, load: &CollectionLoad, entry: &Entry) -> Result<Settled> {
+    let (mut done, mut is_known, mut is_all) = (0_u64, true, true);
+    for (name, job) in run.ledger.jobs(entry) {
+        let set = set_of(load, &name).filter(|set| job.state == JobState::Failed || job.is_of(set));
+        let state = match (job.state, set) {
+            (JobState::Done, Some(_)) => Some(JobState::Done),
+            // A set that is not there yet, or not as it was, is another one.
+            (_, None) => None,
+            (_, Some(set)) => end_of(run, entry, set, &job).await?,
+        };
+        is_all &= job.state == JobState::Done;
+        match state {
+            Some(JobState::Done) => done = done.saturating_add(job.rows),
+            Some(_) => {}
+            None if matches!(entry.claim, Claim::Appended { .. }) => {
                 let (age, collection) = (job.age(), entry.name.clone());
-                return Err(Error::UncertainImport { age, set, collection });
+                return Err(Error::UncertainImport { age, set: name, collection });
             }
+            None => is_known = false,
+        }
+        if let Some(state) = state.filter(|state| *state != job.state) {
+            run.ledger.record(entry, &name, job.ended(state)).await?;
         }
     }
-    if matches!(entry.claim, Claim::Appended { .. }) {
+    if matches!(entry.claim, Claim::Appended { .. }) || (is_all && is_known) {
         return Ok(Settled::Known);
     }
-    // A server that is killed can count rows of the jobs that failed by that.
-    let stored = client.stored_rows(&entry.name, None).await?;
-    let (found, most) = (u64::try_from(stored).unwrap_or_default(), ledger.rows_at_most(entry));
+    judge(run, entry, done, is_known).await
+}
+
+/// How a job ended; none when nobody can tell whether it has run.
+async fn end_of(run: &Run<'_>, entry: &Entry, set: &SetEntry, job: &Job) -> Result<Option<JobState>> {
+    let task = match (job.state, job.task()) {
+        (JobState::Failed, _) => return Ok(Some(JobState::Failed)),
+        (JobState::Started, Some(task)) => task,
+        _ => {
+            let files = files(run.target, run.settings, set);
+            match find(run.client, &entry.name, &files).await? {
+                Listed::Job(found) => found.task,
+                Listed::Nothing if job.age() < REMEMBERED_SECONDS => return Ok(Some(JobState::Failed)),
+                Listed::Nothing | Listed::Unknown => return Ok(None),
+            }
+        }
+    };
+    match follow(run, task, &set.name).await {
+        Ok(status) if status.phase == ImportPhase::Completed => Ok(Some(JobState::Done)),
+        Ok(_) => Ok(Some(JobState::Failed)),
+        // A number that the server does not know any more.
+        Err(Error::Milvus(m2m_milvus::Error::Refused { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the rows of a new collection are those of the jobs that are done.
+async fn judge(run: &Run<'_>, entry: &Entry, done: u64, is_known: bool) -> Result<Settled> {
+    // Rows that somebody else inserted are counted when they are stored.
+    run.client.flush(&entry.name).await?;
+    let stored = run.client.stored_rows(&entry.name, None).await?;
+    let (found, most) = (u64::try_from(stored).unwrap_or_default(), run.ledger.rows_at_most(entry));
     match found {
-        found if found == done => Ok(Settled::Known),
-        found if found <= most => Ok(Settled::Lost),
+        found if found == done && is_known => Ok(Settled::Known),
+        // A server that is killed can count rows of the jobs that failed by that.
+        found if (done..=most).contains(&found) => Ok(Settled::Lost),
         found => Err(Error::CollectionRows { collection: entry.name.clone(), expected: done, found }),
     }
 }
 
-fn files_of<'a>(load: &'a CollectionLoad, name: &str) -> Option<&'a SetEntry> {
+fn set_of<'a>(load: &'a CollectionLoad, name: &str) -> Option<&'a SetEntry> {
     load.entry.partitions.iter().flat_map(|partition| &partition.sets).find(|set| set.name == name)
 }
 
 #[cfg(test)]
 mod tests {
-    use m2m_milvus::ImportStatus;
+    use m2m_milvus::{ImportStatus, TaskId};
 
     use super::*;
 
