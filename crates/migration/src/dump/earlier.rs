@@ -2,11 +2,13 @@
 //! What an earlier run left in the place of a dump, and whether this one may go on
 //! with it.
 
+use std::time::{Duration, SystemTime};
+
 use futures::stream::{self, StreamExt};
-use m2m_sink::check_import_file;
 use m2m_sink::manifest::{
     CollectionEntry, MANIFEST_FILE, Manifest, PartitionEntry, SetEntry, UNFINISHED_FILE,
 };
+use m2m_sink::{check_checksums, check_import_file};
 use m2m_storage::Storage;
 
 use super::leftovers;
@@ -53,10 +55,10 @@ impl Earlier {
 
     /// Removes every file of it.
     pub(super) async fn remove(&self, target: &Storage) -> Result<()> {
-        // First, so that what is half removed is not taken for a dump.
+        // What is half removed is no dump, and whoever removes the rest knows what it was.
         if self.is_complete {
-            target.delete(&target.child(MANIFEST_FILE)).await?;
             self.manifest.write_unfinished(target).await?;
+            target.delete(&target.child(MANIFEST_FILE)).await?;
         }
         for file in self.manifest.files() {
             target.delete(&target.child(&file.path)).await?;
@@ -69,6 +71,20 @@ impl Earlier {
         Ok(target.delete(&target.child(UNFINISHED_FILE)).await?)
     }
 
+    /// Whether this machine has started since an unfinished dump in a folder was written: what was
+    /// only in memory when it lost its power is not on disk, whatever a file's length says.
+    fn is_from_before_the_start(&self, target: &Storage) -> bool {
+        if self.is_complete || !target.is_local() {
+            return false;
+        }
+        let written = std::fs::metadata(target.display(&target.child(UNFINISHED_FILE)));
+        let written = written.and_then(|file| file.modified()).ok();
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+        let uptime = uptime.split(['.', ' ']).next().and_then(|seconds| seconds.parse().ok());
+        let started = uptime.and_then(|seconds| SystemTime::now().checked_sub(Duration::from_secs(seconds)));
+        matches!((written, started), (Some(written), Some(started)) if written < started)
+    }
+
     /// The same, without the file sets whose files are not what the manifest says.
     pub(super) async fn confirmed(mut self, target: &Storage) -> Result<Self> {
         let sets: Vec<&SetEntry> = self
@@ -78,8 +94,11 @@ impl Earlier {
             .flat_map(|collection| &collection.partitions)
             .flat_map(|partition| &partition.sets)
             .collect();
+        let may_have_holes = self.is_from_before_the_start(target);
         let lost: Vec<String> = stream::iter(sets)
-            .map(|set| async move { (!is_whole(target, set).await).then(|| set.name.clone()) })
+            .map(
+                |set| async move { (!is_whole(target, set, may_have_holes).await).then(|| set.name.clone()) },
+            )
             .buffered(LOOKED_AT)
             .filter_map(|lost| async { lost })
             .collect()
@@ -98,18 +117,22 @@ impl Earlier {
         for collection in &mut self.manifest.collections {
             collection.rows = collection.partitions.iter().map(|partition| partition.rows).sum();
         }
+        self.manifest.write_unfinished(target).await?;
         if self.is_complete {
             target.delete(&target.child(MANIFEST_FILE)).await?;
             self.is_complete = false;
         }
-        self.manifest.write_unfinished(target).await?;
         Ok(self)
     }
 }
 
-async fn is_whole(target: &Storage, set: &SetEntry) -> bool {
+async fn is_whole(target: &Storage, set: &SetEntry, may_have_holes: bool) -> bool {
     for file in &set.files {
-        if let Err(error) = check_import_file(target, file).await {
+        let mut checked = check_import_file(target, file).await;
+        if may_have_holes && checked.is_ok() {
+            checked = check_checksums(target, file).await;
+        }
+        if let Err(error) = checked {
             tracing::warn!(set = %set.name, %error, "a file set is written again");
             return false;
         }

@@ -3,8 +3,14 @@
 //! rows and files, by which the next run knows whether it may go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::object_store::ObjectMeta;
+use datafusion::physical_plan::ExecutionPlan;
 use m2m_datasource::Source;
+use m2m_segment::digest::digest;
 use m2m_sink::manifest::{CollectionEntry, LeftOutEntry, Manifest, PartitionEntry, SourceEntry};
 use uuid::Uuid;
 
@@ -75,8 +81,9 @@ fn choices(plan: &CollectionPlan, settings: &DumpSettings) -> BTreeMap<String, S
     chosen.into_iter().map(|(name, choice)| (name.to_owned(), choice)).collect()
 }
 
-/// Tells whether all that is read is still the same: the collection without the rows
-/// that are left out, and the others that a condition or a query names.
+/// Tells whether all that is read is still the same: the collection without the rows that are
+/// left out, the others that a condition or a query names, the views that it is made of, and the
+/// files that it reads besides. What stands in a database is not looked at.
 async fn fingerprint(source: &Source, plan: &CollectionPlan) -> Result<String> {
     let mut parts = vec![plan.table().fingerprint().await?];
     let others: BTreeSet<&String> =
@@ -84,5 +91,32 @@ async fn fingerprint(source: &Source, plan: &CollectionPlan) -> Result<String> {
     for name in others {
         parts.push(source.collection(name)?.fingerprint().await?);
     }
+    if plan.query.is_some() || plan.filter.is_some() {
+        parts.push(of_query(plan).await?);
+    }
     Ok(parts.join("+"))
+}
+
+async fn of_query(plan: &CollectionPlan) -> Result<String> {
+    let ctx = &plan.rows.ctx;
+    let logical = ctx.state().optimize(plan.rows.frame.logical_plan())?;
+    let physical = ctx.state().create_physical_plan(&logical).await?;
+    let mut text = logical.display_indent().to_string();
+    let mut files = BTreeSet::new();
+    add_files(&physical, &mut files);
+    files.iter().for_each(|file| text.push_str(file));
+    Ok(digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Adds what tells each file that a plan reads from what may take its place.
+fn add_files(plan: &Arc<dyn ExecutionPlan>, files: &mut BTreeSet<String>) {
+    let scan = plan.downcast_ref::<DataSourceExec>().map(|scan| scan.data_source());
+    if let Some(scan) = scan.and_then(|scan| scan.downcast_ref::<FileScanConfig>()) {
+        for file in scan.file_groups.iter().flat_map(|group| group.iter()) {
+            let ObjectMeta { location, size, last_modified, e_tag, .. } = &file.object_meta;
+            let modified = last_modified.timestamp_micros();
+            files.insert(format!("\n{location} {size} {modified} {}", e_tag.as_deref().unwrap_or_default()));
+        }
+    }
+    plan.children().into_iter().for_each(|child| add_files(child, files));
 }

@@ -19,7 +19,7 @@ use m2m_storage::Storage;
 use super::journal::Journal;
 use super::leftovers::folder;
 use super::open_target;
-use super::sets::planned;
+use super::sets::{planned, whole};
 use crate::error::{Error, Result};
 use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan, Work, pieces};
 use crate::settings::DumpSettings;
@@ -60,6 +60,11 @@ pub(super) async fn tasks<'a>(
             let writing = Writing { collection, partition, target, settings };
             let nodes = match &partition.work {
                 Work::Nothing => continue,
+                Work::Planned { groups, .. } if writing.missing(groups, &entry.sets)?.is_empty() => {
+                    // Nothing was missing but the note that it is all.
+                    journal.end(place, whole(entry.sets, collection, partition)?, true);
+                    continue;
+                }
                 Work::Planned { groups, segments } => writing.planned(groups, segments, &entry.sets)?,
                 Work::Streamed => writing.streamed(&entry.sets).await?,
             };
