@@ -6,6 +6,7 @@
 //! `M2M_KILLS` says how many points are tried; `M2M_KILLS_SEED` repeats one. Each
 //! point prints a line (`--nocapture` shows it).
 
+use std::iter;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::support::command::Run;
 use crate::support::install::Install;
 use crate::support::kill::{self, Chance, Signal, block_on, run_until, run_within, seeds};
 use crate::support::place::Place;
+use crate::support::proxy::{Proxy, let_pass};
 
 const LIMIT: Duration = Duration::from_secs(240);
 const DIMENSION: usize = 4;
@@ -191,6 +193,9 @@ struct Point {
     seed: u64,
     way: Way,
     place: Place,
+    /// It changes nothing, but has a Milvus 2.3.5 answer what it would not survive to be
+    /// asked by somebody who is killed.
+    proxy: Proxy,
 }
 
 impl Point {
@@ -202,7 +207,8 @@ impl Point {
         if matches!(way, Way::Append | Way::Replace) {
             fill_before(&place);
         }
-        Self { seed, way, place }
+        let proxy = Proxy::of_grpc(&place.target.milvus, let_pass());
+        Self { seed, way, place, proxy }
     }
 
     /// Runs the command, and stops it after a while.
@@ -210,7 +216,9 @@ impl Point {
         let more = [self.way.args(), &["--progress", "json"]].concat();
         let args = self.place.args(&self.place.path("old"), "migrate", &more);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        run_until(LIMIT, &args, self.place.target.m2m(&args), stop)
+        let mut command = self.place.target.m2m(&args);
+        command.env("M2M_MILVUS", self.proxy.address());
+        run_until(LIMIT, &args, command, stop)
     }
 
     /// Stops the migration once or more often, lets it end, and compares.
@@ -220,7 +228,7 @@ impl Point {
         let fraction = (self.seed as f64 * 0.618_033_988_749_895 + 0.05).fract();
         let stops = 1 + usize::from(chance.below(3) == 0) + usize::from(chance.below(5) == 0);
         let mut line = format!("seed {}: {:?} into {}", self.seed, self.way, self.place.out);
-        let mut kills = 0;
+        let (mut kills, mut was_finished) = (0, false);
         for nth in 0..stops {
             let signals = [Signal::Kill, Signal::Kill, Signal::Kill, Signal::Terminate, Signal::Interrupt];
             let signal = *chance.one_of(&signals);
@@ -234,10 +242,13 @@ impl Point {
                 break;
             }
             kills += 1;
+            was_finished = phase(&run) == "finished verify";
             self.stopped_well(&run, signal, &line);
         }
         let (run, _) = self.run(None);
-        assert_eq!(run.code, 0, "{line}\n{}", run.observation(&[]));
+        // What was killed when all was done is done: the command once more begins anew, and finds collections.
+        let is_refused = was_finished && run.code == 1 && run.stderr.contains("error: collection `");
+        assert!(run.code == 0 || is_refused, "{line}\n{}", run.observation(&[]));
         println!("{line}; went on, and ended");
         self.place.holds(&expected(self.way));
         block_on(kill::assert_finished(&self.place.out));
@@ -289,12 +300,25 @@ fn a_migration_killed_at_any_moment_goes_on_with_the_same_command() {
     let all = seeds("M2M_KILLS", 4);
     let left = Mutex::new(all.clone().into_iter());
     let next = || left.lock().unwrap().next();
-    let work = || std::iter::from_fn(next).map(|seed| Point::new(seed).try_out(whole)).sum::<usize>();
+    let failed = Mutex::new(Vec::new());
+    // A point that fails keeps nobody from trying the others.
+    let try_out = |seed| thread::spawn(move || Point::new(seed).try_out(whole)).join();
+    let work = || {
+        let tried = iter::from_fn(next).map(|seed| {
+            try_out(seed).unwrap_or_else(|_| {
+                failed.lock().unwrap().push(seed);
+                0
+            })
+        });
+        tried.sum::<usize>()
+    };
     // Two at a time: mostly they wait for two servers.
     let kills = thread::scope(|scope| {
         let (first, second) = (scope.spawn(work), scope.spawn(work));
         first.join().unwrap() + second.join().unwrap()
     });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "M2M_KILLS_SEED repeats each of {failed:?}");
     println!("{} points, {kills} kills, all right", all.len());
     assert!(kills > 0 || all.len() < 3, "nothing was killed");
 }

@@ -4,7 +4,8 @@
 //! longer; the name of a method is read from the request's path, which clients
 //! made with tonic put into no table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 
@@ -66,10 +67,19 @@ impl Frame {
     }
 }
 
-enum Side {
-    Client,
-    Server,
+/// What a connection brings.
+enum Event {
+    OfClient(Frame),
+    OfServer(Frame),
+    ClientGone,
+    ServerGone,
 }
+
+/// A call that must not be broken off: a Milvus 2.3.5 whose caller goes away while it
+/// asks its coordinator for a job's state ends by a nil pointer.
+const FRAGILE: &str = "GetImportState";
+/// How long the answer of such a call is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Passes on the calls of one connection.
 pub(super) async fn serve(
@@ -83,38 +93,67 @@ pub(super) async fn serve(
     server.write_all(&preface).await?;
     let (mut from_client, to_client) = client.split();
     let (mut from_server, to_server) = server.split();
-    let (send, mut frames) = mpsc::unbounded_channel();
-    let mut calls = Calls { shared, number, to_client, to_server, faults: HashMap::new(), is_silent: false };
+    let (send, mut events) = mpsc::unbounded_channel();
+    let mut calls = Calls {
+        shared,
+        number,
+        to_client,
+        to_server,
+        faults: HashMap::new(),
+        fragile: HashSet::new(),
+        is_silent: false,
+    };
     let passed = async {
-        while let Some((side, frame)) = frames.recv().await {
-            let end = match side {
-                Side::Client => calls.of_client(&frame).await?,
-                Side::Server => calls.of_server(&frame).await?,
+        let mut is_client_gone = false;
+        loop {
+            let end = match events.recv().await {
+                Some(Event::OfClient(frame)) => calls.of_client(&frame).await?,
+                Some(Event::OfServer(frame)) if is_client_gone => {
+                    calls.heard(&frame);
+                    None
+                }
+                Some(Event::OfServer(frame)) => calls.of_server(&frame).await?,
+                Some(Event::ClientGone) => {
+                    is_client_gone = true;
+                    None
+                }
+                Some(Event::ServerGone) | None => Some(End::Orderly),
             };
-            if let Some(end) = end {
-                return Ok(end);
+            if end.is_some() || is_client_gone && calls.fragile.is_empty() {
+                return Ok(end.unwrap_or(End::Orderly));
             }
         }
-        Ok(End::Orderly)
+    };
+    let read = async {
+        let of_client = async {
+            read_all(&mut from_client, Event::OfClient, &send).await;
+            drop(send.send(Event::ClientGone));
+            sleep(ANSWER).await;
+        };
+        let of_server = async {
+            read_all(&mut from_server, Event::OfServer, &send).await;
+            drop(send.send(Event::ServerGone));
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = of_client => {}
+            () = of_server => {}
+        }
     };
     tokio::select! {
         end = passed => end,
-        _ = read_all(&mut from_client, || Side::Client, &send) => Ok(End::Orderly),
-        _ = read_all(&mut from_server, || Side::Server, &send) => Ok(End::Orderly),
+        () = read => Ok(End::Orderly),
     }
 }
 
 async fn read_all(
     from: &mut (impl AsyncRead + Unpin),
-    side: impl Fn() -> Side,
-    to: &mpsc::UnboundedSender<(Side, Frame)>,
-) -> io::Result<()> {
+    event: impl Fn(Frame) -> Event,
+    to: &mpsc::UnboundedSender<Event>,
+) {
     while let Ok(frame) = Frame::read(from).await {
-        to.send((side(), frame)).map_err(io::Error::other)?;
+        drop(to.send(event(frame)));
     }
-    // What was read is passed on before the connection ends.
-    sleep(Duration::from_millis(20)).await;
-    Ok(())
 }
 
 struct Calls<'a, C, S> {
@@ -123,6 +162,8 @@ struct Calls<'a, C, S> {
     to_client: C,
     to_server: S,
     faults: HashMap<u32, Fault>,
+    /// Calls on their way that must not be broken off.
+    fragile: HashSet<u32>,
     /// Whether nothing of the server comes through any more.
     is_silent: bool,
 }
@@ -133,8 +174,12 @@ impl<C: AsyncWriteExt + Unpin, S: AsyncWriteExt + Unpin> Calls<'_, C, S> {
             && let Some(path) = path(&frame.bytes[HEAD..])
         {
             let method = path.rsplit('/').next().unwrap_or_default().to_owned();
+            if method == FRAGILE {
+                self.fragile.insert(frame.stream());
+            }
             if let Some(fault) = self.shared.fault(self.number, method) {
                 self.faults.insert(frame.stream(), fault);
+                self.fragile.remove(&frame.stream());
             }
         }
         let fault = self.faults.get(&frame.stream()).copied().filter(|_| frame.is_of_call());
@@ -143,6 +188,7 @@ impl<C: AsyncWriteExt + Unpin, S: AsyncWriteExt + Unpin> Calls<'_, C, S> {
             Some(Fault::Delay(time)) if frame.kind() == HEADERS => sleep(time).await,
             // The server knows that there is a call, and never what is asked.
             Some(Fault::Stall | Fault::Answer(..)) if frame.kind() == DATA => return Ok(None),
+            None if frame.kind() == RST_STREAM && self.fragile.contains(&frame.stream()) => return Ok(None),
             _ => {}
         }
         self.to_server.write_all(&frame.bytes).await?;
@@ -156,7 +202,15 @@ impl<C: AsyncWriteExt + Unpin, S: AsyncWriteExt + Unpin> Calls<'_, C, S> {
         Ok(None)
     }
 
+    /// Notes an answer that nobody waits for, or that is passed on.
+    fn heard(&mut self, frame: &Frame) {
+        if frame.ends_stream() {
+            self.fragile.remove(&frame.stream());
+        }
+    }
+
     async fn of_server(&mut self, frame: &Frame) -> io::Result<Option<End>> {
+        self.heard(frame);
         if self.is_silent {
             return Ok(None);
         }
