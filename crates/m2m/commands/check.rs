@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Check, settings: &Settings) -> Result<Exit> {
     let mut steps = Steps { is_json: args.json, all: Vec::new() };
     let source = source(&args, settings, &mut steps).await?;
     let (target, is_usable) = files(&args, settings, source.as_ref(), &mut steps).await?;
-    let client = milvus(settings, source.as_ref(), &mut steps).await?;
+    let client = milvus(settings, source.as_ref(), target.as_ref().filter(|_| is_usable), &mut steps).await?;
     steps.add(of_probe(&args, settings, client, target.filter(|_| is_usable)).await?)?;
     steps.end()
 }
@@ -139,6 +139,7 @@ async fn files(
 async fn milvus(
     settings: &Settings,
     source: Option<&SourceCheck>,
+    target: Option<&Storage>,
     steps: &mut Steps,
 ) -> Result<Option<Client>> {
     const NAME: &str = "milvus";
@@ -157,7 +158,7 @@ async fn milvus(
     };
     look.fact(format!("Milvus {} answers at {}", client.version(), settings.milvus_address()?));
     steps.add(look.end())?;
-    for step in Box::pin(check_server(&client, source, &settings.load_anywhere())).await {
+    for step in Box::pin(check_server(&client, source, target, &settings.load_anywhere())).await {
         steps.add(step)?;
     }
     Ok(Some(client))

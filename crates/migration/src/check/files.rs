@@ -25,7 +25,7 @@ pub async fn check_files(
     planned_bytes: Option<u64>,
     overwrite: bool,
 ) -> [Step; 3] {
-    [access(target, source).await, room(target, planned_bytes), earlier(target, overwrite).await]
+    [access(target, source).await, room(target, planned_bytes), earlier(target, source, overwrite).await]
 }
 
 async fn access(target: &Storage, source: Option<&Source>) -> Step {
@@ -73,21 +73,12 @@ fn room(target: &Storage, planned_bytes: Option<u64>) -> Step {
     look.end()
 }
 
-async fn earlier(target: &Storage, overwrite: bool) -> Step {
+async fn earlier(target: &Storage, source: Option<&Source>, overwrite: bool) -> Step {
     let mut look = Look::at("earlier dump");
     match find(target).await {
         Ok(Earlier::Nothing) => look.fact("nothing lies there"),
-        Ok(Earlier::Unfinished) => {
-            look.fact("an unfinished dump lies there, and the same command goes on with it");
-        }
-        Ok(Earlier::Complete(_)) if overwrite => look.fact("a complete dump lies there and is replaced"),
-        Ok(Earlier::Complete(manifest)) => {
-            let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
-            let collections = counted(manifest.collections.len() as u64, "collection");
-            let message = format!("a complete dump lies there already, of {rows} rows in {collections}");
-            let remedy =
-                "`m2m load` imports it; to dump again choose another place, or replace it with `--overwrite`";
-            look.problem(Severity::Warning, message, Some(remedy.into()));
+        Ok(Earlier::Dump { manifest, is_complete }) => {
+            dump(&mut look, &manifest, is_complete, source, overwrite)
         }
         Ok(Earlier::Others(file)) => {
             let message = format!("there are files that are no dump, such as `{file}`");
@@ -100,21 +91,49 @@ async fn earlier(target: &Storage, overwrite: bool) -> Step {
     look.end()
 }
 
+/// Tells of a dump that lies there.
+fn dump(look: &mut Look, manifest: &Manifest, is_complete: bool, source: Option<&Source>, overwrite: bool) {
+    let rows: u64 = manifest.collections.iter().map(|collection| collection.rows).sum();
+    let collections = counted(manifest.collections.len() as u64, "collection");
+    let what = if is_complete { "a complete" } else { "an unfinished" };
+    let what = format!("{what} dump of {rows} rows in {collections} lies there");
+    let meta = &manifest.source.meta;
+    let is_other = source.is_some_and(|source| source.metadata().source.to_string() != *meta);
+    if overwrite && (is_other || is_complete) {
+        look.fact(format!("{what}, and is replaced"));
+    } else if is_other {
+        let remedy = "choose another place, or replace it with `--overwrite`".to_owned();
+        look.problem(
+            Severity::Warning,
+            format!("{what}, of the installation with metadata `{meta}`"),
+            Some(remedy),
+        );
+    } else {
+        look.fact(format!(
+            "{what}: the command that made it goes on with it, another one asks for `--overwrite`"
+        ));
+    }
+}
+
 /// What lies in the place.
 enum Earlier {
     Nothing,
-    Unfinished,
-    Complete(Manifest),
+    Dump {
+        manifest: Box<Manifest>,
+        is_complete: bool,
+    },
     /// Something else; one of its files.
     Others(String),
 }
 
 async fn find(target: &Storage) -> Result<Earlier> {
     if target.exists(&target.child(MANIFEST_FILE)).await? {
-        return Ok(Earlier::Complete(Manifest::read(target).await?));
+        let manifest = Box::new(Manifest::read(target).await?);
+        return Ok(Earlier::Dump { manifest, is_complete: true });
     }
     if target.exists(&target.child(UNFINISHED_FILE)).await? {
-        return Ok(Earlier::Unfinished);
+        let manifest = Box::new(Manifest::read_unfinished(target).await?);
+        return Ok(Earlier::Dump { manifest, is_complete: false });
     }
     let first = target.store().list(Some(target.prefix())).try_next().await;
     match first {

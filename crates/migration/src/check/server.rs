@@ -4,22 +4,27 @@
 use std::collections::BTreeMap;
 
 use m2m_milvus::Client;
+use m2m_storage::Storage;
 
 use super::room::counted;
 use super::source::SourceCheck;
 use super::step::{Look, Step};
 use crate::audit::Severity;
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::load::begun;
 use crate::mapping_schema::Outlook;
 use crate::select::Selected;
 use crate::settings::{IfExists, LoadSettings};
 use crate::target::{TargetState, inspect};
 
 /// Looks at the database, and at what would become of the selected collections of a
-/// source, where there is one. Nothing is changed.
+/// source, where there is one. A collection that an earlier run began is known by the
+/// ledger in the place of the import files. Nothing is changed.
 pub async fn check_server(
     client: &Client,
     source: Option<&SourceCheck>,
+    target: Option<&Storage>,
     loading: &LoadSettings,
 ) -> [Step; 2] {
     const NAME: &str = "collections";
@@ -29,7 +34,15 @@ pub async fn check_server(
     let collections = match (source, has_database) {
         (Some(source), Some(has_database)) if source.has_collections() => {
             let mut look = Look::at(NAME);
-            if let Err(error) = collections(client, source, has_database, loading, &mut look).await {
+            let asked = async {
+                let ledger = match target {
+                    Some(target) => Some(Ledger::open(target).await?),
+                    None => None,
+                };
+                let server = Server { client, ledger, has_database, loading };
+                collections(&server, source, &mut look).await
+            };
+            if let Err(error) = asked.await {
                 look.error(&error);
             }
             look.end()
@@ -63,22 +76,24 @@ async fn database(client: &Client, look: &mut Look) -> Option<bool> {
     }
 }
 
-async fn collections(
-    client: &Client,
-    source: &SourceCheck,
+/// What is asked, and what is known of it.
+struct Server<'a> {
+    client: &'a Client,
+    ledger: Option<Ledger>,
     has_database: bool,
-    loading: &LoadSettings,
-    look: &mut Look,
-) -> Result<()> {
+    loading: &'a LoadSettings,
+}
+
+async fn collections(server: &Server<'_>, source: &SourceCheck, look: &mut Look) -> Result<()> {
     let selected = source.selected()?;
-    let outlooks = source.facts.outlooks(Some(client.version())).await?;
+    let outlooks = source.facts.outlooks(Some(server.client.version())).await?;
     let mut actions: BTreeMap<&'static str, usize> = BTreeMap::new();
     for one in &selected {
         let outlook = outlooks.iter().find(|outlook| outlook.collection.name == one.name);
         let outlook = outlook.filter(|_| one.table.is_some());
         let action = match outlook {
-            Some(outlook) => of_collection(client, outlook, has_database, loading, look).await?,
-            None => of_query(client, one, has_database, loading.if_exists, look).await?,
+            Some(outlook) => server.of_collection(outlook, look).await?,
+            None => server.of_query(one, look).await?,
         };
         *actions.entry(action).or_default() += 1;
     }
@@ -92,55 +107,51 @@ async fn collections(
 /// What is said of a collection that something is wrong with.
 const NOTHING: &str = "";
 
-async fn of_collection(
-    client: &Client,
-    outlook: &Outlook<'_>,
-    has_database: bool,
-    loading: &LoadSettings,
-    look: &mut Look,
-) -> Result<&'static str> {
-    let name = &outlook.collection.name;
-    let planned = match &outlook.planned {
-        Ok(planned) => planned,
-        Err(error) => {
-            look.error(error);
+impl Server<'_> {
+    async fn of_collection(&self, outlook: &Outlook<'_>, look: &mut Look) -> Result<&'static str> {
+        let name = &outlook.collection.name;
+        let planned = match &outlook.planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                look.error(error);
+                return Ok(NOTHING);
+            }
+        };
+        let mapping = &planned.mapping;
+        for limit in &mapping.limits {
+            look.problem(Severity::Error, format!("`{name}`: {}", limit.problem), limit.remedy.clone());
+        }
+        for note in mapping.notes() {
+            look.problem(Severity::Note, format!("`{name}`: {note}"), None);
+        }
+        if !mapping.limits.is_empty() {
             return Ok(NOTHING);
         }
-    };
-    for limit in &planned.mapping.limits {
-        look.problem(Severity::Error, format!("`{name}`: {}", limit.problem), limit.remedy.clone());
+        if !self.has_database {
+            return Ok("to be created");
+        }
+        if let Some(ledger) = &self.ledger
+            && begun(self.client, ledger, &planned.wanted).await?.is_some()
+        {
+            return Ok("begun by an earlier run, which the same command goes on with");
+        }
+        state(inspect(self.client, &planned.wanted, mapping, self.loading.if_exists).await, look)
     }
-    for note in planned.mapping.notes() {
-        look.problem(Severity::Note, format!("`{name}`: {note}"), None);
-    }
-    if !planned.mapping.limits.is_empty() {
-        return Ok(NOTHING);
-    }
-    if !has_database {
-        return Ok("to be created");
-    }
-    state(inspect(client, &planned.wanted, &planned.mapping, loading.if_exists).await, look)
-}
 
-/// What the rows of a query become is known when they are read.
-async fn of_query(
-    client: &Client,
-    selected: &Selected,
-    has_database: bool,
-    if_exists: IfExists,
-    look: &mut Look,
-) -> Result<&'static str> {
-    let name = &selected.target_name;
-    look.problem(Severity::Note, format!("`{}` is a query, which is not run here", selected.name), None);
-    let is_there = has_database && client.describe_collection(name).await?.is_some();
-    let state_of_it = match (is_there, if_exists) {
-        (false, _) => Ok(TargetState::Absent),
-        (true, IfExists::Fail) => Err(Error::CollectionExists { collection: name.clone() }),
-        (true, IfExists::Skip) => Ok(TargetState::Skip),
-        (true, IfExists::Replace) => Ok(TargetState::Replace),
-        (true, IfExists::Append) => return Ok("to take more rows"),
-    };
-    state(state_of_it, look)
+    /// What the rows of a query become is known when they are read.
+    async fn of_query(&self, selected: &Selected, look: &mut Look) -> Result<&'static str> {
+        let name = &selected.target_name;
+        look.problem(Severity::Note, format!("`{}` is a query, which is not run here", selected.name), None);
+        let is_there = self.has_database && self.client.describe_collection(name).await?.is_some();
+        let state_of_it = match (is_there, self.loading.if_exists) {
+            (false, _) => Ok(TargetState::Absent),
+            (true, IfExists::Fail) => Err(Error::CollectionExists { collection: name.clone() }),
+            (true, IfExists::Skip) => Ok(TargetState::Skip),
+            (true, IfExists::Replace) => Ok(TargetState::Replace),
+            (true, IfExists::Append) => return Ok("to take more rows"),
+        };
+        state(state_of_it, look)
+    }
 }
 
 fn state(state: Result<TargetState>, look: &mut Look) -> Result<&'static str> {

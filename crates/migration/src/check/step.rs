@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_problem_is_told_once_with_its_causes() {
         let mut look = Look::at("a");
-        let cause = std::io::Error::other("no");
+        let cause = std::io::Error::other("too many links");
         for _ in 0..2 {
             look.error(&m2m_storage::Error::FolderNotReadable {
                 folder: "/x".into(),
@@ -169,6 +169,6 @@ mod tests {
         }
         let step = look.end();
         assert_eq!(step.problems.len(), 1);
-        assert!(step.problems[0].message.ends_with("may be read: no"), "{step:?}");
+        assert!(step.problems[0].message.ends_with("may be read: too many links"), "{step:?}");
     }
 }
