@@ -190,6 +190,40 @@ fn another_plan_or_another_source_is_told_and_nothing_is_done() {
 }
 
 #[test]
+fn a_dump_that_was_killed_before_its_last_note_needs_no_more_than_that() {
+    let folder = Folder::new();
+    folder.dump("out", &[]).ends_with(0);
+    let before = import_files(&folder.path("out"));
+    let mut manifest = json_of(&folder.path("out/manifest.json"));
+    manifest["collections"][0]["partitions"][0]["unfinished"] = true.into();
+    fs::write(folder.path("out/unfinished.json"), manifest.to_string()).unwrap();
+    fs::remove_file(folder.path("out/manifest.json")).unwrap();
+    folder.dump("out", &[]).ends_with(0).says(&["dumped 537 rows"]);
+    assert_eq!(import_files(&folder.path("out")), before);
+}
+
+#[test]
+fn a_query_over_another_view_or_another_file_is_another_one() {
+    let folder = Folder::new();
+    let titles = folder.path("titles.csv");
+    let query = |what: &str| {
+        let (table, file) =
+            ("CREATE EXTERNAL TABLE t (id BIGINT, title VARCHAR) STORED AS CSV", titles.display());
+        format!(
+            "{table} LOCATION '{file}' OPTIONS ('format.has_header' 'false'); CREATE VIEW w AS SELECT * FROM films \
+             WHERE {what}; SELECT w.id, w.vector, t.title FROM w JOIN t ON t.id = w.id"
+        )
+    };
+    fs::write(&titles, "3,three\n5,five\n").unwrap();
+    let dump = |what: &str| folder.dump("out", &["--as", "both", "--query", &query(what)]);
+    dump("true").ends_with(0);
+    dump("true").ends_with(0).says(&["holds this dump already"]);
+    dump("films.id < 4").ends_with(1).says(&["collection `both` has changed in the source since"]);
+    fs::write(&titles, "3,other\n5,five\n").unwrap();
+    dump("true").ends_with(1).says(&["collection `both` has changed in the source since"]);
+}
+
+#[test]
 fn a_manifest_in_the_making_is_no_dump() {
     let folder = Folder::new();
     folder.dump("out", &[]).ends_with(0);
@@ -247,7 +281,7 @@ fn an_import_that_ran_although_nobody_heard_of_it_is_not_asked_for_again() {
     });
     let again = place.run("load", &[]).ends_with(0);
     assert!(
-        again.stderr.contains("songs: an earlier run began to load it, and had 0 rows"),
+        again.stderr.contains("songs: an earlier run began to load it, and knew 0 of its 1"),
         "{}",
         again.stderr
     );
@@ -304,6 +338,55 @@ fn rows_of_somebody_else_are_never_dropped_with_what_was_left_half_way() {
     place.change(&json!([{"insert": "songs", "columns": [[77_777], [[1.0, 2.0]]]}, {"flush": "songs"}]));
     place.run("migrate", &["--where", "id % 2 = 0", "--overwrite"]).ends_with(1).says(&["songs"]);
     assert!(place.ids("songs", "id >= 0").contains(&77_777));
+}
+
+#[test]
+fn a_job_that_nobody_knows_is_not_guessed_at() {
+    let place = place("m2m_unknown");
+    place.run("migrate", &[]).ends_with(0);
+    // The server does not know the number: the collection is made anew, because its rows can
+    // be nothing but its own.
+    let unknown = |_: &str, job: &mut Value| (job["state"], job["task"]) = ("started".into(), 7.into());
+    forget(&place, unknown);
+    place.run("load", &[]).ends_with(0).says(&["cannot be told: it is dropped, and created anew"]);
+    holds_all(&place);
+    // With a row of somebody else it is left as it is.
+    forget(&place, unknown);
+    place.change(&json!([{"insert": "songs", "columns": [[77_777], [[1.0, 2.0]]]}]));
+    place.run("load", &["--col", "songs"]).ends_with(1).says(&[
+        "songs",
+        "somebody else",
+        "--if-exists replace",
+    ]);
+    assert!(place.ids("songs", "id >= 0").contains(&77_777));
+    // That is the way out.
+    place.run("load", &["--col", "songs"]).ends_with(1).says(&["already"]);
+    place.run("load", &["--col", "songs", "--if-exists", "replace"]).ends_with(0);
+    // Nothing of that has ended the other load, which is taken up as before.
+    place.run("load", &["--col", "films"]).ends_with(0).says(&["films: an earlier run began to load it"]);
+    holds_all(&place);
+}
+
+#[test]
+fn rows_that_are_appended_are_not_appended_again_when_nobody_knows() {
+    let place = place("m2m_append_unknown");
+    place.run("migrate", &["--col", "songs", "--where", "id < 1020"]).ends_with(0);
+    let (rest, append) =
+        (["--where", "id >= 1020", "--overwrite"], ["--if-exists", "append", "--col", "songs"]);
+    place.run("migrate", &[&rest[..], &append].concat()).ends_with(0);
+    forget(&place, |_, job| (job["state"], job["task"]) = ("started".into(), 7.into()));
+    place.run("load", &append).ends_with(1).says(&["nobody knows whether the import job", "songs"]);
+    assert_eq!(place.ids("songs", "id >= 0").len(), 39);
+    place.run("verify", &["--col", "songs", "--full"]).ends_with(0);
+}
+
+#[test]
+fn files_that_were_written_anew_are_not_taken_for_those_that_were_imported() {
+    let place = place("m2m_other_files");
+    place.run("migrate", &[]).ends_with(0);
+    forget(&place, |_, job| job["content"] = "of other files".into());
+    place.run("load", &[]).ends_with(0).says(&["it is dropped, and created anew"]);
+    holds_all(&place);
 }
 
 #[test]

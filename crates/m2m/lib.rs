@@ -70,14 +70,16 @@ fn run_to_end(args: Args) -> Result<Exit> {
     let is_shell = matches!(&args.command, Command::Sql(args) if commands::sql::is_shell(args));
     let signal = signals::listen(is_shell)?;
     let ended = runtime.block_on(async {
-        tokio::select! {
+        let ended = tokio::select! {
             ended = dispatch(args) => ended,
             _ = signal => {
                 // What was dropped is still taking its uploads back.
                 tokio::time::sleep(GRACE).await;
                 Err(Error::Interrupted)
             }
-        }
+        };
+        m2m_milvus::let_calls_end(GRACE).await;
+        ended
     });
     // A worker in the middle of a long computation is not waited for.
     runtime.shutdown_background();

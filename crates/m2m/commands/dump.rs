@@ -6,7 +6,7 @@ use m2m_migration::{DumpPlan, ReportOptions, dump, take_up};
 use super::plan;
 use crate::args::{Dump, PlanFormat};
 use crate::error::{Exit, Result};
-use crate::output::summary;
+use crate::output::{goes_on, summary};
 use crate::settings::{Access, Settings};
 
 /// Writes import files and says what was written; goes on where an earlier run was stopped.
@@ -22,7 +22,8 @@ pub(crate) async fn run(args: Dump, settings: &Settings) -> Result<Exit> {
     let (selection, ctx) = settings.rows(&source, &args.selection).await?;
     let reporter = settings.reporter();
     let plan = DumpPlan::new(&source, &ctx, &selection, &options, &reporter).await?;
-    let manifest = dump(&source, &plan, &target, &options, &reporter).await?;
+    let dumped = dump(&source, &plan, &target, &options, &reporter).await;
+    let manifest = dumped.inspect_err(|error| goes_on(error, settings.is_quiet()))?;
     if !settings.is_quiet() {
         summary::dumped(&manifest, &target.display(target.prefix()))?;
     }

@@ -6,7 +6,7 @@ use m2m_migration::{load, read_dump};
 use super::plan;
 use crate::args::Load;
 use crate::error::{Exit, Result};
-use crate::output::summary;
+use crate::output::{goes_on, summary};
 use crate::settings::{Access, Settings};
 
 /// Has Milvus import a dump and says what it holds then; goes on where an earlier run was stopped.
@@ -19,7 +19,8 @@ pub(crate) async fn run(args: Load, settings: &Settings) -> Result<Exit> {
         return plan::show_load(settings, &manifest, &options).await;
     }
     let client = settings.milvus().await?;
-    let report = load(&client, &target, &manifest, &options, &settings.reporter()).await?;
+    let loaded = load(&client, &target, &manifest, &options, &settings.reporter()).await;
+    let report = loaded.inspect_err(|error| goes_on(error, settings.is_quiet()))?;
     if !settings.is_quiet() {
         summary::loaded(&report, client.version())?;
     }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use m2m_migration::{
-    DumpPlan, LoadReport, LoadedState, Observer, ReportOptions, RowsBefore, end_migration,
-    meet, migrate, take_up, verify,
+    DumpPlan, LoadReport, LoadedState, Observer, ReportOptions, RowsBefore, end_migration, meet, migrate,
+    take_up, verify,
 };
 
 use super::plan;
 use crate::args::{Migrate, PlanFormat};
 use crate::error::{Exit, Result};
-use crate::output::{note, summary};
+use crate::output::{goes_on, note, summary};
 use crate::settings::{Access, Settings};
 
 /// Dumps, loads and verifies; goes on where an earlier run was stopped. Everything
@@ -40,7 +40,8 @@ pub(crate) async fn run(args: Migrate, settings: &Settings) -> Result<Exit> {
     if plan.collections.is_empty() {
         return Ok(Exit::Done);
     }
-    let (manifest, report) = migrate(&source, &plan, &client, &target, &options, &loading, &reporter).await?;
+    let migrated = migrate(&source, &plan, &client, &target, &options, &loading, &reporter).await;
+    let (manifest, report) = migrated.inspect_err(|error| goes_on(error, settings.is_quiet()))?;
     let verifying = args.verify.settings(before(&report));
     let verification = verify(&mut plan, &client, &verifying, &reporter as &dyn Observer).await?;
     end_migration(&client, &target, &report).await?;

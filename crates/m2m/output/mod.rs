@@ -17,3 +17,11 @@ pub(crate) fn note(text: &str) -> Result<()> {
     let written = writeln!(std::io::stderr().lock(), "{}", visible(text));
     written.map_err(|source| Error::Io { what: "write to standard error", source })
 }
+
+/// Says that a step which was stopped goes on, before the error that stopped it.
+pub(crate) fn goes_on(error: &m2m_migration::Error, is_quiet: bool) {
+    if error.is_resumable() && !is_quiet {
+        // The error is what matters.
+        note("note: what is complete stays, and the same command goes on with it").ok();
+    }
+}

@@ -114,6 +114,12 @@ impl Begun {
         Ok(Self { manifest, is_complete: false })
     }
 
+    /// All rows, where the dump is complete.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        let rows = self.manifest.collections.iter().map(|collection| collection.rows).sum();
+        self.is_complete.then_some(rows)
+    }
+
     /// Writes what is missing, and tells each file set that is complete as soon as whoever
     /// comes after us would know it.
     pub(crate) async fn finish(

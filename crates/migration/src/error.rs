@@ -640,6 +640,23 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the same command may go on where this one stopped, once what stopped it is mended.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        matches!(
+            self,
+            Self::Milvus(_)
+                | Self::Storage(_)
+                | Self::Sink(_)
+                | Self::Query(_)
+                | Self::TimedOut { .. }
+                | Self::ImportFailed { .. }
+                | Self::LedgerNotWritten { .. }
+        )
+    }
+}
+
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         Self::Query(innermost(error))

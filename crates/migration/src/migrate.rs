@@ -82,12 +82,13 @@ pub async fn migrate(
         client.ensure_database().await?;
         let begun = Begun::begin(source, plan, target, dumping).await?;
         let manifest = begun.manifest.clone();
+        let begun_rows = begun.rows();
         let (ready, told) = unbounded_channel();
         let dump = async move {
             // The channel ends with the dump, and not before it is complete.
             begun.finish(source, plan, target, dumping, observer, &ready).await
         };
-        let told = (plan.rows(), told);
+        let told = (begun_rows.unwrap_or_else(|| plan.rows()), told);
         let load = load_as_told(client, &ledger, target, &manifest, told, loading, observer);
         try_join(Box::pin(dump), Box::pin(load)).await
     });

@@ -11,6 +11,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::cause::Cause;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
+use crate::lasting;
 use crate::options::{Address, ConnectOptions};
 use crate::proto::milvus as pb;
 use crate::proto::milvus::milvus_service_client::MilvusServiceClient;
@@ -265,7 +266,7 @@ impl Client {
             let answer = send(self.service.clone(), self.session.request(call, message.clone()));
             let answer = async {
                 match call.goes_on {
-                    true => tokio::spawn(answer).await.unwrap_or_else(|error| Err(ended(&error))),
+                    true => lasting::spawn(answer).await.unwrap_or_else(|error| Err(ended(&error))),
                     false => answer.await,
                 }
             };

@@ -192,14 +192,17 @@ fn remedy(entry: &Entry) -> &'static str {
 
 /// What a server may lack to read the files, when it says no more than that it cannot.
 fn where_it_looked(settings: &LoadSettings, reason: &str) -> String {
+    let reason = reason.to_lowercase();
+    let unseen = ["no such file", "not exist", "not found", "permission", "nosuchkey", "failed to open"];
+    let is_unseen = unseen.iter().any(|words| reason.contains(words));
     match &settings.server_path {
-        Some(folder) => format!(
+        Some(folder) if is_unseen => format!(
             " (it looked below `{folder}`: it must run with `storageType: local`, see that folder and be allowed to read it)"
         ),
-        None if reason.contains("key does not exist") || reason.contains("NoSuchKey") => {
+        None if is_unseen => {
             " (Milvus imports from its own bucket alone: the dump must be in the bucket of its `minio.bucketName`)"
                 .into()
         }
-        None => String::new(),
+        _ => String::new(),
     }
 }

@@ -118,10 +118,10 @@ async fn state_of(client: &Client, wanted: &Wanted, mapping: &Mapping, begun: &E
 
 fn notes(load: &CollectionLoad) -> Vec<String> {
     if let Some(begun) = &load.taken_up {
-        let done = begun.jobs.values().filter(|job| job.state == JobState::Done);
-        let (jobs, rows) = done.fold((0, 0_u64), |(jobs, rows), job| (jobs + 1, rows + job.rows));
+        let (jobs, done) = (begun.jobs.len(), begun.jobs.values().filter(|job| job.state == JobState::Done));
         return vec![format!(
-            "an earlier run began to load it, and had {rows} rows imported by {jobs} jobs: it is taken up"
+            "an earlier run began to load it, and knew {} of its {jobs} import jobs to be done: it is taken up",
+            done.count()
         )];
     }
     match &load.state {
