@@ -84,7 +84,7 @@ impl Call {
 
     /// A call that must not be broken off: the server is told of no deadline, and whoever stops
     /// waiting leaves it alone.
-    pub(crate) fn to_its_end(self) -> Self {
+    pub(crate) fn lasting(self) -> Self {
         Self { goes_on: true, ..self }
     }
 

@@ -155,7 +155,7 @@ impl Client {
     /// When the server does not know the job or does not answer. A job that
     /// failed is no error here.
     pub async fn import_state(&self, task: TaskId) -> Result<ImportStatus> {
-        let call = Call::read("GetImportState", format!("import job {}", task.0)).to_its_end();
+        let call = Call::read("GetImportState", format!("import job {}", task.0)).lasting();
         let answer = self
             .call(
                 &call,
@@ -176,7 +176,7 @@ impl Client {
     ///
     /// When there is no such collection, or the server does not answer.
     pub async fn imports(&self, name: &str) -> Result<Vec<ImportJob>> {
-        let call = Call::read("ListImportTasks", collection(name)).to_its_end();
+        let call = Call::read("ListImportTasks", collection(name)).lasting();
         let message = pb::ListImportTasksRequest {
             collection_name: name.to_owned(),
             limit: 0,
