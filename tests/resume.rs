@@ -308,7 +308,13 @@ fn an_import_that_was_never_asked_for_is_made_up_for() {
     let mut book = json_of(&ledger(&place));
     let entries = book["collections"].as_array_mut().unwrap();
     let songs = entries.iter_mut().find(|entry| entry["name"] == "songs").unwrap();
-    songs["jobs"]["songs/_default/9"] = json!({"state": "starting", "rows": 39, "begun_at": now() - 60});
+    let manifest = json_of(&manifest);
+    let files = manifest["collections"][1]["partitions"][0]["sets"][0]["files"].as_array().unwrap();
+    let content: Vec<_> =
+        files.iter().map(|file| format!("{:08x}", file["crc32c"].as_u64().unwrap())).collect();
+    songs["jobs"]["songs/_default/9"] = json!({
+        "state": "starting", "rows": 39, "content": content.join(" "), "begun_at": now() - 60
+    });
     fs::write(ledger(&place), book.to_string()).unwrap();
     place.run("load", &[]).ends_with(0);
     holds_all(&place);
