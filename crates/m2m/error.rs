@@ -119,6 +119,34 @@ impl From<ArrowError> for Error {
     }
 }
 
+/// Whether the description of a place is wrong.
+fn is_of_place(error: &m2m_storage::Error) -> bool {
+    matches!(
+        error,
+        m2m_storage::Error::InvalidLocation { .. }
+            | m2m_storage::Error::InvalidEndpoint { .. }
+            | m2m_storage::Error::IncompleteCredentials { .. }
+            | m2m_storage::Error::MissingRegion { .. }
+            | m2m_storage::Error::InvalidSettings { .. }
+            | m2m_storage::Error::NoCredentials { source: None, .. }
+            | m2m_storage::Error::NoRoles { .. }
+            | m2m_storage::Error::Authorities { .. }
+    )
+}
+
+/// Whether the description of a connection to Milvus is wrong.
+fn is_of_connection(error: &m2m_milvus::Error) -> bool {
+    matches!(
+        error,
+        m2m_milvus::Error::InvalidAddress { .. }
+            | m2m_milvus::Error::TlsPair { .. }
+            | m2m_milvus::Error::TlsServerName { .. }
+            | m2m_milvus::Error::TlsFileUnreadable { .. }
+            | m2m_milvus::Error::TlsFileKind { .. }
+            | m2m_milvus::Error::TlsFileContent { .. }
+    )
+}
+
 impl Error {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
@@ -130,24 +158,6 @@ impl Error {
             | Self::LocalTarget { .. } => Exit::Usage,
             Self::Catalog(
                 m2m_catalog::Error::NotAnInstall { .. } | m2m_catalog::Error::MySqlAddress { .. },
-            )
-            | Self::Storage(
-                m2m_storage::Error::InvalidLocation { .. }
-                | m2m_storage::Error::InvalidEndpoint { .. }
-                | m2m_storage::Error::IncompleteCredentials { .. }
-                | m2m_storage::Error::MissingRegion { .. }
-                | m2m_storage::Error::InvalidSettings { .. }
-                | m2m_storage::Error::NoCredentials { source: None, .. }
-                | m2m_storage::Error::NoRoles { .. }
-                | m2m_storage::Error::Authorities { .. },
-            )
-            | Self::Milvus(
-                m2m_milvus::Error::InvalidAddress { .. }
-                | m2m_milvus::Error::TlsPair { .. }
-                | m2m_milvus::Error::TlsServerName { .. }
-                | m2m_milvus::Error::TlsFileUnreadable { .. }
-                | m2m_milvus::Error::TlsFileKind { .. }
-                | m2m_milvus::Error::TlsFileContent { .. },
             )
             | Self::Rows(_)
             | Self::Migration(
@@ -181,6 +191,8 @@ impl Error {
             | Self::Datasource(
                 m2m_datasource::Error::Choice { .. } | m2m_datasource::Error::NoCollection { .. },
             ) => Exit::Usage,
+            Self::Storage(error) if is_of_place(error) => Exit::Usage,
+            Self::Milvus(error) if is_of_connection(error) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
             | Self::Statement(_)

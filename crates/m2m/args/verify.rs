@@ -117,7 +117,7 @@ mod tests {
     fn what_cannot_be_is_refused() {
         for (refused, said) in [
             (&["--search", "0"][..], "--search"),
-            (&["--search", "-1"], "--search"),
+            (&["--search=-1"], "--search"),
             (&["--top-k", "3"], "--search"),
             (&["--min-recall", "0.5"], "--search"),
             (&["--search-param", "ef=1"], "--search"),

@@ -110,7 +110,8 @@ pub async fn load(
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
     let ledger = Ledger::hold(target, observer).await?;
-    let loaded = alive(&ledger, load_held(client, &ledger, target, manifest, settings, observer)).await;
+    let loading = alive(&ledger, load_held(client, &ledger, target, manifest, settings, observer));
+    let loaded = Box::pin(loading).await;
     release(&ledger, loaded).await
 }
 

@@ -78,7 +78,7 @@ async fn earlier(target: &Storage, source: Option<&Source>, overwrite: bool) -> 
     match find(target).await {
         Ok(Earlier::Nothing) => look.fact("nothing lies there"),
         Ok(Earlier::Dump { manifest, is_complete }) => {
-            dump(&mut look, &manifest, is_complete, source, overwrite)
+            dump(&mut look, &manifest, is_complete, source, overwrite);
         }
         Ok(Earlier::Others(file)) => {
             let message = format!("there are files that are no dump, such as `{file}`");
