@@ -46,7 +46,7 @@ pub(super) async fn prepare(
         let mapping = map(&wanted, client.version(), settings.index_of(&entry.name));
         let begun = begun(client, ledger, &wanted).await?;
         let (state, taken_up) = match begun {
-            Some(begun) if begun.dump == manifest.id => {
+            Some(begun) if begun.dump == manifest.id && !is_to_be_replaced(&begun, settings) => {
                 (state_of(client, &wanted, &mapping, &begun).await?, Some(begun))
             }
             // Nobody misses what an earlier dump left behind half-way.
@@ -79,6 +79,13 @@ pub(super) async fn check_files(
     }
     files::check(target, load, client.version(), settings).await?;
     append::prepare(client, target, load, settings, observer).await
+}
+
+/// Whether the command is another one than that which began a load: it wants the collection
+/// replaced now, whatever it was to become. The same command goes on.
+fn is_to_be_replaced(begun: &Entry, settings: &LoadSettings) -> bool {
+    let was_replacing = matches!(begun.claim, Claim::Created { is_replacing: true, .. });
+    settings.if_exists == IfExists::Replace && !was_replacing
 }
 
 /// The load that an earlier run began into the collection that is there.

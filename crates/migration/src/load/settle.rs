@@ -24,6 +24,8 @@ use crate::settings::LoadSettings;
 /// How long a job is looked for before its absence from the list says that it never began.
 const QUIET: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest time that a server which was killed takes its last life for another's.
+const AFTERLIFE: Duration = Duration::from_secs(60);
 /// Servers of 2.2 and 2.3 remember jobs for 24 hours, newer ones for 3 (`taskRetention`).
 const REMEMBERED_SECONDS: u64 = 2 * 3600;
 
@@ -132,7 +134,7 @@ async fn end_of(run: &Run<'_>, entry: &Entry, set: &SetEntry, job: &Job) -> Resu
 /// Whether the rows of a new collection are those of the jobs that are done.
 async fn judge(run: &Run<'_>, entry: &Entry, done: u64, is_known: bool) -> Result<Settled> {
     // Rows that somebody else inserted are counted when they are stored.
-    run.client.flush(&entry.name).await?;
+    flush(run, &entry.name).await?;
     let stored = run.client.stored_rows(&entry.name, None).await?;
     let (found, most) = (u64::try_from(stored).unwrap_or_default(), run.ledger.rows_at_most(entry));
     match found {
@@ -140,6 +142,20 @@ async fn judge(run: &Run<'_>, entry: &Entry, done: u64, is_known: bool) -> Resul
         // A server that is killed can count rows of the jobs that failed by that.
         found if (done..=most).contains(&found) => Ok(Settled::Lost),
         found => Err(Error::CollectionRows { collection: entry.name.clone(), expected: done, found }),
+    }
+}
+
+/// Has the server store what it holds in memory. One that was killed refuses it for half a
+/// minute, until its own last life is forgotten.
+async fn flush(run: &Run<'_>, collection: &str) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        match run.client.flush(collection).await {
+            Err(m2m_milvus::Error::Refused { .. }) if began.elapsed() < AFTERLIFE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            flushed => return Ok(flushed?),
+        }
     }
 }
 
