@@ -25,8 +25,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Files that SQLite keeps beside a database.
 const BESIDE: [&str; 3] = ["db/meta.sqlite-wal", "db/meta.sqlite-shm", "db/meta.sqlite-journal"];
 
-/// A finding of an audit: its check, and what it says.
-type Findings = BTreeSet<(String, String)>;
+/// A finding of an audit: whether it is more than a note, its check, and what it says.
+type Findings = BTreeSet<(bool, String, String)>;
 
 /// A copy of an installation, and what is known of it when it is whole.
 pub(crate) struct Subject {
@@ -198,8 +198,12 @@ impl Subject {
         }
         match self.audit() {
             Err(why) => return Fate::Wrong(why),
-            Ok(findings) if findings.difference(&self.findings).next().is_some() => return Fate::Reported,
-            Ok(_) => {}
+            Ok(findings) => {
+                let mut new = findings.difference(&self.findings).map(|finding| finding.0).peekable();
+                if new.peek().is_some() {
+                    return if new.any(|is_more| is_more) { Fate::Reported } else { Fate::Noted };
+                }
+            }
         }
         let names_may_be = matches!(change, Change::Row { .. })
             || change.path().is_some_and(|path| Kind::of(path) == Kind::Metadata);
@@ -305,7 +309,7 @@ impl Subject {
         (run, dumped)
     }
 
-    /// What an audit finds that is more than a note, or the reason why there is none.
+    /// What an audit finds, or the reason why there is none.
     fn audit(&self) -> Result<Findings, String> {
         let run = self.run("audit", &["--format", "json"]);
         let report: Value = match (run.code, serde_json::from_str(&run.stdout)) {
@@ -314,7 +318,8 @@ impl Subject {
         };
         let mut findings = Findings::new();
         for check in report["checks"].as_array().unwrap() {
-            let said = |text: &Value| (check["id"].as_str().unwrap().to_owned(), text.to_string());
+            let is_more = check["severity"] != "note" || check["outcome"] == "failed";
+            let said = |text: &Value| (is_more, check["id"].as_str().unwrap().to_owned(), text.to_string());
             if check["outcome"] == "failed" {
                 findings.insert(said(&check["problem"]));
             }
