@@ -2,6 +2,7 @@
 //! The servers that `tests/run.sh` starts. Without them a test fails.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::command::{Run, m2m};
 
@@ -141,8 +142,11 @@ pub(crate) fn assert_no_secret(run: &Run) {
 
 /// A name that no other run of the tests has used on these servers.
 pub(crate) fn unique(name: &str) -> String {
+    // Tests begin at the same moment.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    format!("{name}_{}_{now}", std::process::id())
+    format!("{name}_{}_{now}_{call}", std::process::id())
 }
 
 impl Target {
