@@ -375,7 +375,7 @@ pub enum Error {
     },
     /// The record of a load cannot be written.
     #[error(
-        "cannot write `{location}`, the record of the import jobs: no job is started without it, because Milvus would take the same rows twice; make the place of the dump writable"
+        "cannot write `{location}`, the record of who is at work on the dump and of what is imported: nothing is begun without it, because Milvus would take the same rows twice; see that the place can be written to"
     )]
     LedgerNotWritten {
         /// The ledger.
