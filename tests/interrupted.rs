@@ -92,7 +92,12 @@ fn expected(install: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
 fn error(run: &Run, folders: &[(&Path, &str)]) -> String {
     let text = run.observation(folders);
     let at = text.find("error: ").unwrap_or_else(|| panic!("{text}"));
-    text[at..].to_owned()
+    // Which of the files that are written at once is met first is chance.
+    let words = text[at..].split('`').map(|word| match word.find("/c/") {
+        Some(at) if word.ends_with(".npy") => format!("{}/<file>", &word[..at]),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join("`")
 }
 
 #[test]
@@ -178,9 +183,13 @@ fn credentials_that_expire_in_the_middle_are_told_at_once() {
     let source = tempfile::tempdir().unwrap();
     let install = large(source.path());
     for code in ["ExpiredToken", "AccessDenied", "InvalidAccessKeyId"] {
-        for after in [4, 8] {
+        // From any call on; with the parts of files, the message is always the same.
+        for after in [0, 4, 8] {
             let out = format!("s3://{}/{}", target.bucket, unique("expired"));
-            let proxy = Proxy::of_http(&target.s3_endpoint, from(after, Fault::Answer(403, code), |_| true));
+            let proxy = Proxy::of_http(
+                &target.s3_endpoint,
+                from(after, Fault::Answer(403, code), move |what| after > 0 || what.contains("partNumber=")),
+            );
             let args = ["dump", "--install", &install, "--out", &out];
             let run = || {
                 let mut command = target.m2m(&args);
@@ -190,7 +199,7 @@ fn credentials_that_expire_in_the_middle_are_told_at_once() {
             let began = Instant::now();
             let refused = run().ends_with(1).says(&["error: ", &target.bucket]);
             assert!(began.elapsed() < Duration::from_secs(20), "it was tried again and again");
-            if (code, after) == ("ExpiredToken", 8) {
+            if (code, after) == ("ExpiredToken", 0) {
                 let text = error(&refused, &[]).replace(&proxy.address(), "<proxy>").replace(&out, "<out>");
                 let prefix = out.trim_start_matches("s3://").split_once('/').unwrap().1;
                 snapshot!("interrupted_expired_token", text.replace(prefix, "<prefix>"));
