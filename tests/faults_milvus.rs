@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::faults_s3;
 use crate::support::command::Run;
 use crate::support::install::Install;
-use crate::support::kill::{Chance, run_within, seeds};
+use crate::support::kill::{self, Chance, block_on, run_within, seeds};
 use crate::support::place::Place;
 use crate::support::proxy::{Fault, Plan, Proxy, let_pass, nth};
 
@@ -135,7 +136,7 @@ fn any_fault(chance: &mut Chance) -> Fault {
 /// Spoils one call of each method by chance, or any call.
 fn by_chance(seed: u64) -> Plan {
     let mut chance = Chance(seed);
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let (after, fault) = (chance.below(60) as usize, any_fault(&mut chance));
         return nth(after, fault, |_| true);
     }
@@ -148,6 +149,35 @@ fn migrations_through_faults_by_chance_end_with_each_row_once() {
         let migration = Migration::new(by_chance(seed));
         let how = migration.spoiled();
         println!("seed {seed}: {how}, faults {:?}", migration.proxy.injected());
+    }
+}
+
+/// The bucket fails, and Milvus does not: it reads it on a way of its own.
+#[test]
+fn migrations_through_a_failing_bucket_end_with_each_row_once() {
+    for seed in seeds("M2M_FAULTS_MILVUS", 2) {
+        let place = Place::on_2_3("faulty");
+        write(&place);
+        let plan = faults_s3::by_chance(seed, 40);
+        let proxy = Proxy::of_http(&place.target.s3_endpoint, plan);
+        let args = place.args(&place.path("old"), "migrate", &[]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let run = || {
+            let mut command = place.target.m2m(&args);
+            command.env("M2M_S3_ENDPOINT", proxy.address()).env("AWS_TIMEOUT", faults_s3::CALL_LIMIT);
+            run_within(LIMIT, &args, command)
+        };
+        let met = run();
+        if met.code != 0 {
+            assert_eq!(met.code, 1, "{}", met.observation(&[]));
+            faults_s3::says_why(&met, &["127.0.0.1", "s3://"]);
+            proxy.plan(let_pass());
+            run().ends_with(0);
+        }
+        let how = if met.code == 0 { "rode through" } else { "failed, and went on" };
+        println!("seed {seed}: {how}, faults {:?}", proxy.injected());
+        place.holds(&rows());
+        block_on(kill::assert_finished(&place.out));
     }
 }
 

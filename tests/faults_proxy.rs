@@ -208,7 +208,7 @@ fn a_server_that_is_away_refuses_and_resets_and_comes_back() {
 
 #[test]
 fn plans_choose_by_number_and_kind() {
-    let call = |number, what: &str| Call { number, connection: 0, what: what.into() };
+    let call = |number, what: &str| Call { number, what: what.into() };
     let chosen = |mut plan: Plan| -> Vec<bool> {
         let calls = ["PUT /a", "GET /a", "PUT /b", "PUT /c"];
         calls.iter().enumerate().map(|(number, what)| plan(&call(number, what)).is_some()).collect()

@@ -20,7 +20,7 @@ use crate::support::proxy::{Fault, Plan, Proxy, from, let_pass, nth};
 use crate::support::services::{self, unique};
 
 /// The client gives up a call that takes longer, which is sooner than by itself.
-const CALL_LIMIT: &str = "3 seconds";
+pub(crate) const CALL_LIMIT: &str = "3 seconds";
 /// Long enough for a call that stalls, for a server that stays away and for a crowded machine.
 const LIMIT: Duration = Duration::from_secs(150);
 const DIMENSION: u64 = 128;
@@ -116,7 +116,7 @@ impl Dump {
 
 /// A clear message: what was done, and where.
 #[track_caller]
-fn says_why(run: &Run, places: &[&str]) {
+pub(crate) fn says_why(run: &Run, places: &[&str]) {
     let says = run.stderr.lines().any(|line| line.starts_with("error: "));
     let place = places.iter().any(|place| run.stderr.contains(place));
     assert!(says && place, "{}", run.observation(&[]));
@@ -142,7 +142,7 @@ fn any_fault(chance: &mut Chance) -> Fault {
 }
 
 /// Spoils calls by chance: one, several, or each with some probability.
-fn by_chance(seed: u64, calls: u64) -> Plan {
+pub(crate) fn by_chance(seed: u64, calls: u64) -> Plan {
     let mut chance = Chance(seed);
     match chance.below(3) {
         0 => nth(chance.below(calls) as usize, any_fault(&mut chance), |_| true),

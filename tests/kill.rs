@@ -163,7 +163,7 @@ fn expected(way: Way) -> Value {
         match name {
             "single" => rows.push(("_default", TWICE, hex_of_floats(-TWICE))),
             "floats" if way == Way::Append => {
-                rows.extend(BEFORE.map(|id| ("_default", id, hex_of_floats(id))))
+                rows.extend(BEFORE.map(|id| ("_default", id, hex_of_floats(id))));
             }
             _ => {}
         }
@@ -202,7 +202,8 @@ impl Point {
     fn new(seed: u64) -> Self {
         let way = WAYS[(seed % 6) as usize];
         // Every way meets both kinds of places.
-        let place = if (seed + seed / 6) % 2 == 0 { Place::on_2_3("kill") } else { Place::on_disk("kill") };
+        let place =
+            if (seed + seed / 6).is_multiple_of(2) { Place::on_2_3("kill") } else { Place::on_disk("kill") };
         write(&place);
         if matches!(way, Way::Append | Way::Replace) {
             fill_before(&place);
@@ -277,8 +278,8 @@ impl Point {
 
 /// The last thing that was told.
 fn phase(run: &Run) -> String {
-    let events = run.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let Some(last) = events.filter(|event| event["event"] != "note").last() else {
+    let mut events = run.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let Some(last) = events.rfind(|event| event["event"] != "note") else {
         return "before anything".into();
     };
     let words = ["event", "phase", "set", "collection"].map(|key| last[key].as_str().unwrap_or_default());

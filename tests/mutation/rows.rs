@@ -26,7 +26,7 @@ pub(crate) fn of_metadata(subject: &Subject, chance: &mut Chance, count: u64) ->
     let database = subject.path("db/meta.sqlite");
     let tables = block_on(tables(&database));
     let statement = |at: u64| {
-        let table = &tables[usize::from(at % 4 != 0)];
+        let table = &tables[usize::from(!at.is_multiple_of(4))];
         let row = *chance.one_of(&table.rows);
         let other = *chance.one_of(&table.rows);
         let column = chance.one_of(&table.columns).clone();

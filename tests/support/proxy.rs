@@ -9,7 +9,6 @@ mod http;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -69,8 +68,6 @@ impl Fault {
 pub(crate) struct Call {
     /// How many came before it.
     pub(crate) number: usize,
-    /// How many connections came before its own.
-    pub(crate) connection: usize,
     /// `PUT /bucket/key?query`, or the name of the gRPC method.
     pub(crate) what: String,
 }
@@ -115,19 +112,18 @@ struct Shared {
     plan: Mutex<Plan>,
     injected: Mutex<BTreeMap<&'static str, usize>>,
     calls: Mutex<Vec<String>>,
-    connections: AtomicUsize,
     /// For how long nothing shall listen.
     down: watch::Sender<Duration>,
 }
 
 impl Shared {
-    fn fault(&self, connection: usize, what: String) -> Option<Fault> {
+    fn fault(&self, what: String) -> Option<Fault> {
         let number = {
             let mut calls = self.calls.lock().unwrap();
             calls.push(what.clone());
             calls.len() - 1
         };
-        let fault = (self.plan.lock().unwrap())(&Call { number, connection, what })?;
+        let fault = (self.plan.lock().unwrap())(&Call { number, what })?;
         *self.injected.lock().unwrap().entry(fault.kind()).or_default() += 1;
         if let Fault::Down(time) = fault {
             self.down.send_replace(time);
@@ -163,7 +159,6 @@ impl Proxy {
             plan: Mutex::new(plan),
             injected: Mutex::default(),
             calls: Mutex::default(),
-            connections: AtomicUsize::new(0),
             down: watch::Sender::new(Duration::ZERO),
         });
         let (stop, stopped) = oneshot::channel();
@@ -248,7 +243,6 @@ enum End {
 }
 
 async fn connection(shared: Arc<Shared>, mut client: TcpStream) {
-    let number = shared.connections.fetch_add(1, Ordering::Relaxed);
     let mut down = shared.down.subscribe();
     let Ok(mut server) = TcpStream::connect(shared.server).await else {
         drop(client.set_zero_linger());
@@ -257,8 +251,8 @@ async fn connection(shared: Arc<Shared>, mut client: TcpStream) {
     drop((client.set_nodelay(true), server.set_nodelay(true)));
     let served = async {
         match shared.protocol {
-            Protocol::Http => http::serve(&shared, number, &mut client, &mut server).await,
-            Protocol::Grpc => grpc::serve(&shared, number, &mut client, &mut server).await,
+            Protocol::Http => http::serve(&shared, &mut client, &mut server).await,
+            Protocol::Grpc => grpc::serve(&shared, &mut client, &mut server).await,
         }
     };
     let end: io::Result<End> = tokio::select! {

@@ -84,7 +84,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Passes on the calls of one connection.
 pub(super) async fn serve(
     shared: &Shared,
-    number: usize,
     client: &mut TcpStream,
     server: &mut TcpStream,
 ) -> io::Result<End> {
@@ -96,7 +95,6 @@ pub(super) async fn serve(
     let (send, mut events) = mpsc::unbounded_channel();
     let mut calls = Calls {
         shared,
-        number,
         to_client,
         to_server,
         faults: HashMap::new(),
@@ -158,7 +156,6 @@ async fn read_all(
 
 struct Calls<'a, C, S> {
     shared: &'a Shared,
-    number: usize,
     to_client: C,
     to_server: S,
     faults: HashMap<u32, Fault>,
@@ -177,7 +174,7 @@ impl<C: AsyncWriteExt + Unpin, S: AsyncWriteExt + Unpin> Calls<'_, C, S> {
             if method == FRAGILE {
                 self.fragile.insert(frame.stream());
             }
-            if let Some(fault) = self.shared.fault(self.number, method) {
+            if let Some(fault) = self.shared.fault(method) {
                 self.faults.insert(frame.stream(), fault);
                 self.fragile.remove(&frame.stream());
             }

@@ -15,7 +15,6 @@ const BLOCK: usize = 64 << 10;
 /// Passes on the calls of one connection.
 pub(super) async fn serve(
     shared: &Shared,
-    number: usize,
     client: &mut TcpStream,
     server: &mut TcpStream,
 ) -> io::Result<End> {
@@ -30,7 +29,7 @@ pub(super) async fn serve(
         };
         let Some(request) = request else { return Ok(End::Orderly) };
         let what = request.what();
-        let fault = shared.fault(number, what.clone());
+        let fault = shared.fault(what.clone());
         let body = request.body();
         match fault {
             Some(Fault::Reset | Fault::Down(_)) => return Ok(End::Reset),
