@@ -6,7 +6,7 @@
 //! | [`SourceCheck`] | the metadata, the headers of all segments, the write-ahead log, the old server |
 //! | [`check_files`] | the place of the import files: writing, reading, listing, removing; its room; what lies there |
 //! | [`check_server`] | Milvus 2.x: the database, and each selected collection |
-//! | [`probe`] | one row, all the way: written, imported, counted, and removed again |
+//! | [`probe()`] | one row, all the way: written, imported, counted, and removed again |
 //!
 //! Each [`Step`] answers one question. One that fails ends none of the others
 //! that do not depend on it, and says what to do.
