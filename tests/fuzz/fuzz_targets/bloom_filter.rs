@@ -1,12 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 #![no_main]
 
-#[path = "../bodies"]
-mod bodies {
-    #[allow(dead_code)]
-    pub(crate) mod bloom_filter;
-    #[allow(dead_code)]
-    pub(crate) mod input;
-}
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::bloom_filter::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| m2m_fuzz::bloom_filter(data));

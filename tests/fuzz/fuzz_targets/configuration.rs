@@ -3,11 +3,11 @@
 //! configuration is compiled here by itself.
 #![no_main]
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the program uses the rest of it")]
 #[path = "../../../crates/m2m/nearest.rs"]
 mod nearest;
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the program uses the rest of it")]
 #[path = "../../../crates/m2m/config"]
 mod config {
     pub(crate) mod file;

@@ -1,12 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 #![no_main]
 
-#[path = "../bodies"]
-mod bodies {
-    #[allow(dead_code)]
-    pub(crate) mod deleted_docs;
-    #[allow(dead_code)]
-    pub(crate) mod input;
-}
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::deleted_docs::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| m2m_fuzz::deleted_docs(data));

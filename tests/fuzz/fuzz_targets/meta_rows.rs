@@ -1,16 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 #![no_main]
 
-#[path = "../bodies"]
-mod bodies {
-    #[allow(dead_code)]
-    pub(crate) mod meta_rows;
-    #[allow(dead_code)]
-    pub(crate) mod database;
-    #[allow(dead_code)]
-    pub(crate) mod input;
-    #[allow(dead_code)]
-    pub(crate) mod inventory;
-}
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::meta_rows::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| m2m_fuzz::meta_rows(data));

@@ -1,10 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 #![no_main]
 
-#[path = "../bodies"]
-mod bodies {
-    #[allow(dead_code)]
-    pub(crate) mod names;
-}
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::names::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| m2m_fuzz::names(data));
