@@ -97,7 +97,7 @@ impl Begun {
             let is_other = match earlier.is_replaced(settings) {
                 true => true,
                 false => match refuse_other(&earlier, &manifest, &location) {
-                    Err(error) if !settings.overwrite => return Err(error),
+                    Err(error) if !settings.overwrite && earlier.is_of_use() => return Err(error),
                     other => other.is_err(),
                 },
             };

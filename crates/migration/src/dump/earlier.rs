@@ -48,6 +48,12 @@ impl Earlier {
         settings.overwrite && self.is_complete && !self.is_going_on
     }
 
+    /// Whether something of it is complete, so that nobody but the user can give it up.
+    pub(super) fn is_of_use(&self) -> bool {
+        let mut partitions = self.manifest.collections.iter().flat_map(|entry| &entry.partitions);
+        self.is_complete || self.is_going_on || partitions.any(|partition| !partition.sets.is_empty())
+    }
+
     /// The number of workers that it was planned for: another number cuts rows otherwise.
     fn workers(&self) -> Option<usize> {
         self.manifest.collections.first()?.choices.get(WORKERS)?.parse().ok()
