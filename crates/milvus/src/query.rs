@@ -39,7 +39,7 @@ impl Client {
         let count = match self.version().at_least(2, 3) {
             true => {
                 let fields = vec![COUNT.to_owned()];
-                let answer = self.query(&call, name, partition, String::new(), fields).await?;
+                let answer = self.query(&call, name, partition, String::new(), &fields).await?;
                 counted(&answer)
             }
             false => {
@@ -66,14 +66,13 @@ impl Client {
         fields: &[&str],
         ids: &[i64],
     ) -> Result<Rows> {
-        let call = query_call(name, partition);
+        let (call, asked) = (query_call(name, partition), asked(id_field, fields));
         let mut rows = Rows::default();
         let (mut left, mut longest) = (ids, 0);
         let mut batch = batch_len(MAX_FIELD_BYTES.saturating_mul(fields.len()));
         while !left.is_empty() {
             let (ids, rest) = left.split_at(left.len().min(batch));
-            let asked = std::iter::once(id_field).chain(fields.iter().copied()).map(ToOwned::to_owned);
-            let answer = self.query(&call, name, partition, expression(id_field, ids), asked.collect()).await;
+            let answer = self.query(&call, name, partition, expression(id_field, ids), &asked).await;
             let answer = match answer {
                 // Texts may be longer than those before: fewer ids are asked for.
                 Err(error) if ids.len() > 1 && !rows.ids.is_empty() && may_be_too_long(&error) => {
@@ -109,9 +108,8 @@ impl Client {
         if ids.is_empty() {
             return Ok(Rows::default());
         }
-        let call = query_call(name, partition);
-        let asked = std::iter::once(id_field).chain(fields.iter().copied()).map(ToOwned::to_owned);
-        let answer = self.query(&call, name, partition, expression(id_field, ids), asked.collect()).await;
+        let (call, asked) = (query_call(name, partition), asked(id_field, fields));
+        let answer = self.query(&call, name, partition, expression(id_field, ids), &asked).await;
         match answer {
             Err(error) if ids.len() > 1 && may_be_too_long(&error) => {
                 self.query_by_ids(name, partition, id_field, fields, ids).await
@@ -131,13 +129,13 @@ impl Client {
         name: &str,
         partition: Option<&str>,
         expr: String,
-        output_fields: Vec<String>,
+        output_fields: &[String],
     ) -> Result<Vec<FieldData>> {
         let message = pb::QueryRequest {
             db_name: self.database(),
             collection_name: name.to_owned(),
             expr,
-            output_fields,
+            output_fields: output_fields.to_vec(),
             partition_names: partition.map(ToOwned::to_owned).into_iter().collect(),
             consistency_level: ConsistencyLevel::Strong.into(),
             use_default_consistency: false,
@@ -155,6 +153,11 @@ fn query_call(name: &str, partition: Option<&str>) -> Call {
         None => collection(name),
     };
     Call::read("Query", subject).with_deadline(QUERY_DEADLINE)
+}
+
+/// The fields of an answer: the id, and those that are named.
+fn asked(id_field: &str, fields: &[&str]) -> Vec<String> {
+    std::iter::once(id_field).chain(fields.iter().copied()).map(ToOwned::to_owned).collect()
 }
 
 fn batch_len(row_bytes: usize) -> usize {
