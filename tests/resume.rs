@@ -286,8 +286,36 @@ fn an_import_that_ran_although_nobody_heard_of_it_is_not_asked_for_again() {
         again.stderr
     );
     holds_all(&place);
-    // It has come to its end: what is there is found there.
-    place.run("load", &[]).ends_with(1).says(&["films", "already"]);
+    // It has come to its end: nothing is left to do.
+    place.run("load", &[]).ends_with(0).says(&["films", "nothing is imported again"]);
+    holds_all(&place);
+}
+
+#[test]
+fn what_came_to_its_end_is_not_done_again() {
+    let place = place("m2m_at_its_end");
+    place.run("migrate", &[]).ends_with(0);
+    for command in ["migrate", "load"] {
+        place.run(command, &[]).ends_with(0).says(&["films: an earlier run loaded it", "imported again"]);
+        holds_all(&place);
+    }
+    // What has changed since is told, and left as it is.
+    place.change(&json!([{"insert": "songs", "columns": [[77_777], [[1.0, 2.0]]]}, {"flush": "songs"}]));
+    place.run("migrate", &[]).ends_with(1).says(&["`songs`", "40"]);
+    assert_eq!(place.ids("songs", "id >= 0").len(), 40);
+    place.change(&json!([{"drop": "songs"}]));
+    place.run("migrate", &[]).ends_with(0);
+    holds_all(&place);
+}
+
+#[test]
+fn a_dump_of_which_nothing_is_complete_keeps_nobody_from_another() {
+    let folder = Folder::new();
+    let refused = ["--query", "SELECT id, vector, 1e300 * id AS h FROM films", "--as", "x"];
+    let whole = ["--set", "m2m.collections.x.fields.h.type=int64"];
+    folder.dump("out", &[&refused[..], &whole].concat()).ends_with(1);
+    folder.dump("out", &["--col", "songs"]).ends_with(0);
+    assert_eq!(import_files(&folder.path("out")).len(), 2);
 }
 
 #[test]

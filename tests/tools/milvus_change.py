@@ -12,7 +12,7 @@ STEPS.json is a list of objects:
   {"insert": "c", "partition": "p", "columns": [[1, 2], [[0.0, 1.0], [2.0, 3.0]]]}      (a column for each field)
   {"delete": "c", "partition": "p", "ids": [1, 2]}
   {"index": "c", "index_type": "FLAT", "metric_type": "L2", "params": {}}               (of the first vector; builds and waits)
-  {"drop_index": "c"} {"load": "c"} {"release": "c"} {"flush": "c"}
+  {"drop_index": "c"} {"load": "c"} {"release": "c"} {"flush": "c"} {"drop": "c"}
 The database is made when it is not there. Vectors of bits are lists of bytes. Exit: 0 done, 1 failed.
 """
 
@@ -27,7 +27,7 @@ logging.disable(logging.CRITICAL)
 
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, connections, db, utility
 
-STEPS = ("create", "insert", "delete", "index", "drop_index", "load", "release", "flush")
+STEPS = ("create", "insert", "delete", "index", "drop_index", "load", "release", "flush", "drop")
 VECTORS = (DataType.FLOAT_VECTOR, DataType.BINARY_VECTOR)
 
 

@@ -158,6 +158,12 @@ impl Entry {
         }
     }
 
+    /// Whether it made a collection and every import job of it is done.
+    pub(crate) fn is_loaded(&self) -> bool {
+        let is_done = |job: &Job| job.state == JobState::Done;
+        matches!(self.claim, Claim::Created { .. }) && self.jobs.values().all(is_done)
+    }
+
     /// Rows of all jobs, those among them that failed: a server that was killed can still count them.
     pub(crate) fn rows_at_most(&self) -> u64 {
         self.jobs.values().map(|job| job.rows).fold(0, u64::saturating_add)
@@ -273,10 +279,10 @@ impl Ledger {
         self.book().collections.iter().any(|entry| entry.dump == dump && !entry.is_ended)
     }
 
-    /// The load, not yet at its end, that a collection on the server is of.
+    /// The load that a collection on the server is of.
     pub(crate) fn find(&self, name: &str, database: &str, info: &CollectionInfo) -> Option<Entry> {
         let book = self.book();
-        let mut of_name = book.collections.iter().filter(|entry| !entry.is_ended && entry.name == name);
+        let mut of_name = book.collections.iter().filter(|entry| entry.name == name);
         of_name.find(|entry| entry.database == database && entry.is_of(info)).cloned()
     }
 

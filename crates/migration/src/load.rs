@@ -37,6 +37,7 @@ use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::ledger::{Ledger, SIGN_OF_LIFE};
 use crate::settings::LoadSettings;
+use crate::target::Wanted;
 
 pub(crate) use place::MARK;
 pub(crate) use prepare::begun;
@@ -149,7 +150,8 @@ async fn load_held(
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
     client.ensure_database().await?;
-    let mut loads = prepare::prepare(client, ledger, manifest, settings, observer).await?;
+    let wanted = manifest.collections.iter().map(Wanted::of_entry).collect::<Result<_>>()?;
+    let mut loads = prepare::prepare(client, ledger, manifest, wanted, settings, observer).await?;
     for load in &mut loads {
         prepare::check_files(client, target, load, settings, observer).await?;
     }
@@ -171,17 +173,29 @@ async fn load_held(
     Ok(LoadReport { collections })
 }
 
+/// A dump in the making.
+pub(crate) struct Coming<'a> {
+    /// What is complete of it.
+    pub(crate) begun: &'a Manifest,
+    /// What its collections become, in their order.
+    pub(crate) wanted: Vec<Wanted>,
+    /// All rows, as far as can be told.
+    pub(crate) rows: u64,
+    /// The file sets, each as soon as it is complete.
+    pub(crate) told: UnboundedReceiver<Ready>,
+}
+
 /// Loads a dump in the making: each file set when it is told of.
 pub(crate) async fn load_as_told(
     client: &Client,
     ledger: &Ledger,
     target: &Storage,
-    begun: &Manifest,
-    (rows, mut told): (u64, UnboundedReceiver<Ready>),
+    coming: Coming<'_>,
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<LoadReport> {
-    let loads = prepare::prepare(client, ledger, begun, settings, observer).await?;
+    let Coming { begun, wanted, rows, mut told } = coming;
+    let loads = prepare::prepare(client, ledger, begun, wanted, settings, observer).await?;
     observer.on_event(&Event::Started { phase: Phase::Load, rows, bytes: 0 });
     let run = Run::new(client, ledger, target, settings, observer, &begun.id, false);
     let (feeds, runs): (Vec<_>, Vec<_>) = loads

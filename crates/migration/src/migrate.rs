@@ -12,7 +12,7 @@ use crate::dump::{Begun, refuse_in_source};
 use crate::error::Result;
 use crate::event::{Observer, Silent};
 use crate::ledger::{Claim, Ledger};
-use crate::load::{LoadReport, alive, begun, load_as_told, release};
+use crate::load::{Coming, LoadReport, alive, begun, load_as_told, release};
 use crate::plan::DumpPlan;
 use crate::settings::{DumpSettings, IfExists, LoadSettings};
 use crate::target::{TargetState, inspect, map};
@@ -43,11 +43,12 @@ pub async fn meet(
             continue;
         }
         // What an earlier run began is looked at when it is known whether this one goes on with it.
-        let if_exists = match begun(client, &ledger, &wanted).await?.map(|begun| begun.claim) {
-            Some(Claim::Created { .. }) => continue,
-            Some(Claim::Appended { .. }) => IfExists::Append,
-            None => loading.if_exists,
-        };
+        let if_exists =
+            match begun(client, &ledger, &wanted, loading.if_exists).await?.map(|begun| begun.claim) {
+                Some(Claim::Created { .. }) => continue,
+                Some(Claim::Appended { .. }) => IfExists::Append,
+                None => loading.if_exists,
+            };
         match inspect(client, &wanted, &mapping, if_exists).await? {
             TargetState::Absent | TargetState::Replace => {}
             TargetState::Skip => skipped.push(collection.name.clone()),
@@ -82,14 +83,15 @@ pub async fn migrate(
         client.ensure_database().await?;
         let begun = Begun::begin(source, plan, target, dumping).await?;
         let manifest = begun.manifest.clone();
-        let begun_rows = begun.rows();
+        let rows = begun.rows().unwrap_or_else(|| plan.rows());
+        let wanted = plan.collections.iter().map(|collection| collection.wanted(dumping)).collect();
         let (ready, told) = unbounded_channel();
         let dump = async move {
             // The channel ends with the dump, and not before it is complete.
             begun.finish(source, plan, target, dumping, observer, &ready).await
         };
-        let told = (begun_rows.unwrap_or_else(|| plan.rows()), told);
-        let load = load_as_told(client, &ledger, target, &manifest, told, loading, observer);
+        let coming = Coming { begun: &manifest, wanted, rows, told };
+        let load = load_as_told(client, &ledger, target, coming, loading, observer);
         try_join(Box::pin(dump), Box::pin(load)).await
     });
     let migrated = Box::pin(migrated).await;

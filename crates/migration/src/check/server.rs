@@ -131,9 +131,12 @@ impl Server<'_> {
             return Ok("to be created");
         }
         if let Some(ledger) = &self.ledger
-            && begun(self.client, ledger, &planned.wanted).await?.is_some()
+            && let Some(begun) = begun(self.client, ledger, &planned.wanted, self.loading.if_exists).await?
         {
-            return Ok("begun by an earlier run, which the same command goes on with");
+            return Ok(match begun.is_ended {
+                true => "loaded by an earlier run, after which the same command has nothing to do",
+                false => "begun by an earlier run, which the same command goes on with",
+            });
         }
         state(inspect(self.client, &planned.wanted, mapping, self.loading.if_exists).await, look)
     }

@@ -8,7 +8,7 @@ use m2m_storage::Storage;
 use super::{append, files};
 use crate::error::Result;
 use crate::event::{Event, Observer};
-use crate::ledger::{Claim, Entry, JobState, Ledger};
+use crate::ledger::{Claim, Entry, Job, JobState, Ledger};
 use crate::settings::{IfExists, LoadSettings};
 use crate::target::{Appended, Mapping, TargetState, Wanted, inspect, map};
 
@@ -32,25 +32,28 @@ impl CollectionLoad {
     }
 }
 
-/// Decides what becomes of each collection of a dump, and makes sure that it can.
+/// Decides what becomes of each collection of a dump, and makes sure that it can. What is wanted
+/// of each stands beside the dump: one in the making does not know its rows yet.
 pub(super) async fn prepare(
     client: &Client,
     ledger: &Ledger,
     manifest: &Manifest,
+    wanted: Vec<Wanted>,
     settings: &LoadSettings,
     observer: &dyn Observer,
 ) -> Result<Vec<CollectionLoad>> {
     let mut loads = Vec::with_capacity(manifest.collections.len());
-    for entry in &manifest.collections {
-        let wanted = Wanted::of_entry(entry)?;
+    for (entry, wanted) in manifest.collections.iter().zip(wanted) {
         let mapping = map(&wanted, client.version(), settings.index_of(&entry.name));
-        let begun = begun(client, ledger, &wanted).await?;
+        let begun = begun(client, ledger, &wanted, settings.if_exists).await?;
         let (state, taken_up) = match begun {
-            Some(begun) if begun.dump == manifest.id && !is_to_be_replaced(&begun, settings) => {
+            Some(begun) if begun.dump == manifest.id && goes_on(&begun, entry, settings) => {
                 (state_of(client, &wanted, &mapping, &begun).await?, Some(begun))
             }
             // Nobody misses what an earlier dump left behind half-way.
-            Some(left) if is_only_ours(client, &left).await? => (TargetState::Replace, None),
+            Some(left) if !left.is_ended && is_only_ours(client, &left).await? => {
+                (TargetState::Replace, None)
+            }
             _ => (inspect(client, &wanted, &mapping, settings.if_exists).await?, None),
         };
         if state != TargetState::Skip {
@@ -81,20 +84,30 @@ pub(super) async fn check_files(
     append::prepare(client, target, load, settings, observer).await
 }
 
-/// Whether the command is another one than that which began a load: it wants the collection
-/// replaced now, whatever it was to become. The same command goes on.
-fn is_to_be_replaced(begun: &Entry, settings: &LoadSettings) -> bool {
+/// Whether the command goes on with what was begun. It does not when it wants the collection
+/// replaced now, whatever it was to become, or when a load that ended was of other files.
+fn goes_on(begun: &Entry, entry: &CollectionEntry, settings: &LoadSettings) -> bool {
     let was_replacing = matches!(begun.claim, Claim::Created { is_replacing: true, .. });
-    settings.if_exists == IfExists::Replace && !was_replacing
+    let is_to_be_replaced = settings.if_exists == IfExists::Replace && !was_replacing;
+    let sets = || entry.partitions.iter().flat_map(|partition| &partition.sets);
+    let is_here = |(name, job): (&String, &Job)| sets().any(|set| set.name == *name && job.is_of(set));
+    !is_to_be_replaced && (!begun.is_ended || begun.jobs.iter().all(is_here))
 }
 
-/// The load that an earlier run began into the collection that is there.
-pub(crate) async fn begun(client: &Client, ledger: &Ledger, wanted: &Wanted) -> Result<Option<Entry>> {
+/// The load that an earlier run began into the collection that is there. One that came to its end
+/// is of interest to the same command alone, which has nothing left to do.
+pub(crate) async fn begun(
+    client: &Client,
+    ledger: &Ledger,
+    wanted: &Wanted,
+    if_exists: IfExists,
+) -> Result<Option<Entry>> {
     if !client.has_database().await? {
         return Ok(None);
     }
     let Some(info) = client.describe_collection(&wanted.name).await? else { return Ok(None) };
-    Ok(ledger.find(&wanted.name, &client.database(), &info))
+    let found = ledger.find(&wanted.name, &client.database(), &info);
+    Ok(found.filter(|entry| !entry.is_ended || (if_exists == IfExists::Fail && entry.is_loaded())))
 }
 
 /// Whether a collection was created by a load that did not end, and has no rows but its own.
@@ -125,6 +138,9 @@ async fn state_of(client: &Client, wanted: &Wanted, mapping: &Mapping, begun: &E
 
 fn notes(load: &CollectionLoad) -> Vec<String> {
     if let Some(begun) = &load.taken_up {
+        if begun.is_ended {
+            return vec!["an earlier run loaded it: nothing is imported again".into()];
+        }
         let (jobs, done) = (begun.jobs.len(), begun.jobs.values().filter(|job| job.state == JobState::Done));
         return vec![format!(
             "an earlier run began to load it, and knew {} of its {jobs} import jobs to be done: it is taken up",
@@ -139,8 +155,9 @@ fn notes(load: &CollectionLoad) -> Vec<String> {
             std::iter::once(replaced).chain(load.mapping.notes().cloned()).collect()
         }
         TargetState::Append(appended) => {
+            let added = load.wanted.rows.map_or("others".into(), |rows| rows.to_string());
             let there = appended.rows;
-            let mut notes = vec![format!("is in Milvus already with {there} rows, others are added")];
+            let mut notes = vec![format!("is in Milvus already with {there} rows, {added} are added")];
             notes.extend(load.mapping.metric.note.clone());
             if appended.index.is_none() {
                 notes.push(

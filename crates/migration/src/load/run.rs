@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::ledger::{Entry, Ledger};
 use crate::settings::LoadSettings;
-use crate::target::TargetState;
+use crate::target::{TargetState, map};
 
 /// Collections that are waited for at once: a server needs seconds to load one, however small it is.
 const FINISHED_AT_ONCE: usize = 8;
@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
             }
             _ => Some(self.take_all(&mut load, &mut fed).await?),
         };
+        self.know_rows(&mut load);
         // The semaphore is never closed; were it, going on unthrottled is still right.
         let _permit = self.finishing.acquire().await.ok();
         finish::start_index(self.client, &load).await?;
@@ -137,6 +138,22 @@ impl<'a> Run<'a> {
             self.tell(rows?);
         }
         Ok(entry)
+    }
+
+    /// An index can depend on the number of rows, which is known for certain now.
+    fn know_rows(&self, load: &mut CollectionLoad) {
+        if !matches!(load.state, TargetState::Absent | TargetState::Replace) {
+            return;
+        }
+        load.wanted.rows = Some(load.entry.rows);
+        let choice = self.settings.index_of(&load.entry.name);
+        let mapping = map(&load.wanted, self.client.version(), choice);
+        if mapping.index.value != load.mapping.index.value
+            && let Some(text) = mapping.index.note.clone()
+        {
+            self.observer.on_event(&Event::Note { subject: load.entry.name.clone(), text });
+        }
+        load.mapping = mapping;
     }
 
     /// Makes the collection, or settles what an earlier run began.
