@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::faults_s3;
 use crate::support::command::Run;
+use crate::support::hex::hex_of_floats;
 use crate::support::install::Install;
 use crate::support::kill::{self, Chance, block_on, run_within, seeds};
 use crate::support::place::Place;
@@ -31,13 +32,7 @@ fn write(place: &Place) {
 }
 
 fn rows() -> Value {
-    let hex = |id: i64| -> String {
-        [id as f32, 0.25]
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    };
+    let hex = |id: i64| hex_of_floats(&[id as f32, 0.25]);
     let row =
         |id: i64| json!({"partition": if id < 40 { "_default" } else { "p" }, "id": id, "vector": hex(id)});
     let rows: Vec<Value> = (0..60).filter(|id| *id != 3 && *id != 5).map(row).collect();

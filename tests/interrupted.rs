@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::command::{Run, m2m};
 use crate::support::fixtures::project;
+use crate::support::hex::hex_of_floats;
 use crate::support::install::Install;
 use crate::support::kill::{self, Signal, block_on, run_until, run_within};
 use crate::support::place::Place;
@@ -284,13 +285,7 @@ fn write_sets(folder: &Path) {
 }
 
 fn rows() -> Value {
-    let hex = |id: i64| -> String {
-        [id as f32, 0.25]
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    };
+    let hex = |id: i64| hex_of_floats(&[id as f32, 0.25]);
     let ids = |at: usize| (at as i64 * 100..at as i64 * 100 + 30).filter(move |id| id % 100 != 2);
     let rows: Vec<Value> = PARTITIONS
         .into_iter()

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::support::hex::{hex, hex_of_floats};
 use crate::support::install::Install;
 use crate::support::place::Place;
 
@@ -129,14 +130,6 @@ fn bits(id: i64) -> Vec<u8> {
     (id.wrapping_mul(0x5851_F42D_4C95_7F2D) ^ id).to_le_bytes().to_vec()
 }
 
-fn hex(bytes: impl IntoIterator<Item = u8>) -> String {
-    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn hex_of_floats(vector: &[f32]) -> String {
-    hex(vector.iter().flat_map(|value| value.to_le_bytes()))
-}
-
 /// A row as `milvus_rows.py` wants it.
 fn row(partition: &str, id: i64, vector: &[f32]) -> Value {
     json!({"partition": partition, "id": id, "vector": hex_of_floats(vector)})
@@ -180,7 +173,7 @@ impl Case {
     fn expected(&self, index: &Index) -> Value {
         let shown: Vec<i64> = (0..self.rows).step_by((self.rows / INDEXED).max(1) as usize).collect();
         let (fields, rows) = if self.is_binary() {
-            let row = |&id: &i64| json!({"partition": "_default", "id": id, "vector": hex(bits(id))});
+            let row = |&id: &i64| json!({"partition": "_default", "id": id, "vector": hex(&bits(id))});
             (fields("BINARY_VECTOR", 8 * VECTOR_BYTES), shown.iter().map(row).collect())
         } else {
             (float_fields(), float_rows("_default", shown))

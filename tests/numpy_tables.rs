@@ -15,6 +15,7 @@ use m2m_storage::{BucketOptions, Secret, Storage};
 use serde::Deserialize;
 
 use crate::support::command::{m2m, run, run_command};
+use crate::support::hex::hex;
 use crate::support::services::unique;
 use crate::support::{fixtures, services};
 
@@ -65,10 +66,6 @@ fn flat(array: &ArrayRef) -> (ArrayRef, Vec<usize>) {
         values = Arc::clone(values.as_fixed_size_list().values());
     }
     (values, shape)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn compare(name: &str, array: &ArrayRef, expected: &Expected) {

@@ -13,6 +13,7 @@ use m2m_datasource::{SessionOptions, Source, session};
 use sha2::{Digest, Sha256};
 
 use crate::support::fixtures::{self, CollectionTruth, INSTALLS, PartitionTruth};
+use crate::support::hex::hex;
 
 /// The rows of one segment: ids, and vectors as stored bytes.
 type Rows = Vec<(i64, Vec<u8>)>;
@@ -68,7 +69,7 @@ fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     for part in parts {
         digest.update(part);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize())
 }
 
 fn compare(what: &str, truth: &PartitionTruth, mut segments: HashMap<String, Rows>) {

@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 pub(crate) mod fixtures;
+pub(crate) mod hex;
 #[path = "../../benches/support/install.rs"]
 pub(crate) mod install;
 pub(crate) mod kill;
