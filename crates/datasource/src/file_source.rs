@@ -20,6 +20,7 @@ use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, apply_expressio
 use m2m_segment::VectorLayout;
 use object_store::ObjectStore;
 
+use crate::block::BlockMemory;
 use crate::excluded::Hidden;
 use crate::opener::SegmentOpener;
 use crate::pushdown::can_take;
@@ -129,6 +130,7 @@ impl FileSource for SegmentSource {
             schema: Arc::new(self.table_schema.file_schema().project(&columns)?),
             columns,
             limit: config.limit,
+            memory: BlockMemory::default(),
             bytes_scanned: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
         };
         ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())

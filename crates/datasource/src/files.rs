@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The files of one segment, wherever they are stored.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use m2m_segment::{HEADER_LEN, VectorLayout, ids, names, snapshot, vectors};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use crate::block::{Block, BlockMemory};
 use crate::error::{Error, Result};
 
 /// What the files hold, for messages.
@@ -164,12 +163,23 @@ impl SegmentFiles {
 
     /// Reads exactly the bytes of `range`.
     pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
+        Ok(self.read_block(what, path, range, &BlockMemory::default()).await?.into())
+    }
+
+    /// Reads exactly the bytes of `range`, into `memory` where they are on this machine.
+    pub(crate) async fn read_block(
+        &self,
+        what: &'static str,
+        path: &Path,
+        range: Range<u64>,
+        memory: &BlockMemory,
+    ) -> Result<Block> {
         let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
-        let read = self.range(path, range).await;
-        let (bytes, _) = read.map_err(|source| self.unreadable(what, path, source))?;
-        let found = bytes.len() as u64;
+        let read = self.range(path, range, memory).await;
+        let (block, _) = read.map_err(|source| self.unreadable(what, path, source))?;
+        let found = block.len() as u64;
         if found == expected {
-            Ok(bytes)
+            Ok(block)
         } else {
             Err(Error::ShortRead { what, path: self.display(path), offset, expected, found })
         }
@@ -199,9 +209,11 @@ impl SegmentFiles {
     /// The first `length` bytes of a file, or all if it has less, and the file
     /// as the store knows it.
     async fn start(&self, path: &Path, length: u64) -> object_store::Result<(Bytes, ObjectMeta)> {
-        let error = match self.range(path, 0..length).await {
-            Ok((bytes, meta)) if bytes.len() as u64 == length.min(meta.size) => return Ok((bytes, meta)),
-            Ok((bytes, meta)) => return Err(ended_early(length.min(meta.size), bytes.len())),
+        let error = match self.range(path, 0..length, &BlockMemory::default()).await {
+            Ok((block, meta)) if block.len() as u64 == length.min(meta.size) => {
+                return Ok((block.into(), meta));
+            }
+            Ok((block, meta)) => return Err(ended_early(length.min(meta.size), block.len())),
             Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
             Err(error) => error,
         };
@@ -218,9 +230,14 @@ impl SegmentFiles {
         self.store.head(path).await
     }
 
-    async fn range(&self, path: &Path, range: Range<u64>) -> object_store::Result<(Bytes, ObjectMeta)> {
+    async fn range(
+        &self,
+        path: &Path,
+        range: Range<u64>,
+        memory: &BlockMemory,
+    ) -> object_store::Result<(Block, ObjectMeta)> {
         self.refuse_special(path)?;
-        get_range(self.store.as_ref(), path, range).await
+        get_range(self.store.as_ref(), path, range, memory).await
     }
 
     /// Makes sure that a file of this machine is none that keeps whoever opens it
@@ -276,33 +293,26 @@ fn ended_early(expected: u64, found: usize) -> object_store::Error {
 }
 
 /// Reads a range of a file, which says how long the file is too. From a local
-/// one the bytes go straight into fresh memory; the store's own way would fill
-/// that with zeros first. They are read by the thread that computes with them:
-/// another one would leave them in another core's cache.
+/// one the bytes go straight into memory that was used before; the store's own way
+/// would take fresh memory and fill it with zeros first. They are read by the thread
+/// that computes with them: another one would leave them in another core's cache.
 async fn get_range(
     store: &dyn ObjectStore,
     path: &Path,
     range: Range<u64>,
-) -> object_store::Result<(Bytes, ObjectMeta)> {
+    memory: &BlockMemory,
+) -> object_store::Result<(Block, ObjectMeta)> {
     let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
     let found = store.get_opts(path, options).await?;
     let (range, meta) = (found.range.clone(), found.meta.clone());
-    let bytes = match found.payload {
+    let block = match found.payload {
         GetResultPayload::File(file, _) => {
-            let read = read_range(file, &range);
+            let read = Block::read(file, &range, memory);
             read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })?
         }
-        GetResultPayload::Stream(_) => found.bytes().await?,
+        GetResultPayload::Stream(_) => found.bytes().await?.into(),
     };
-    Ok((bytes, meta))
-}
-
-fn read_range(mut file: File, range: &Range<u64>) -> std::io::Result<Bytes> {
-    let length = range.end.saturating_sub(range.start);
-    file.seek(SeekFrom::Start(range.start))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(usize::MAX));
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes.into())
+    Ok((block, meta))
 }
 
 #[cfg(test)]

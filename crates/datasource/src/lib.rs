@@ -74,6 +74,7 @@
 //! It writes nothing, and it does not know Milvus 2.x.
 
 mod audit;
+mod block;
 mod digests;
 mod error;
 mod excluded;

@@ -8,7 +8,7 @@ mod row_filter;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch,
     RecordBatchOptions,
@@ -28,6 +28,7 @@ use m2m_segment::{HEADER_LEN, VectorElement, VectorLayout, rows};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use crate::block::BlockMemory;
 use crate::error::{Error, Result};
 use crate::excluded::Hidden;
 use crate::files::{IDS, SegmentFiles, VECTORS};
@@ -66,6 +67,8 @@ pub(crate) struct SegmentOpener {
     pub(crate) schema: SchemaRef,
     /// Rows after which nobody asks for more.
     pub(crate) limit: Option<usize>,
+    /// What its blocks of vectors are read into.
+    pub(crate) memory: BlockMemory,
     /// Counts the bytes that are read.
     pub(crate) bytes_scanned: Count,
 }
@@ -89,6 +92,7 @@ impl FileOpener for SegmentOpener {
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
             limit: self.limit.map_or(u64::MAX, |limit| limit as u64),
+            memory: self.memory.clone(),
             bytes_scanned: self.bytes_scanned.clone(),
         };
         Ok(async move {
@@ -122,6 +126,7 @@ struct Reading {
     columns: Vec<usize>,
     schema: SchemaRef,
     limit: u64,
+    memory: BlockMemory,
     bytes_scanned: Count,
 }
 
@@ -260,18 +265,15 @@ impl OpenPiece {
             return Ok(Bytes::new());
         }
         let range = HEADER_LEN + block.start * width..HEADER_LEN + block.end * width;
-        let bytes = self.files.read(what, &path, range).await?;
-        self.reading.bytes_scanned.add(bytes.len());
+        let read = self.files.read_block(what, &path, range, &self.reading.memory).await?;
+        self.reading.bytes_scanned.add(read.len());
         if self.hidden.count_in(block.clone()) == 0 {
-            return Ok(bytes);
+            return Ok(read.into());
         }
-        // Bytes that nobody else holds become writable without a copy.
-        let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
         let width = usize::try_from(width).unwrap_or(usize::MAX);
-        let kept = rows::retain_live(&mut bytes, width, block.start, &self.hidden);
+        let live = read.changed(|bytes| rows::retain_live(bytes, width, block.start, &self.hidden));
         let path = self.files.display(&path);
-        bytes.truncate(kept.map_err(|source| Error::Damaged { what, path, source })?);
-        Ok(bytes.freeze())
+        live.map_err(|source| Error::Damaged { what, path, source })
     }
 
     fn vectors(&self, bytes: &Bytes, live: usize) -> DFResult<ArrayRef> {

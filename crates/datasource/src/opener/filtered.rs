@@ -185,19 +185,19 @@ impl OpenPiece {
             let at = |row: u64| HEADER_LEN + row * width as u64;
             let (bytes, path) = (at(range.start)..at(range.end), &path);
             async move {
-                let bytes = self.files.read(VECTORS, path, bytes).await?;
-                self.reading.bytes_scanned.add(bytes.len());
-                Ok::<_, Error>((bytes, range))
+                let block = self.files.read_block(VECTORS, path, bytes, &self.reading.memory).await?;
+                self.reading.bytes_scanned.add(block.len());
+                Ok::<_, Error>((block, range))
             }
         };
         if let [one] = part.reads.as_slice() {
-            let (bytes, range) = read(one.clone()).await?;
-            return Ok(close_over(bytes, range.start, &part.runs, width));
+            let (block, range) = read(one.clone()).await?;
+            return Ok(close_over(block, range.start, &part.runs, width));
         }
         let mut picked = Vec::with_capacity(part.places.len().saturating_mul(width));
         let mut ranges = stream::iter(part.reads.clone()).map(read).buffered(READS_AT_ONCE);
-        while let Some((bytes, range)) = ranges.try_next().await? {
-            pick(&bytes, &range, &part.runs, width, &mut picked);
+        while let Some((block, range)) = ranges.try_next().await? {
+            pick(block.as_ref(), &range, &part.runs, width, &mut picked);
         }
         Ok(picked.into())
     }

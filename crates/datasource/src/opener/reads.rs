@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which ranges of a file are read for some of its rows.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+use crate::block::Block;
 
 /// How rows that are near each other are read.
 #[derive(Clone, Copy, Debug)]
@@ -82,25 +85,29 @@ pub(super) fn first(runs: Vec<Range<u64>>, wanted: u64) -> Vec<Range<u64>> {
     cut.collect()
 }
 
-/// Closes the bytes of a range of rows over those between the runs, in place
-/// where nobody else holds them. `first` is the offset of the first row.
-pub(super) fn close_over(bytes: Bytes, first: u64, runs: &[Range<u64>], width: usize) -> Bytes {
+/// Closes the bytes of a range of rows over those between the runs, in place.
+/// `first` is the offset of the first row.
+pub(super) fn close_over(block: Block, first: u64, runs: &[Range<u64>], width: usize) -> Bytes {
     if let [run] = runs {
-        let run = place(run, first, width);
+        let (run, bytes) = (place(run, first, width), Bytes::from(block));
         return if run.end <= bytes.len() { bytes.slice(run) } else { bytes };
     }
-    let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
-    let mut kept = 0;
-    for run in runs.iter().map(|run| place(run, first, width)) {
-        let length = run.len();
-        // Rows stand behind where they go, so that none is written over before it is moved.
-        if run.end <= bytes.len() && run.start != kept {
-            bytes.copy_within(run, kept);
+    let closed = block.changed(|bytes| {
+        let mut kept = 0;
+        for run in runs.iter().map(|run| place(run, first, width)) {
+            let length = run.len();
+            // Rows stand behind where they go, so that none is written over before it is moved.
+            if run.end <= bytes.len() && run.start != kept {
+                bytes.copy_within(run, kept);
+            }
+            kept += length;
         }
-        kept += length;
+        Ok::<_, Infallible>(kept)
+    });
+    match closed {
+        Ok(bytes) => bytes,
+        Err(never) => match never {},
     }
-    bytes.truncate(kept);
-    bytes.freeze()
 }
 
 /// Appends the rows of runs that stand in a range of rows to `out`. The bytes are those of the range.
@@ -186,7 +193,7 @@ mod tests {
                     Bytes::copy_from_slice(&file[at(read.start)..at(read.end)])
                 };
                 if let [read] = part.reads.as_slice() {
-                    found.extend(close_over(bytes(read), read.start, &part.runs, 4));
+                    found.extend(close_over(bytes(read).into(), read.start, &part.runs, 4));
                     continue;
                 }
                 for read in &part.reads {
