@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// It is not known whether an import job was started.
     #[error(
-        "it is not known whether Milvus started an import into partition `{partition}` of collection `{collection}`: drop the collection before loading again, or its rows may be there twice"
+        "no answer says whether Milvus started an import into partition `{partition}` of collection `{collection}`: the same command, given again, looks for the job before it asks for another"
     )]
     ImportUnanswered {
         /// The target collection.
