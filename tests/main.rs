@@ -29,6 +29,7 @@ mod leftovers;
 mod mapping;
 mod mariadb;
 mod measure;
+mod memory;
 mod milvus;
 mod milvus_tls;
 mod mutation;

@@ -2,59 +2,17 @@
 //! A dump that does not know its rows: nothing of them is spooled, in memory or on disk.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::support::command::m2m;
 use crate::support::install::Install;
 use crate::support::services::{self, unique};
+use crate::support::used::Used;
 
 const ROWS: u64 = 400_000;
 const DIMENSION: u32 = 128;
-
-/// What a process used, as far as it was seen before its end.
-#[derive(Debug, Default)]
-struct Used {
-    /// Peak of its resident memory.
-    memory: u64,
-    /// Bytes that it had the system write to disks.
-    disk: u64,
-    /// The most bytes in its folder of temporary files.
-    temporary: u64,
-}
-
-fn watch(mut child: Child, temporary: &Path) -> Used {
-    let mut used = Used::default();
-    loop {
-        let proc = format!("/proc/{}", child.id());
-        let number = |file: &str, name: &str| -> u64 {
-            let text = fs::read_to_string(format!("{proc}/{file}")).unwrap_or_default();
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-        };
-        used.memory = used.memory.max(number("status", "VmHWM:") << 10);
-        used.disk = used.disk.max(number("io", "write_bytes:"));
-        used.temporary = used.temporary.max(bytes_in(temporary));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            return used;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let bytes = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    };
-    entries.flatten().map(bytes).sum()
-}
 
 /// Reads the NumPy files of a dump in a bucket, and says whether each row is right.
 fn check_by_numpy(endpoint: &str, bucket: &str, prefix: &str) -> Value {
@@ -108,7 +66,7 @@ fn a_filtered_dump_to_a_bucket_spools_nothing() {
         .env("M2M_S3_ACCESS_KEY", services::s3_access())
         .env("M2M_S3_SECRET_KEY", services::s3_secret())
         .stderr(Stdio::inherit());
-    let used = watch(command.spawn().unwrap(), &temporary);
+    let used = Used::until_the_end(command.spawn().unwrap(), &temporary);
 
     let answer = check_by_numpy(&target.s3_endpoint, &target.bucket, &prefix);
     // Deleted are the rows 0, 10, 20 … of each segment; ids count through both.

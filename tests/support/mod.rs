@@ -13,3 +13,4 @@ pub(crate) mod place;
 pub(crate) mod proxy;
 mod segment;
 pub(crate) mod services;
+pub(crate) mod used;
