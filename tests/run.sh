@@ -107,7 +107,8 @@ step "tests"
 cargo test --workspace --locked
 
 step "benchmark, dry run"
-M2M_BENCH_MIB=32 M2M_BENCH_RUNS=1 cargo bench --profile dev --locked --bench dump
-M2M_BENCH_MIB=32 M2M_BENCH_RUNS=1 M2M_BENCH_PYTHON=$M2M_TEST_PYTHON cargo bench --profile dev --locked --bench query
+M2M_BENCH_MIB=32 M2M_BENCH_MILVUS_MIB=8 M2M_BENCH_RUNS=1 M2M_BENCH_PYTHON=$M2M_TEST_PYTHON M2M_BENCH_BUCKET=$M2M_TEST_S3_BUCKET \
+  M2M_MILVUS=$M2M_TEST_MILVUS M2M_S3_ENDPOINT=$M2M_TEST_S3_ENDPOINT M2M_S3_REGION=us-east-1 \
+  M2M_S3_ACCESS_KEY=$S3_ACCESS_KEY M2M_S3_SECRET_KEY=$S3_SECRET_KEY cargo bench --profile dev --locked --bench suite
 
 step "all passed"

@@ -91,6 +91,11 @@ impl Install {
 }
 
 impl Collection {
+    /// Whether its vectors are bits: metrics HAMMING, JACCARD, TANIMOTO and the two of structures.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.metric > 2
+    }
+
     fn rows(&self) -> u64 {
         self.partitions.iter().flat_map(|partition| &partition.segments).map(|(_, rows)| rows).sum()
     }
