@@ -62,7 +62,7 @@ impl Contest<'_> {
                 }
             }
             if round > 0 {
-                eprintln!("{} ({}): {:.3} s", self.job, self.data, run.seconds);
+                println!("{} ({}): {:.3} s", self.job, self.data, run.seconds);
                 own.push(run);
             }
         }
