@@ -104,7 +104,7 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 
 step "tests"
-cargo test --workspace --locked
+cargo test --workspace --locked --no-fail-fast
 
 step "benchmark, dry run"
 M2M_BENCH_MIB=32 M2M_BENCH_MILVUS_MIB=8 M2M_BENCH_RUNS=1 M2M_BENCH_PYTHON=$M2M_TEST_PYTHON M2M_BENCH_BUCKET=$M2M_TEST_S3_BUCKET \

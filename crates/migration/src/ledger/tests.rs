@@ -79,7 +79,33 @@ async fn a_collection_is_known_by_its_token_or_its_number_and_by_nothing_else() 
     assert!(!found("songs", "", described(45, "")));
     ledger.end(&["songs".into()], "", "milvus:19530").await.unwrap();
     assert!(ledger.is_going_on("d1"), "another collection is not at its end");
-    assert!(!found("songs", "", described(44, "")));
+    assert!(ledger.find("songs", "", &described(44, "")).unwrap().is_ended);
+}
+
+#[tokio::test]
+async fn a_collection_is_loaded_when_every_job_of_a_new_one_is_done() {
+    let (_folder, _, ledger) = opened().await;
+    let films = created("films", "d1", "t1");
+    ledger.claim(films.clone()).await.unwrap();
+    let known = || ledger.find("films", "", &described(1, "t1")).unwrap();
+    let job = Job::starting(&set(7));
+    for (state, is_loaded) in [
+        (JobState::Starting, false),
+        (JobState::Started, false),
+        (JobState::Failed, false),
+        (JobState::Done, true),
+    ] {
+        ledger.record(&films, "films/_default/1", job.clone().ended(state)).await.unwrap();
+        assert_eq!(known().is_loaded(), is_loaded, "{state:?}");
+    }
+    let claim = Claim::Appended {
+        collection_id: 1,
+        rows: 0,
+        partition_rows: BTreeMap::new(),
+        index_rows: 0,
+        is_loaded: false,
+    };
+    assert!(!Entry { claim, ..known() }.is_loaded());
 }
 
 #[tokio::test]
