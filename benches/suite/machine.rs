@@ -22,7 +22,7 @@ pub(crate) fn describe(settings: &Settings) -> String {
          | peers | {} |\n\
          | caches | warm: one round of each is not counted, the median is of {} |\n",
         after("/proc/cpuinfo", "model name").trim_start_matches([':', ' ']),
-        said(Command::new("uname").arg("-r")),
+        said(Command::new("uname").arg("-r")).split('-').next().unwrap_or_default(),
         said(&mut m2m(&["--version"])),
         said(&mut settings.peer(&["versions"])),
         settings.runs,
