@@ -299,6 +299,10 @@ fn what_came_to_its_end_is_not_done_again() {
         place.run(command, &[]).ends_with(0).says(&["films: an earlier run loaded it", "imported again"]);
         holds_all(&place);
     }
+    // A dump is not begun anew for a collection that is there.
+    let before = files(Path::new(&place.out));
+    place.run("migrate", &["--overwrite"]).ends_with(1).says(&["`films` exists in Milvus already"]);
+    assert_eq!(files(Path::new(&place.out)), before);
     // What has changed since is told, and left as it is.
     place.change(&json!([{"insert": "songs", "columns": [[77_777], [[1.0, 2.0]]]}, {"flush": "songs"}]));
     place.run("migrate", &[]).ends_with(1).says(&["`songs`", "40"]);
