@@ -172,6 +172,10 @@ fn a_probe_goes_all_the_way_and_leaves_nothing() {
     ends(&there, "collections", "ok", &["loaded by an earlier run"]);
     ends(&there, "earlier dump", "ok", &["a complete dump"]);
     ends(&there, "probe", "skipped", &["--no-probe"]);
+    // A dump that is begun anew is another one.
+    let anew =
+        check(&place.target, &place.out, &[&no_probe[..], &["--overwrite"]].concat(), &[]).ends_with(1);
+    ends(&anew, "collections", "failed", &["exists in Milvus already"]);
 }
 
 #[test]

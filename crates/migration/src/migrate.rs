@@ -11,7 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use crate::dump::{Begun, Earlier, refuse_in_source};
 use crate::error::Result;
 use crate::event::{Observer, Silent};
-use crate::ledger::{Claim, Entry, Ledger};
+use crate::ledger::{Claim, Ledger};
 use crate::load::{Coming, LoadReport, alive, begun, load_as_told, release};
 use crate::plan::DumpPlan;
 use crate::settings::{DumpSettings, IfExists, LoadSettings};
@@ -34,7 +34,7 @@ pub async fn meet(
     // A database that is not there yet has no collections.
     let is_there = client.has_database().await?;
     let ledger = Ledger::open(target).await?;
-    let dump = Earlier::look(target).await?.map(|earlier| earlier.manifest.id);
+    let dump = Earlier::id(target, dumping.overwrite).await?;
     let mut skipped = Vec::new();
     for collection in &mut plan.collections {
         let wanted = collection.wanted(dumping);
@@ -43,10 +43,7 @@ pub async fn meet(
         if !is_there {
             continue;
         }
-        let begun = begun(client, &ledger, &wanted, loading.if_exists).await?;
-        // A load that ended says nothing of another dump, or of one that is begun anew.
-        let is_of_this = |entry: &Entry| !dumping.overwrite && dump.as_ref() == Some(&entry.dump);
-        let begun = begun.filter(|entry| !entry.is_ended || is_of_this(entry));
+        let begun = begun(client, &ledger, &wanted, loading.if_exists, dump.as_ref()).await?;
         // What an earlier run began is looked at when it is known whether this one goes on with it.
         let if_exists = match begun.map(|begun| begun.claim) {
             Some(Claim::Created { .. }) => continue,

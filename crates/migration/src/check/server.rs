@@ -10,6 +10,7 @@ use super::room::counted;
 use super::source::SourceCheck;
 use super::step::{Look, Step};
 use crate::audit::Severity;
+use crate::dump::Earlier;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::load::begun;
@@ -35,11 +36,15 @@ pub async fn check_server(
         (Some(source), Some(has_database)) if source.has_collections() => {
             let mut look = Look::at(NAME);
             let asked = async {
-                let ledger = match target {
-                    Some(target) => Some(Ledger::open(target).await?),
-                    None => None,
+                let (ledger, dump) = match target {
+                    // A dump that cannot be read is told by the step that looks at it.
+                    Some(target) => (
+                        Some(Ledger::open(target).await?),
+                        Earlier::id(target, source.dumping.overwrite).await.unwrap_or_default(),
+                    ),
+                    None => (None, None),
                 };
-                let server = Server { client, ledger, has_database, loading };
+                let server = Server { client, ledger, dump, has_database, loading };
                 collections(&server, source, &mut look).await
             };
             if let Err(error) = asked.await {
@@ -80,6 +85,8 @@ async fn database(client: &Client, look: &mut Look) -> Option<bool> {
 struct Server<'a> {
     client: &'a Client,
     ledger: Option<Ledger>,
+    /// The id of the dump that a migration would go on with.
+    dump: Option<String>,
     has_database: bool,
     loading: &'a LoadSettings,
 }
@@ -131,7 +138,9 @@ impl Server<'_> {
             return Ok("to be created");
         }
         if let Some(ledger) = &self.ledger
-            && let Some(begun) = begun(self.client, ledger, &planned.wanted, self.loading.if_exists).await?
+            && let Some(begun) =
+                begun(self.client, ledger, &planned.wanted, self.loading.if_exists, self.dump.as_ref())
+                    .await?
         {
             return Ok(match begun.is_ended {
                 true => "loaded by an earlier run, after which the same command has nothing to do",

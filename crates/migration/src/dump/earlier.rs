@@ -43,6 +43,14 @@ impl Earlier {
         Ok(Some(Self { manifest, is_complete, is_going_on }))
     }
 
+    /// The id of the dump that is there and gone on with; none where one is begun anew.
+    pub(crate) async fn id(target: &Storage, overwrite: bool) -> Result<Option<String>> {
+        if overwrite {
+            return Ok(None);
+        }
+        Ok(Self::look(target).await?.map(|earlier| earlier.manifest.id))
+    }
+
     /// Whether a command that replaces complete dumps has to replace this one.
     pub(super) fn is_replaced(&self, settings: &DumpSettings) -> bool {
         settings.overwrite && self.is_complete && !self.is_going_on

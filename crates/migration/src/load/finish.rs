@@ -18,6 +18,8 @@ use crate::target::{Appended, TargetState, count, count_each, find_rows};
 
 /// Longest time that rows which were imported may stay unseen.
 const GROWTH_STALL: Duration = Duration::from_secs(180);
+/// The same for rows that an earlier run saw.
+const SEEN_STALL: Duration = Duration::from_secs(15);
 
 /// Has the index of a new collection built, without waiting for it.
 pub(super) async fn start_index(client: &Client, load: &CollectionLoad) -> Result<()> {
@@ -175,7 +177,8 @@ impl Finish<'_> {
     /// What is counted in memory is true; rows that are stored can be those of a failed job.
     async fn wait_for_rows(&self, in_memory: bool) -> Result<()> {
         let (name, expected) = (&self.load.wanted.name, self.load.entry.rows);
-        let mut patience = Patience::new(GROWTH_STALL);
+        let was_seen = self.load.taken_up.as_ref().is_some_and(|begun| begun.is_ended);
+        let mut patience = Patience::new(if was_seen { SEEN_STALL } else { GROWTH_STALL });
         loop {
             let found = count(self.client, name, None, in_memory).await?;
             if found == expected {

@@ -45,7 +45,7 @@ pub(super) async fn prepare(
     let mut loads = Vec::with_capacity(manifest.collections.len());
     for (entry, wanted) in manifest.collections.iter().zip(wanted) {
         let mapping = map(&wanted, client.version(), settings.index_of(&entry.name));
-        let begun = begun(client, ledger, &wanted, settings.if_exists).await?;
+        let begun = begun(client, ledger, &wanted, settings.if_exists, Some(&manifest.id)).await?;
         let (state, taken_up) = match begun {
             Some(begun) if begun.dump == manifest.id && goes_on(&begun, entry, settings) => {
                 (state_of(client, &wanted, &mapping, &begun).await?, Some(begun))
@@ -95,19 +95,22 @@ fn goes_on(begun: &Entry, entry: &CollectionEntry, settings: &LoadSettings) -> b
 }
 
 /// The load that an earlier run began into the collection that is there. One that came to its end
-/// is of interest to the same command alone, which has nothing left to do.
+/// is of interest to a command that goes on with its dump alone, which has nothing left to do.
+/// `dump` is the one that the command goes on with, none where it begins one anew.
 pub(crate) async fn begun(
     client: &Client,
     ledger: &Ledger,
     wanted: &Wanted,
     if_exists: IfExists,
+    dump: Option<&String>,
 ) -> Result<Option<Entry>> {
     if !client.has_database().await? {
         return Ok(None);
     }
     let Some(info) = client.describe_collection(&wanted.name).await? else { return Ok(None) };
     let found = ledger.find(&wanted.name, &client.database(), &info);
-    Ok(found.filter(|entry| !entry.is_ended || (if_exists == IfExists::Fail && entry.is_loaded())))
+    let is_loaded = |entry: &Entry| entry.is_loaded() && dump == Some(&entry.dump);
+    Ok(found.filter(|entry| !entry.is_ended || (if_exists == IfExists::Fail && is_loaded(entry))))
 }
 
 /// Whether a collection was created by a load that did not end, and has no rows but its own.
