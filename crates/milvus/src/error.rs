@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// It is not known whether an import job was started.
     #[error(
-        "no answer says whether Milvus started an import into partition `{partition}` of collection `{collection}`: the same command, given again, looks for the job before it asks for another"
+        "Milvus does not say whether it started an import into partition `{partition}` of collection `{collection}`: the job may run or not"
     )]
     ImportUnanswered {
         /// The target collection.
