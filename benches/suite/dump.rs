@@ -133,15 +133,15 @@ impl<'a> Place<'a> {
         };
         let mut peers = vec![Runner::new("cp -r", copy), Runner::new("numpy", || self.python("dump"))];
         if let Some(old) = &self.settings.old {
-            let run = || self.writing(|| time(self.shell(&mut Command::new("sh"), old)));
+            let run = || self.writing(|| time(Command::new("sh").args(["-c", old]).envs(self.told())));
             peers.push(Runner::new(format!("`{old}`"), run));
         }
         self.contest("dump").hold(Runner::new("m2m", || self.m2m(&[])), peers)
     }
 
-    /// The command of another tool, which is told by the environment what to do.
-    fn shell<'b>(&self, shell: &'b mut Command, old: &str) -> &'b mut Command {
-        shell.args(["-c", old]).env("INSTALL", self.path("install")).env("OUT", self.path("out"))
+    /// What another tool is told by its environment.
+    fn told(&self) -> [(&'static str, PathBuf); 2] {
+        [("INSTALL", self.path("install")), ("OUT", self.path("out"))]
     }
 
     fn filtered(&self) -> Outcome {

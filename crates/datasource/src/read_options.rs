@@ -31,6 +31,8 @@ const GAP_OF_BUCKET: u64 = 256 << 10;
 /// | on this machine | 2 MiB | 1 | 2 × `block_bytes`: 4 MiB |
 /// | in a bucket | 8 MiB | 24 MiB / `block_bytes`, from 2 to 16 | `block_bytes` + 24 MiB, or 3 × `block_bytes` if that is more: 32 MiB |
 ///
+/// Of a disk, the memory of up to 8 blocks that were used is kept for the next ones.
+///
 /// A scan holds so much for each partition that is at work, of which there are
 /// as many as [`workers`](crate::SessionOptions::workers): 16 of them hold
 /// 512 MiB of a bucket, and 768 MiB by the largest `block_bytes`.
