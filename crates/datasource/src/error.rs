@@ -38,6 +38,9 @@ pub enum Error {
         /// Stored rows of the segment.
         rows: u64,
     },
+    /// A scan that came from another process is none.
+    #[error("the values of a scan are damaged")]
+    ScanValues(#[source] m2m_segment::Error),
     /// The bytes of a file are not what they should be.
     #[error("{what} `{path}` are damaged")]
     Damaged {

@@ -112,6 +112,11 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
+    /// What is left out of segments, which are `rows` rows that are not deleted.
+    pub(crate) fn of_segments(segments: BTreeMap<String, Arc<DeletedDocs>>, rows: u64) -> Self {
+        Self { segments: Arc::new(segments), rows }
+    }
+
     /// The rows that are left out of a segment, if any are that are not deleted.
     pub(crate) fn of(&self, segment_id: &str) -> Option<&Arc<DeletedDocs>> {
         self.segments.get(segment_id)

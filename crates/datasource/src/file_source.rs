@@ -92,6 +92,27 @@ impl SegmentSource {
         Self { hidden, ..self }
     }
 
+    /// Layout, shown rows, reading and left out rows.
+    pub(crate) fn parts(&self) -> (VectorLayout, Shown, ReadAhead, &Hidden) {
+        (self.layout, self.shown, self.ahead, &self.hidden)
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn segments(&self) -> Option<(usize, usize)> {
+        self.segments
+    }
+
+    pub(crate) fn with_parts(
+        self,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+        segments: Option<(usize, usize)>,
+    ) -> Self {
+        Self { predicate, segments, ..self }
+    }
+
     /// What is read of each segment, in words.
     fn reads(&self) -> String {
         let reads = |column| self.projection.file_indices.contains(&column);

@@ -76,6 +76,7 @@
 mod audit;
 mod block;
 mod digests;
+mod engine;
 mod error;
 mod excluded;
 mod file_source;
@@ -95,6 +96,7 @@ mod pushdown;
 mod read_options;
 pub mod recover;
 mod roots;
+mod scan_values;
 mod schema;
 mod schema_provider;
 mod search;
@@ -106,12 +108,15 @@ mod table;
 mod testing;
 
 pub use audit::{Keep, RepeatedIds, invalid_rows, reading, repeated_rows};
+pub use engine::{Engine, RemoteEngine, planning_here, running_on};
 pub use error::{Error, Result};
 pub use excluded::ExcludedRows;
 pub use file_source::SegmentSource;
 pub use fixed_schema::FixedSchema;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
+pub use roots::stores_of_segments;
+pub use scan_values::ScanValues;
 pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
 pub use session::{
     CATALOG, COLLECTIONS, INSPECT, MEASURE, META, STORED, SessionOptions, session, session_with,

@@ -62,6 +62,13 @@ pub(crate) struct ReadAhead {
     pub(crate) gap_bytes: u64,
 }
 
+impl ReadAhead {
+    /// Whether it is a bucket that is read.
+    pub(crate) fn is_remote(self) -> bool {
+        self.gap_bytes == GAP_OF_BUCKET
+    }
+}
+
 impl ReadOptions {
     pub(crate) fn ahead(self, is_remote: bool) -> ReadAhead {
         let usual = if is_remote { BLOCK_OF_BUCKET } else { BLOCK_OF_DISK };

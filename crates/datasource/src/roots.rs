@@ -117,6 +117,30 @@ fn url_of(first: &Storage, roots: &[Storage]) -> Result<ObjectStoreUrl> {
     url.map_err(Error::Session)
 }
 
+/// Returns the stores that plans read the segments of an installation from, by the URLs that
+/// they go by in plans: for who runs plans that another process has made of the same `tables`
+/// folders, in the same order.
+///
+/// # Errors
+///
+/// When no folder is named.
+pub fn stores_of_segments(roots: &[Storage]) -> Result<Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)>> {
+    let first = roots.first().ok_or(Error::NoTables)?;
+    let url = url_of(first, roots)?;
+    let mut stores = Vec::with_capacity(2);
+    if let Some(slashed) = first.with_leading_slash() {
+        stores.push((slashed_url(&url)?, Arc::clone(slashed.store())));
+    }
+    stores.push((url, Arc::clone(first.store())));
+    Ok(stores)
+}
+
+/// The URL of the same bucket with keys that begin with a `/`.
+pub(crate) fn slashed_url(url: &ObjectStoreUrl) -> Result<ObjectStoreUrl> {
+    let url = format!("{}-slash/", url.as_str().trim_end_matches('/'));
+    ObjectStoreUrl::parse(url).map_err(Error::Session)
+}
+
 /// The 64-bit FNV-1a hash of a text: short, and the same wherever it is made.
 fn fnv1a(text: &str) -> u64 {
     text.bytes()
