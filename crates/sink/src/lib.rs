@@ -177,6 +177,7 @@
 //! nothing: a column of a type that Milvus does not import is refused when the
 //! plan is made.
 
+mod as_text;
 mod checksum;
 mod cleanup;
 mod column;
@@ -211,7 +212,7 @@ pub use error::{Error, Result};
 pub use file_sets::{FileSet, PlannedSet, SegmentRows, plan_file_sets};
 pub use import_file::check_import_file;
 pub use outputs::{OpenStorage, OutputStorages};
-pub use source_order::keeps_source_order;
+pub use source_order::{keeps_source_order, split_by_partition};
 pub use stream::{FieldKind, ImportField, ImportFormat, SetNaming, StreamWriteExec, StreamWriteOptions};
 pub use write_exec::NpyWriteExec;
 pub use write_options::NpyWriteOptions;

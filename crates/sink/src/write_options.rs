@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow::datatypes::Schema;
 use m2m_segment::names::is_safe_component;
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::checksum::Checksum;
@@ -21,11 +22,13 @@ const PARTS_MAX: u64 = 10_000;
 /// What [`NpyWriteExec`](crate::NpyWriteExec) writes, and where to.
 ///
 /// Values only, so that a plan can be sent elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NpyWriteOptions {
     /// Under which URL the session knows the object store.
+    #[serde(with = "crate::as_text")]
     pub base_url: Url,
     /// Root of the dump in the store.
+    #[serde(with = "crate::as_text::path")]
     pub prefix: Path,
     /// The collection, for messages.
     pub collection: String,

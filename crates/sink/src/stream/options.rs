@@ -50,7 +50,7 @@ impl fmt::Display for ImportFormat {
 }
 
 /// What a field holds in Milvus 2.x.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FieldKind {
     /// From booleans.
     Bool,
@@ -151,7 +151,7 @@ impl fmt::Display for FieldKind {
 }
 
 /// A column of the input that becomes a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportField {
     /// The input column.
     pub column: String,
@@ -164,7 +164,7 @@ pub struct ImportField {
 }
 
 /// How file sets are named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SetNaming {
     /// `<segment>-<offset>` of the first row. The input has `segment_id` and
     /// `segment_offset`, and no row of a segment twice.
@@ -176,11 +176,13 @@ pub enum SetNaming {
 /// What [`StreamWriteExec`](crate::StreamWriteExec) writes, and where to.
 ///
 /// Values only, so that a plan can be sent elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamWriteOptions {
     /// Under which URL the session knows the object store.
+    #[serde(with = "crate::as_text")]
     pub base_url: Url,
     /// Root of the dump in the store.
+    #[serde(with = "crate::as_text::path")]
     pub prefix: Path,
     /// The collection, for messages.
     pub collection: String,
