@@ -43,6 +43,8 @@ use tasks::{Task, tasks};
 
 /// The metadata beside the import files.
 pub const META_FILE: &str = "meta.json";
+/// Partitions that are written at once where others do the work.
+const TASKS_ELSEWHERE: usize = 64;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Dumps what the plan says into `target` and returns the manifest, which is
@@ -211,25 +213,32 @@ async fn write_files(
     sets: &UnboundedSender<Ready>,
 ) -> Result<()> {
     let writes: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.write)).collect();
+    let is_remote = tasks.first().is_some_and(Task::is_remote);
     let before = journal.written();
-    let permits = Semaphore::new(settings.workers.max(1));
+    // What runs elsewhere is told file by file.
+    let progress = || match is_remote {
+        true => progress(journal.written(), &[]),
+        false => progress(before, &writes),
+    };
+    let workers = if is_remote { TASKS_ELSEWHERE } else { settings.workers.max(1) };
+    let permits = Semaphore::new(workers);
     let run = stream::iter(tasks)
-        .map(|task| run_task(task, journal, &permits, settings.workers))
-        .buffer_unordered(settings.workers.max(1))
+        .map(|task| run_task(task, journal, &permits, workers))
+        .buffer_unordered(workers)
         .try_collect::<()>();
     let mut run = std::pin::pin!(run);
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     loop {
         tokio::select! {
             ended = &mut run => {
-                observer.on_event(&progress(before, &writes));
+                observer.on_event(&progress());
                 if ended.is_err() && let Err(error) = journal.save().await {
                     tracing::debug!(%error, "what is complete is not written down");
                 }
                 return ended;
             }
             _ = ticks.tick() => {
-                observer.on_event(&progress(before, &writes));
+                observer.on_event(&progress());
                 if journal.is_due() {
                     tell(sets, journal.save().await?);
                 }
@@ -241,7 +250,8 @@ async fn write_files(
 /// Runs one partition; at most `workers` scan partitions are at work at once,
 /// whatever number of partitions they belong to.
 async fn run_task(task: &Task<'_>, journal: &Journal<'_>, permits: &Semaphore, workers: usize) -> Result<()> {
-    let wanted = u32::try_from(task.groups.clamp(1, workers.max(1))).unwrap_or(u32::MAX);
+    let groups = if task.is_remote() { 1 } else { task.groups };
+    let wanted = u32::try_from(groups.clamp(1, workers.max(1))).unwrap_or(u32::MAX);
     // The semaphore is never closed; were it, running unthrottled is still right.
     let _permit = permits.acquire_many(wanted).await.ok();
     let mut written = execute_stream(Arc::clone(&task.commit), task.ctx.task_ctx())?;

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::{Expr, cast, ident};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{DataFrame, SessionContext, lit};
-use m2m_datasource::{ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET};
+use m2m_datasource::{ID, PARTITION_TAG, RemoteEngine, SEGMENT_ID, SEGMENT_OFFSET, planning_here};
 use m2m_sink::manifest::SetEntry;
 use m2m_sink::{
     CommitExec, ImportField, NpyWriteExec, NpyWriteOptions, PlannedSet, SetNaming, StreamWriteExec,
-    StreamWriteOptions, WrittenFile, keeps_source_order,
+    StreamWriteOptions, WrittenFile, keeps_source_order, split_by_partition,
 };
 use m2m_storage::Storage;
 
@@ -42,6 +44,13 @@ pub(super) struct Task<'a> {
     /// Whether a file set that is complete is the same whenever it is written, and so need not
     /// wait for the others of its partition.
     pub(super) is_known_by_name: bool,
+}
+
+impl Task<'_> {
+    /// Whether it is done by others than this process.
+    pub(super) fn is_remote(&self) -> bool {
+        RemoteEngine::of(self.ctx.state_ref().read().config()).is_some()
+    }
 }
 
 /// The tasks of all partitions of which something is still to be written.
@@ -121,10 +130,33 @@ impl Writing<'_> {
         segments: &[usize],
         complete: &[SetEntry],
     ) -> Result<Nodes> {
+        let ctx = self.collection.rows.ctx.clone();
         let groups = self.missing(groups, complete)?;
-        let columns = ["id", "vector", "segment_id", "segment_offset"];
-        let scan = self.collection.table().scan_pieces(pieces(&groups, segments), &columns)?;
         let sets: Vec<_> = groups.iter().flatten().map(|planned| planned.set.clone()).collect();
+        let write = match RemoteEngine::of(ctx.state_ref().read().config()) {
+            None => self.scan_and_write(&groups, segments)?,
+            // The files of a plan that runs elsewhere are known when it has ended.
+            Some(engine) => together(
+                groups
+                    .iter()
+                    .flatten()
+                    .map(|set| engine.place(self.scan_and_write(&[vec![set.clone()]], segments)?))
+                    .collect::<DFResult<_>>()?,
+            )?,
+        };
+        let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
+        let commit = Arc::new(CommitExec::of_sets(gather, sets)?);
+        Ok(Nodes { ctx, groups: groups.len(), write, commit, is_known_by_name: true })
+    }
+
+    /// The rows of some file sets, and the node that writes them.
+    fn scan_and_write(
+        &self,
+        groups: &[Vec<PlannedSet>],
+        segments: &[usize],
+    ) -> DFResult<Arc<dyn ExecutionPlan>> {
+        let columns = ["id", "vector", "segment_id", "segment_offset"];
+        let scan = self.collection.table().scan_pieces(pieces(groups, segments), &columns)?;
         let fields = &self.collection.fields;
         let options = NpyWriteOptions {
             base_url: self.target.base_url().clone(),
@@ -132,16 +164,12 @@ impl Writing<'_> {
             collection: self.collection.name.clone(),
             fields: fields.iter().map(|field| field.column.clone()).collect(),
             field_names: fields.iter().map(|field| field.field.name.clone()).collect(),
-            sets: sets.clone(),
+            sets: groups.iter().flatten().map(|planned| planned.set.clone()).collect(),
             check_finite: true,
             checksum: self.settings.checksum,
             part_bytes: self.part_bytes(),
         };
-        let write: Arc<dyn ExecutionPlan> = Arc::new(NpyWriteExec::try_new(scan, options)?);
-        let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
-        let commit = Arc::new(CommitExec::of_sets(gather, sets)?);
-        let ctx = self.collection.rows.ctx.clone();
-        Ok(Nodes { ctx, groups: groups.len(), write, commit, is_known_by_name: true })
+        Ok(Arc::new(NpyWriteExec::try_new(scan, options)?))
     }
 
     /// The planned sets without those that are complete, which must be planned as they are.
@@ -183,7 +211,17 @@ impl Writing<'_> {
         }
         let fields = options.fields.iter().map(|field| field.field.clone()).collect();
         let format = options.format;
-        let write: Arc<dyn ExecutionPlan> = Arc::new(StreamWriteExec::try_new(input, options)?);
+        let write = |input, options: &StreamWriteOptions| -> DFResult<Arc<dyn ExecutionPlan>> {
+            Ok(Arc::new(StreamWriteExec::try_new(input, options.clone())?))
+        };
+        let write = match RemoteEngine::of(ctx.state_ref().read().config()) {
+            None => write(input, &options)?,
+            Some(engine) if is_known_by_name => {
+                let parts = split_by_partition(&input)?.into_iter();
+                together(parts.map(|part| engine.place(write(part, &options)?)).collect::<DFResult<_>>()?)?
+            }
+            Some(engine) => engine.place(write(input, &options)?)?,
+        };
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_fields(gather, fields, format)?);
         Ok(Nodes { ctx, groups: partitions, write, commit, is_known_by_name })
@@ -200,7 +238,8 @@ impl Writing<'_> {
         options.execution.target_partitions = workers;
         // Rows stay in the order of their segments, so that a file set is the same whenever it is written.
         options.optimizer.enable_round_robin_repartition = false;
-        SessionContext::new_with_state(state)
+        // Where it runs is decided of the plan that writes.
+        SessionContext::new_with_state(planning_here(state))
     }
 
     /// The columns that are written, and where rows are stored.
@@ -253,6 +292,17 @@ impl Writing<'_> {
         match self.target.is_local() {
             true => self.settings.part_bytes.min(LOCAL_PART_BYTES),
             false => self.settings.part_bytes,
+        }
+    }
+}
+
+/// The partitions of several plans as those of one.
+fn together(mut plans: Vec<Arc<dyn ExecutionPlan>>) -> DFResult<Arc<dyn ExecutionPlan>> {
+    match (plans.pop(), plans.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (last, _) => {
+            plans.extend(last);
+            UnionExec::try_new(plans)
         }
     }
 }
