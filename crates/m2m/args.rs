@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod cluster;
 mod recover;
 mod verify;
 
@@ -18,6 +19,9 @@ use crate::error::{Error, Result};
 use crate::query::Script;
 pub(crate) use audit::{Audit, AuditFormat, Denied};
 pub(crate) use check::Check;
+pub(crate) use cluster::ClusterOption;
+#[cfg(feature = "ballista")]
+pub(crate) use cluster::{Executor, Scheduler};
 pub(crate) use recover::{Recover, metric_of_name};
 pub(crate) use verify::{Verify, VerifyOptions};
 
@@ -215,6 +219,12 @@ pub(crate) enum Command {
     Export(Export),
     /// Make a `meta.json` from the segments alone, when the metadata is lost
     Recover(Recover),
+    /// Hand out the work of other commands to executors
+    #[cfg(feature = "ballista")]
+    Scheduler(Scheduler),
+    /// Do the work that a scheduler hands out: read the installation, write import files
+    #[cfg(feature = "ballista")]
+    Executor(Executor),
     /// Show, begin or check a configuration
     Config(Config),
     /// Print a script that has a shell complete commands and options
@@ -225,19 +235,26 @@ impl Command {
     /// The keys that the command's own flags stand for, with what was given.
     pub(crate) fn keys(&self) -> Vec<(&'static Key, Vec<String>)> {
         match self {
-            Self::Dump(dump) => dump.options.keys(),
+            Self::Dump(dump) => [dump.options.keys(), dump.cluster.keys()].concat(),
             Self::Load(load) => load.options.keys(),
-            Self::Migrate(migrate) => [migrate.dump.keys(), migrate.load.keys()].concat(),
+            Self::Migrate(migrate) => {
+                [migrate.dump.keys(), migrate.load.keys(), migrate.cluster.keys()].concat()
+            }
             Self::Check(check) => [check.dump.keys(), check.load.keys()].concat(),
             Self::Plan(plan) => [plan.dump.keys(), plan.load.keys()].concat(),
-            Self::Sql(_)
-            | Self::Audit(_)
-            | Self::Verify(_)
-            | Self::Export(_)
-            | Self::Recover(_)
-            | Self::Config(_)
-            | Self::Completions(_) => Vec::new(),
+            Self::Sql(sql) => sql.cluster.keys(),
+            Self::Audit(audit) => audit.cluster.keys(),
+            #[cfg(feature = "ballista")]
+            Self::Scheduler(_) | Self::Executor(_) => Vec::new(),
+            Self::Verify(_) | Self::Export(_) | Self::Recover(_) | Self::Config(_) | Self::Completions(_) => {
+                Vec::new()
+            }
         }
+    }
+
+    /// Whether its plans may run on a cluster.
+    pub(crate) fn uses_cluster(&self) -> bool {
+        matches!(self, Self::Dump(_) | Self::Migrate(_) | Self::Sql(_) | Self::Audit(_))
     }
 }
 
@@ -320,6 +337,8 @@ pub(crate) struct Sql {
     /// Statements and commands that the shell runs first; without it `~/.m2mrc`, when there is one [env: M2M_RC]
     #[arg(long, value_name = "FILE")]
     pub(crate) rc: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterOption,
 }
 
 /// How to print rows.
@@ -467,6 +486,8 @@ pub(crate) struct Dump {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) options: DumpOptions,
+    #[command(flatten)]
+    cluster: ClusterOption,
 }
 
 /// Arguments of `m2m load`.
@@ -495,6 +516,8 @@ pub(crate) struct Migrate {
     pub(crate) load: LoadOptions,
     #[command(flatten)]
     pub(crate) verify: VerifyOptions,
+    #[command(flatten)]
+    cluster: ClusterOption,
 }
 
 /// Arguments of `m2m plan`.

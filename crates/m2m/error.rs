@@ -84,6 +84,10 @@ pub(crate) enum Error {
     /// The segments cannot be read.
     #[error(transparent)]
     Datasource(#[from] m2m_datasource::Error),
+    /// The cluster.
+    #[cfg(feature = "ballista")]
+    #[error(transparent)]
+    Cluster(#[from] m2m_distributed::Error),
     /// The object store refused or failed.
     #[error(transparent)]
     Storage(#[from] m2m_storage::Error),
@@ -193,6 +197,12 @@ impl Error {
             ) => Exit::Usage,
             Self::Storage(error) if is_of_place(error) => Exit::Usage,
             Self::Milvus(error) if is_of_connection(error) => Exit::Usage,
+            #[cfg(feature = "ballista")]
+            Self::Cluster(m2m_distributed::Error::Address { .. } | m2m_distributed::Error::Listen { .. }) => {
+                Exit::Usage
+            }
+            #[cfg(feature = "ballista")]
+            Self::Cluster(_) => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
             Self::Read { .. }
             | Self::Statement(_)

@@ -67,11 +67,12 @@ fn run_to_end(args: Args) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|source| Error::Io { what: "start the runtime", source })?;
+    let settings = Settings::new(&args)?;
     let is_shell = matches!(&args.command, Command::Sql(args) if commands::sql::is_shell(args));
     let signal = signals::listen(is_shell)?;
     let ended = runtime.block_on(async {
         let ended = tokio::select! {
-            ended = dispatch(args) => ended,
+            ended = dispatch(args.command, &settings) => ended,
             _ = signal => {
                 // What was dropped is still taking its uploads back.
                 tokio::time::sleep(GRACE).await;
@@ -79,6 +80,8 @@ fn run_to_end(args: Args) -> Result<Exit> {
             }
         };
         m2m_milvus::let_calls_end(GRACE).await;
+        #[cfg(feature = "ballista")]
+        settings.leave_cluster().await;
         ended
     });
     // A worker in the middle of a long computation is not waited for.
@@ -86,21 +89,28 @@ fn run_to_end(args: Args) -> Result<Exit> {
     ended
 }
 
-async fn dispatch(args: Args) -> Result<Exit> {
-    let settings = Settings::new(&args)?;
+async fn dispatch(command: Command, settings: &Settings) -> Result<Exit> {
     settings.warn()?;
-    match args.command {
-        Command::Sql(args) => commands::sql::run(args, &settings).await,
-        Command::Audit(args) => commands::audit::run(args, &settings).await,
-        Command::Check(args) => commands::check::run(args, &settings).await,
-        Command::Dump(args) => commands::dump::run(args, &settings).await,
-        Command::Load(args) => commands::load::run(args, &settings).await,
-        Command::Verify(args) => commands::verify::run(args, &settings).await,
-        Command::Migrate(args) => commands::migrate::run(args, &settings).await,
-        Command::Plan(args) => commands::plan::run(args, &settings).await,
-        Command::Export(args) => commands::export::run(args, &settings).await,
-        Command::Recover(args) => commands::recover::run(args, &settings).await,
-        Command::Config(args) => commands::config::run(&args, &settings),
+    #[cfg(feature = "ballista")]
+    settings.join_cluster().await?;
+    #[cfg(not(feature = "ballista"))]
+    settings.refuse_cluster()?;
+    match command {
+        Command::Sql(args) => commands::sql::run(args, settings).await,
+        Command::Audit(args) => commands::audit::run(args, settings).await,
+        Command::Check(args) => commands::check::run(args, settings).await,
+        Command::Dump(args) => commands::dump::run(args, settings).await,
+        Command::Load(args) => commands::load::run(args, settings).await,
+        Command::Verify(args) => commands::verify::run(args, settings).await,
+        Command::Migrate(args) => commands::migrate::run(args, settings).await,
+        Command::Plan(args) => commands::plan::run(args, settings).await,
+        Command::Export(args) => commands::export::run(args, settings).await,
+        Command::Recover(args) => commands::recover::run(args, settings).await,
+        #[cfg(feature = "ballista")]
+        Command::Scheduler(args) => commands::scheduler::run(args, settings).await,
+        #[cfg(feature = "ballista")]
+        Command::Executor(args) => commands::executor::run(args, settings).await,
+        Command::Config(args) => commands::config::run(&args, settings),
         Command::Completions(args) => commands::completions::run(&args),
     }
 }
@@ -112,12 +122,15 @@ fn log_to_stderr(args: &Global) {
             "m2m",
             "m2m_migration",
             "m2m_datasource",
+            "m2m_distributed",
             "m2m_sink",
             "m2m_milvus",
             "m2m_storage",
             "m2m_catalog",
         ];
-        crates.map(|name| format!("{name}={level}")).join(",")
+        let ours = crates.map(|name| format!("{name}={level}")).join(",");
+        // What goes wrong between the parts of a cluster is told by their libraries alone.
+        format!("{ours},ballista_core=warn,ballista_executor=warn,ballista_scheduler=warn")
     };
     let default = match args.verbose {
         0 if args.quiet => "off".into(),

@@ -3,6 +3,8 @@
 //! shape that each step wants.
 
 mod bucket;
+#[cfg(feature = "ballista")]
+mod cluster;
 mod meta;
 mod rows;
 mod source;
@@ -12,6 +14,8 @@ mod target;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(feature = "ballista")]
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use datafusion::prelude::SessionContext;
@@ -43,6 +47,9 @@ pub(crate) struct Settings {
     config: Config,
     /// Whether an address with a password was typed that stands for no key.
     has_typed_password: bool,
+    uses_cluster: bool,
+    #[cfg(feature = "ballista")]
+    cluster: OnceLock<m2m_distributed::Cluster>,
 }
 
 impl Settings {
@@ -55,7 +62,14 @@ impl Settings {
             Command::Export(export) => export.mysql.as_deref(),
             _ => None,
         };
-        Ok(Self { args: args.global.clone(), config, has_typed_password: typed.is_some_and(has_password) })
+        Ok(Self {
+            args: args.global.clone(),
+            config,
+            has_typed_password: typed.is_some_and(has_password),
+            uses_cluster: args.command.uses_cluster(),
+            #[cfg(feature = "ballista")]
+            cluster: OnceLock::new(),
+        })
     }
 
     /// The values that count.
@@ -136,7 +150,25 @@ impl Settings {
         }
         register_mapping(&ctx, source, server, &self.names(&[]), &self.dump_of_all())?;
         register_audit(&ctx, &shipped_checks()?)?;
-        Ok(ctx)
+        Ok(self.on_cluster(ctx))
+    }
+
+    /// Refuses a cluster, which only another build can use.
+    #[cfg(not(feature = "ballista"))]
+    pub(crate) fn refuse_cluster(&self) -> Result<()> {
+        match self.config.text(&keys::CLUSTER).filter(|_| self.uses_cluster) {
+            Some(_) => Err(Error::Setting {
+                setting: keys::CLUSTER.path.into(),
+                reason: "this m2m cannot use a cluster: build one with `cargo build --release --features ballista`".into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "ballista"))]
+    #[expect(clippy::unused_self, reason = "with the feature the settings say where")]
+    fn on_cluster(&self, ctx: SessionContext) -> SessionContext {
+        ctx
     }
 
     /// Where `-o` says that rows go.

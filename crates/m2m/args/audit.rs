@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::ClusterOption;
+
 /// Arguments of `m2m audit`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Audit {
@@ -26,6 +28,8 @@ pub(crate) struct Audit {
     /// Only these collections, separated by commas
     #[arg(long = "col", value_name = "NAMES", value_delimiter = ',')]
     pub(crate) collections: Vec<String>,
+    #[command(flatten)]
+    pub(super) cluster: ClusterOption,
 }
 
 /// How to print an audit.

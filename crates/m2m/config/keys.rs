@@ -282,6 +282,9 @@ keys! {
     MEMORY = Key::new("m2m.memory", Kind::Integer(16..=1 << 24), "256",
         "MiB for sorting and grouping, which spill to disk beyond it, and for joining, which fails.")
         .flag("--memory");
+    CLUSTER = Key::new("m2m.cluster", Kind::Text, "",
+        "The scheduler of the cluster that reads and writes in place of `dump`, `migrate`, `audit` and `sql`, as `host:port`. Needs an `m2m` that is built with `--features ballista`.")
+        .flag("--cluster");
     FILE_SIZE = Key::new("m2m.fileSize", Kind::Integer(FILE_SIZE_MIB), "1024", "About how many MiB an import file becomes.")
         .flag("--file-size");
     ID_FIELD = Key::new("m2m.idField", Kind::Text, "id", "The name of the primary key in Milvus 2.x.");

@@ -84,6 +84,13 @@ pub(super) async fn metadata(config: &Config, named: Option<Named<'_>>) -> Resul
     with_wal(config, meta.open().await?)
 }
 
+/// Whether anything is said of where the segments are.
+#[cfg(feature = "ballista")]
+pub(super) fn is_described(config: &Config) -> bool {
+    let keys = [&keys::INSTALL, &keys::TABLES].into_iter().chain(tables::DESCRIBED);
+    keys.into_iter().any(|key| config.has(key))
+}
+
 /// Says where the installation is, without touching it.
 pub(super) fn describe(config: &Config) -> Result<String> {
     if let Some(root) = root(config) {
