@@ -54,6 +54,7 @@ impl Address {
 pub(crate) struct Client {
     url: String,
     grpc: SchedulerGrpcClient<Channel>,
+    http: reqwest::Client,
 }
 
 impl Client {
@@ -67,10 +68,12 @@ impl Client {
             .http2_keep_alive_interval(KEEP_ALIVE);
         let channel = endpoint.connect().await;
         let channel = channel.map_err(|source| Error::Unreachable { url: url.clone(), source })?;
+        // Machines of one network, whatever stands between them and others.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
         let most = usize::try_from(MESSAGE_BYTES).unwrap_or(usize::MAX);
         let grpc =
             SchedulerGrpcClient::new(channel).max_encoding_message_size(most).max_decoding_message_size(most);
-        Ok(Self { url, grpc })
+        Ok(Self { url, grpc, http })
     }
 
     /// Has a plan run, and returns the id of its job.
@@ -109,6 +112,12 @@ impl Client {
         let asked = GetJobStatusParams { job_id: job.to_owned() };
         let answer = self.grpc.clone().get_job_status(asked).await;
         Ok(answer.map_err(|status| self.failed("say how a job is doing", &status))?.into_inner())
+    }
+
+    /// Returns whether the scheduler has anyone to give work to.
+    pub(crate) async fn has_executors(&self) -> bool {
+        let answer = self.http.get(format!("{}/readyz", self.url)).timeout(CONNECT).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Ends a job.

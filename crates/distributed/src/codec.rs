@@ -18,6 +18,7 @@ use datafusion_proto::physical_plan::{
     PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
 };
 use datafusion_proto::protobuf::{FileScanExecConf, PhysicalExprNode};
+use m2m_datasource::measure::TallyExec;
 use m2m_datasource::{ScanValues, SegmentSource};
 use m2m_sink::{NpyWriteExec, NpyWriteOptions, StreamWriteExec, StreamWriteOptions};
 use object_store::path::Path;
@@ -81,6 +82,8 @@ enum Kind {
     NpyWrite = 2,
     /// [`StreamWriteExec`], with its options.
     StreamWrite = 3,
+    /// [`TallyExec`], which has no values.
+    Tally = 4,
 }
 
 impl PlanCodec {
@@ -136,6 +139,9 @@ impl Node {
         if let Some(write) = plan.downcast_ref::<StreamWriteExec>() {
             return Self::of_values(Kind::StreamWrite, write.options()).map(Some);
         }
+        if plan.is::<TallyExec>() {
+            return Self::of_values(Kind::Tally, &()).map(Some);
+        }
         let Some((scan, source)) = segment_scan(plan) else { return Ok(None) };
         let values = source.values(scan);
         let mut conf = serialize_file_scan_config(scan, codec, converter)?;
@@ -169,6 +175,7 @@ impl Node {
                 let allowed = codec.check_writes(&options.base_url, &options.prefix);
                 allowed_or_refused(Arc::new(StreamWriteExec::try_new(only(inputs)?, options)?), allowed)
             }
+            Kind::Tally => Ok(Arc::new(TallyExec::new(only(inputs)?))),
             Kind::Unknown => Err(Error::Node { reason: format!("kind {} is not known", self.kind) }.into()),
         }
     }
@@ -207,7 +214,7 @@ fn allowed_or_refused(node: Arc<dyn ExecutionPlan>, allowed: Result<()>) -> DFRe
 fn only(inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
     match inputs {
         [one] => Ok(Arc::clone(one)),
-        _ => Err(Error::Node { reason: format!("a node that writes has {} inputs", inputs.len()) }),
+        _ => Err(Error::Node { reason: format!("a node that has one input came with {}", inputs.len()) }),
     }
 }
 

@@ -30,6 +30,12 @@ pub enum Error {
         /// Why.
         source: tonic::transport::Error,
     },
+    /// Nobody is there to run tasks.
+    #[error("the scheduler at {url} has no executors: start some with `m2m executor`")]
+    NoExecutors {
+        /// The scheduler.
+        url: String,
+    },
     /// The scheduler was asked something and did not answer, or refused.
     #[error("the scheduler at {url} did not {what}: {message}")]
     Call {

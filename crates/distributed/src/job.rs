@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballista_core::client::BallistaClient;
 use ballista_core::serde::protobuf::{PartitionLocation, job_status};
@@ -27,6 +27,10 @@ use crate::session::{MESSAGE_BYTES, for_plans};
 /// How soon a job is asked for again, and how long it may take to be asked again.
 const SOON: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_millis(200);
+/// How often a job that takes long is asked whether anyone is there to do it.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long nobody may be there.
+const ALONE: Duration = Duration::from_secs(15);
 /// How often a plan is run when an executor is lost with the rows that it had.
 const ATTEMPTS: u32 = 3;
 
@@ -169,6 +173,8 @@ impl Job {
     async fn end(&self) -> Result<Vec<PartitionLocation>> {
         let client = self.cluster.client().await?;
         let mut pause = SOON;
+        let mut looked = Instant::now();
+        let mut alone_since = None;
         loop {
             let status = client.status(&self.id).await?.status.and_then(|status| status.status);
             match status {
@@ -189,6 +195,16 @@ impl Job {
                     });
                 }
                 None | Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) => {}
+            }
+            if looked.elapsed() > LOOK {
+                looked = Instant::now();
+                alone_since = match client.has_executors().await {
+                    true => None,
+                    false => alone_since.or(Some(looked)),
+                };
+                if alone_since.is_some_and(|since| since.elapsed() > ALONE) {
+                    return Err(Error::NoExecutors { url: self.cluster.url() });
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LATE);

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use ballista_core::config::BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::prelude::SessionConfig;
-use m2m_datasource::{SessionOptions, session};
+use m2m_datasource::{SessionOptions, functions, session};
 
 use crate::error::Result;
 
@@ -30,7 +31,11 @@ pub(crate) fn default_config() -> SessionConfig {
 /// Returns a state with the functions that plans may have.
 pub(crate) fn state(config: SessionConfig) -> Result<SessionState> {
     let known = session(SessionOptions::default())?.state();
-    Ok(SessionStateBuilder::new_from_existing(known).with_config(config).build())
+    let mut state = SessionStateBuilder::new_from_existing(known).with_config(config).build();
+    for function in functions::of_plans() {
+        state.register_udf(function)?;
+    }
+    Ok(state)
 }
 
 /// The functions that plans may have.

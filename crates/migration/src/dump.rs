@@ -151,6 +151,10 @@ impl Begun {
         let is_ready = |ready: &Ready| !matches!(ready, Ready::Set { place, .. } if again(*place));
         tell(sets, complete.into_iter().filter(is_ready).collect());
         write_files(&tasks, &journal, settings, observer, sets).await?;
+        if tasks.iter().any(Task::is_remote) {
+            // Of who was lost while it wrote; another has written the same files since.
+            leftovers::abort_uploads(&journal.manifest(), target).await?;
+        }
         for (at, collection) in plan.collections.iter().enumerate() {
             journal.quarantine(at, quarantine::write(collection, target).await?);
         }

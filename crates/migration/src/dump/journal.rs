@@ -54,6 +54,11 @@ impl<'a> Journal<'a> {
         self.state().partition(place).map(|partition| partition.clone())
     }
 
+    /// What is complete by now.
+    pub(super) fn manifest(&self) -> Manifest {
+        self.state().manifest.clone()
+    }
+
     /// Rows and bytes of the file sets that are complete.
     pub(super) fn written(&self) -> (u64, u64) {
         let state = self.state();
