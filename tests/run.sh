@@ -94,21 +94,23 @@ step "the checkers see what is wrong"
 "$M2M_TEST_PYTHON" tests/tools/milvus_rows.py --self-test >/dev/null
 
 step "lints"
+# With and without what is built on demand; members are built together, so both take the same libraries.
 cargo clippy --workspace --locked -- -D warnings
+cargo clippy --workspace --all-features --locked -- -D warnings
 # Tests may end by a panic, and cut numbers that they chose themselves.
-cargo clippy --workspace --all-targets --locked -- -D warnings -A clippy::unwrap_used -A clippy::expect_used \
+cargo clippy --workspace --all-targets --all-features --locked -- -D warnings -A clippy::unwrap_used -A clippy::expect_used \
   -A clippy::panic -A clippy::print_stdout -A clippy::cast_possible_truncation -A clippy::needless_pass_by_value \
   -A clippy::type_complexity -A clippy::single_range_in_vec_init
 
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked --document-private-items
 
 step "tests"
-cargo test --workspace --locked --no-fail-fast
+cargo test --workspace --all-features --locked --no-fail-fast
 
 step "benchmark, dry run"
 M2M_BENCH_MIB=32 M2M_BENCH_MILVUS_MIB=8 M2M_BENCH_RUNS=1 M2M_BENCH_PYTHON=$M2M_TEST_PYTHON M2M_BENCH_BUCKET=$M2M_TEST_S3_BUCKET \
   M2M_MILVUS=$M2M_TEST_MILVUS M2M_S3_ENDPOINT=$M2M_TEST_S3_ENDPOINT M2M_S3_REGION=us-east-1 \
-  M2M_S3_ACCESS_KEY=$S3_ACCESS_KEY M2M_S3_SECRET_KEY=$S3_SECRET_KEY cargo bench --profile dev --locked --bench suite
+  M2M_S3_ACCESS_KEY=$S3_ACCESS_KEY M2M_S3_SECRET_KEY=$S3_SECRET_KEY cargo bench --profile dev --locked --all-features --bench suite
 
 step "all passed"
