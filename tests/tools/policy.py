@@ -52,7 +52,9 @@ ARROWS = {
     "m2m-datasource": {"m2m-segment", "m2m-catalog", "m2m-storage"},
     "m2m-sink": {"m2m-segment", "m2m-storage", "m2m-numpy"},
     "m2m-migration": {"m2m-segment", "m2m-catalog", "m2m-storage", "m2m-milvus", "m2m-datasource", "m2m-sink"},
+    "m2m-distributed": {"m2m-datasource", "m2m-sink"},
     "m2m": {
+        "m2m-distributed",
         "m2m-segment",
         "m2m-catalog",
         "m2m-storage",
@@ -66,7 +68,7 @@ ARROWS = {
 }
 
 # The members that may name a crate of DataFusion.
-DATAFUSION_HOMES = {"m2m-numpy", "m2m-database", "m2m-datasource", "m2m-sink", "m2m-migration", "m2m"}
+DATAFUSION_HOMES = {"m2m-numpy", "m2m-database", "m2m-datasource", "m2m-sink", "m2m-migration", "m2m-distributed", "m2m"}
 
 # The segment crate turns bytes into values and knows nothing of where they come from.
 PURE = "m2m-segment"
@@ -213,7 +215,7 @@ def pure_segment(graph):
 
 
 def datafusion_home(graph):
-    """only numpy, database, datasource, sink, migration and the root name DataFusion"""
+    """only numpy, database, datasource, sink, migration, distributed and the root name DataFusion"""
     for package in graph.members:
         for name in graph.direct(package, {"normal", "build", "dev"}):
             if name.startswith("datafusion") and package["name"] not in DATAFUSION_HOMES:
