@@ -19,7 +19,9 @@ pub(crate) fn run(settings: &Settings) -> Vec<Outcome> {
     let (database, path) = ("m2m_bench", ["--install", install]);
     let place = ["--out", &out, "--milvus-database", database];
     let migrate = || {
-        let more = ["--overwrite", "--if-exists", "replace"];
+        // Into a new collection, as most are: file sets are imported while others are written.
+        assert!(settings.peer(&["forget", database]).status().unwrap().success());
+        let more = ["--overwrite"];
         time(&mut m2m(&[&["migrate", "-q"][..], &path, &place, &more].concat()))
     };
     let import = || ask(&mut settings.peer(&["import", settings.bucket(), "bench-milvus"]));

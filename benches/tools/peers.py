@@ -231,6 +231,17 @@ def import_files(bucket, prefix):
     return time.perf_counter() - start, ""
 
 
+def forget(database):
+    """Drops the collections of a database, when it is there."""
+    from pymilvus import connections, db, utility
+
+    connections.connect(uri=os.environ["M2M_MILVUS"], timeout=10)
+    if database in db.list_database():
+        db.using_database(database)
+        for name in utility.list_collections():
+            utility.drop_collection(name)
+
+
 def verify(install, database):
     """Reads every row back by its id and compares it bit for bit."""
     from pymilvus import Collection, connections
@@ -276,6 +287,8 @@ def main():
         versions()
     elif what == "prepare":
         prepare(*arguments)
+    elif what == "forget":
+        forget(*arguments)
     elif what in JOBS:
         seconds, result = JOBS[what](*arguments)
         print(f"{seconds:.6f}\n{result}")

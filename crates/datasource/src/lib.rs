@@ -115,7 +115,7 @@ pub use file_source::SegmentSource;
 pub use fixed_schema::FixedSchema;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
-pub use roots::stores_of_segments;
+pub use roots::{SEGMENTS_SCHEME, stores_of_segments};
 pub use scan_values::ScanValues;
 pub use schema::{DELETED, ID, PARTITION_TAG, SEGMENT_ID, SEGMENT_OFFSET, VECTOR, vector_type};
 pub use session::{

@@ -14,6 +14,9 @@ use crate::locator::{SegmentLocator, SegmentStore, base_of};
 use crate::read_options::{ReadAhead, ReadOptions};
 use crate::search::{self, Search, Server};
 
+/// Scheme of the URLs by which plans call the segments of an installation in a bucket.
+pub const SEGMENTS_SCHEME: &str = "milvus1x";
+
 /// The `tables` folders of an installation: one, and more on servers of 0.9.
 /// All are in one store, because a plan reads from one.
 #[derive(Debug)]
@@ -112,7 +115,7 @@ fn url_of(first: &Storage, roots: &[Storage]) -> Result<ObjectStoreUrl> {
         ObjectStoreUrl::parse(first.base_url())
     } else {
         let names: Vec<String> = roots.iter().map(name).collect();
-        ObjectStoreUrl::parse(format!("milvus1x://tables-{:016x}/", fnv1a(&names.join("\n"))))
+        ObjectStoreUrl::parse(format!("{SEGMENTS_SCHEME}://tables-{:016x}/", fnv1a(&names.join("\n"))))
     };
     url.map_err(Error::Session)
 }

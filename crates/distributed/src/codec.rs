@@ -37,8 +37,16 @@ const MAGIC: [u8; 4] = *b"Im2\x01";
 /// A part of a store that an executor may write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WritesBelow {
-    pub(crate) base_url: Url,
-    pub(crate) prefix: Path,
+    base_url: Url,
+    prefix: Path,
+}
+
+impl WritesBelow {
+    /// Returns the part of a store below a prefix.
+    #[must_use]
+    pub fn new(base_url: Url, prefix: Path) -> Self {
+        Self { base_url, prefix }
+    }
 }
 
 /// Turns plan nodes into bytes and back.

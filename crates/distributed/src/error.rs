@@ -3,6 +3,8 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::told::Told;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -55,12 +57,12 @@ pub enum Error {
         message: String,
     },
     /// A job failed.
-    #[error("job {job} failed on the cluster: {message}")]
+    #[error("job {job} failed on the cluster")]
     Failed {
         /// The job's id on the scheduler.
         job: String,
-        /// What the scheduler says of it.
-        message: String,
+        /// Why.
+        source: Told,
     },
     /// A job was cancelled, by another one than this process.
     #[error("job {job} was cancelled on the cluster")]
@@ -96,6 +98,11 @@ pub enum Error {
         /// What was found.
         reason: String,
     },
+    /// A plan reads segments that this executor does not know.
+    #[error(
+        "this executor reads other segments: start it with the same `--tables` (or `--install`) as the command, in the same words"
+    )]
+    OtherSegments,
     /// A plan asks for writing where this executor must not.
     #[error("this executor does not write to `{wanted}`: {may}")]
     Forbidden {

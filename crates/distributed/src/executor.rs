@@ -10,12 +10,13 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use m2m_sink::OutputStorages;
-use url::Url;
 
 use crate::client::Address;
 use crate::codec::{PlanCodec, WritesBelow};
 use crate::error::{Error, Result};
 use crate::session::{MESSAGE_BYTES, default_config, functions};
+use crate::stages::Stages;
+use crate::stores::Stores;
 
 /// How often an executor tells the scheduler that it is alive, in seconds.
 const HEARTBEAT_SECONDS: u64 = 3;
@@ -59,7 +60,8 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let own_folder = tempfile::tempdir().map_err(Error::WorkFolder)?;
     let folder = options.work_folder.unwrap_or_else(|| own_folder.path().to_owned());
     let folder = folder.to_string_lossy().into_owned();
-    let (stores, temporary) = (options.stores, folder.clone());
+    let stores: Arc<dyn ObjectStoreRegistry> = Arc::new(Stores(options.stores));
+    let temporary = folder.clone();
     let outputs = options.outputs;
     let config = ExecutorProcessConfig {
         bind_host: address.ip().to_string(),
@@ -76,6 +78,7 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
         memory_pool_size: Some(u64::try_from(options.memory_bytes).unwrap_or(u64::MAX)),
         grpc_max_decoding_message_size: MESSAGE_BYTES,
         grpc_max_encoding_message_size: MESSAGE_BYTES,
+        override_execution_engine: Some(Arc::new(Stages::default())),
         override_function_registry: Some(functions()?),
         override_runtime_producer: Some(Arc::new(move |_| {
             let runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::clone(&stores));
@@ -92,13 +95,4 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let ended = start_executor_process(Arc::new(config)).await;
     drop(own_folder);
     ended.map_err(|error| Error::Ended { part: "executor", message: error.to_string() })
-}
-
-/// The part of a store below which an executor writes.
-impl WritesBelow {
-    /// Returns the part of a store below a prefix.
-    #[must_use]
-    pub fn new(base_url: Url, prefix: object_store::path::Path) -> Self {
-        Self { base_url, prefix }
-    }
 }

@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::local::with_local_rows;
 use crate::session::{MESSAGE_BYTES, for_plans};
+use crate::told::Told;
 
 /// How soon a job is asked for again, and how long it may take to be asked again.
 const SOON: Duration = Duration::from_millis(5);
@@ -191,7 +192,7 @@ impl Job {
                     self.cluster.running().remove(&self.id);
                     return Err(match job.error.as_str() {
                         "Cancelled" => Error::Cancelled { job: self.id.clone() },
-                        message => Error::Failed { job: self.id.clone(), message: message.to_owned() },
+                        message => Error::Failed { job: self.id.clone(), source: Told::find(message) },
                     });
                 }
                 None | Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) => {}

@@ -40,6 +40,9 @@ mod place;
 mod refused;
 mod scheduler;
 mod session;
+mod stages;
+mod stores;
+mod told;
 
 pub use cluster::Cluster;
 pub use codec::{PlanCodec, WritesBelow};
@@ -47,3 +50,4 @@ pub use error::{Error, Result};
 pub use executor::{ExecutorOptions, run_executor};
 pub use node::ClusterExec;
 pub use scheduler::{SchedulerOptions, run_scheduler};
+pub use told::Told;
