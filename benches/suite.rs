@@ -3,9 +3,11 @@
 //! machine. `benches/run.sh` starts the servers, runs this, and writes `RESULTS.md`.
 //!
 //! ```text
-//! cargo bench --profile dev --bench suite [-- NAME…]  the groups to run: dump, query, start, milvus (default all)
+//! cargo bench --profile dev --all-features --bench suite [-- NAME…]  the groups to run: dump, query, start, milvus, cluster (default all)
 //! M2M_BENCH_MIB=1024        size of the vectors of a dump and of a query
 //! M2M_BENCH_MILVUS_MIB=64   size of those that go through Milvus
+//! M2M_BENCH_CLUSTER_MIB=2048  size of the vectors that a cluster dumps
+//! M2M_BENCH_M2M=            another build of m2m that is measured, in place of the one beside the suite
 //! M2M_BENCH_RUNS=5          counted runs of each, after one that is not
 //! M2M_BENCH_PYTHON=python3  a Python with duckdb, minio, numpy, pyarrow and pymilvus
 //! M2M_BENCH_OLD=            a command of another tool that dumps $INSTALL to $OUT (optional)
@@ -13,6 +15,8 @@
 //! M2M_MILVUS, M2M_S3_…      the servers, as m2m itself is told of them; M2M_BENCH_BUCKET
 //! ```
 
+#[path = "suite/cluster.rs"]
+mod cluster;
 #[path = "suite/contest.rs"]
 mod contest;
 #[path = "suite/dump.rs"]
@@ -38,8 +42,13 @@ use settings::Settings;
 /// A group of contests.
 type Group = fn(&Settings) -> Vec<Outcome>;
 
-const GROUPS: [(&str, Group); 4] =
-    [("dump", dump::run), ("query", query::run), ("start", start::run), ("milvus", milvus::run)];
+const GROUPS: [(&str, Group); 5] = [
+    ("dump", dump::run),
+    ("query", query::run),
+    ("start", start::run),
+    ("milvus", milvus::run),
+    ("cluster", cluster::run),
+];
 
 fn main() {
     let settings = Settings::from_environment();

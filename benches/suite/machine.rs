@@ -4,13 +4,15 @@
 use std::fs;
 use std::process::Command;
 
-use super::settings::{Settings, m2m};
+use super::settings::{Settings, m2m, program};
 
 /// The head of the table.
 pub(crate) fn describe(settings: &Settings) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = after("/proc/meminfo", "MemTotal:").trim_end_matches(" kB").parse().unwrap_or(0) / (1 << 20);
-    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let program = program();
+    let folder = program.parent().and_then(|folder| folder.file_name()).unwrap_or_default().to_string_lossy();
+    let profile = if folder == "debug" { "dev".into() } else { folder };
     format!(
         "# Figures\n\n\
          Written by `benches/run.sh`, which measures everything again. What m2m did stands beside what a peer did in the\n\

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 pub(crate) struct Settings {
     pub(crate) mib: u64,
     pub(crate) milvus_mib: u64,
+    pub(crate) cluster_mib: u64,
     pub(crate) runs: u64,
     pub(crate) python: String,
     /// A command of another tool.
@@ -22,6 +23,7 @@ impl Settings {
         Self {
             mib: number("M2M_BENCH_MIB", 1024),
             milvus_mib: number("M2M_BENCH_MILVUS_MIB", 64),
+            cluster_mib: number("M2M_BENCH_CLUSTER_MIB", 2048),
             runs: number("M2M_BENCH_RUNS", 5).max(1),
             python: text("M2M_BENCH_PYTHON").unwrap_or_else(|| "python3".into()),
             old: text("M2M_BENCH_OLD"),
@@ -43,9 +45,14 @@ impl Settings {
     }
 }
 
-/// The program under test.
+/// The program under test, in the folder that is named after its profile.
+pub(crate) fn program() -> PathBuf {
+    text("M2M_BENCH_M2M").unwrap_or_else(|| env!("CARGO_BIN_EXE_m2m").into()).into()
+}
+
+/// The program under test, with arguments.
 pub(crate) fn m2m(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_m2m"));
+    let mut command = Command::new(program());
     command.args(args).stdin(Stdio::null());
     command
 }
