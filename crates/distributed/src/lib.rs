@@ -36,6 +36,7 @@ mod executor;
 mod job;
 mod local;
 mod node;
+mod order;
 mod place;
 mod refused;
 mod scheduler;

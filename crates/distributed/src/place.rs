@@ -12,6 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use crate::cluster::Cluster;
 use crate::local::reads_files;
 use crate::node::ClusterExec;
+use crate::order::sorted_again;
 
 /// Sends away what reads files, but for the node that writes to files of this process.
 pub(crate) fn place(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn ExecutionPlan>> {
@@ -23,7 +24,7 @@ pub(crate) fn place(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult
         let placed = children.map(|child| place(cluster, child)).collect::<DFResult<_>>()?;
         return replace_children_if_necessary(plan, placed);
     }
-    Ok(Arc::new(ClusterExec::new(plan, cluster.clone())))
+    Ok(Arc::new(ClusterExec::new(sorted_again(plan)?, cluster.clone())))
 }
 
 fn has_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
