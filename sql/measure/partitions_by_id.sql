@@ -2,8 +2,7 @@
 -- that share an id are neighbours. The order is the work of a sort that spills to
 -- disk, and what is sorted has no vector.
 --
--- Columns: `id`; `partition` (its number in the collection: `partition_number` knows
--- the collection).
-SELECT id, partition_number(partition_tag) AS partition
+-- Columns: `id`; `partition` (its number in the collection).
+SELECT id, partition
 FROM suspects
 ORDER BY id

@@ -6,17 +6,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray};
 use datafusion::arrow::datatypes::{DataType, Float32Type};
 use datafusion::error::{DataFusionError, Result as DFResult};
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use m2m_segment::VectorLayout;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Signature, SimpleScalarUDF, Volatility};
 use m2m_segment::digest::digest;
-
-use crate::schema::vector_type;
 
 /// Bytes of a digest.
 pub(crate) const DIGEST_BYTES: i32 = 16;
 
-/// A function of a vector, which answers the digest of its bytes.
-pub(crate) fn vector_digests(layout: VectorLayout) -> ScalarUDF {
+/// A function of a vector of any layout, which answers the digest of its bytes.
+pub(crate) fn vector_digest() -> ScalarUDF {
     let of_vectors = |arguments: &[ColumnarValue]| {
         let [vectors] = arguments else {
             return Err(DataFusionError::Internal("a digest is of one vector".into()));
@@ -27,8 +24,8 @@ pub(crate) fn vector_digests(layout: VectorLayout) -> ScalarUDF {
         })?;
         Ok(ColumnarValue::Array(Arc::new(digests?)))
     };
-    let (from, to) = (vec![vector_type(layout)], DataType::FixedSizeBinary(DIGEST_BYTES));
-    create_udf("vector_digest", from, to, Volatility::Immutable, Arc::new(of_vectors))
+    let (from, to) = (Signature::any(1, Volatility::Immutable), DataType::FixedSizeBinary(DIGEST_BYTES));
+    SimpleScalarUDF::new_with_signature("vector_digest", from, to, Arc::new(of_vectors)).into()
 }
 
 fn digests(vectors: &ArrayRef) -> Option<DFResult<FixedSizeBinaryArray>> {

@@ -45,18 +45,22 @@ impl RemoteEngine {
     pub fn place(&self, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn ExecutionPlan>> {
         self.0.place(plan)
     }
+
+    /// Returns a session whose statements run there.
+    pub(crate) fn session(self: &Arc<Self>, ctx: &SessionContext) -> SessionContext {
+        let mut state = ctx.state();
+        state.config_mut().set_extension(Arc::clone(self));
+        // The last rule: what is sent away is what would have run here.
+        let placing = Arc::new(Place(Arc::clone(self)));
+        let builder = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rule(placing);
+        SessionContext::new_with_state(builder.build())
+    }
 }
 
 /// Returns a session whose statements run on an engine.
 #[must_use]
 pub fn running_on(ctx: &SessionContext, engine: Arc<dyn Engine>) -> SessionContext {
-    let engine = Arc::new(RemoteEngine(engine));
-    let mut state = ctx.state();
-    state.config_mut().set_extension(Arc::clone(&engine));
-    // The last rule: what is sent away is what would have run here.
-    let placing = Arc::new(Place(engine));
-    let builder = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rule(placing);
-    SessionContext::new_with_state(builder.build())
+    Arc::new(RemoteEngine(engine)).session(ctx)
 }
 
 /// Returns a session that plans as this one does, and leaves it to who asked where plans run.

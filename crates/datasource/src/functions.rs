@@ -21,11 +21,15 @@ mod documentation;
 mod float;
 mod operand;
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
 use binary::BinaryFunction;
 use float::FloatFunction;
+
+use crate::digests::vector_digest;
 
 /// Makes the functions known to a session.
 pub(crate) fn register(ctx: &SessionContext) {
@@ -35,6 +39,13 @@ pub(crate) fn register(ctx: &SessionContext) {
     for function in BinaryFunction::all() {
         ctx.register_udf(ScalarUDF::new_from_impl(function));
     }
+}
+
+/// Returns the functions that plans of this crate have besides, and statements do not: who runs
+/// such plans for another process has to know them.
+#[must_use]
+pub fn of_plans() -> Vec<Arc<ScalarUDF>> {
+    vec![Arc::new(vector_digest())]
 }
 
 #[cfg(test)]

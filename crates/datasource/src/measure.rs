@@ -32,6 +32,7 @@ mod pass;
 mod repeats;
 mod rows;
 mod tally;
+mod tally_exec;
 mod watch;
 
 use std::sync::Arc;
@@ -59,6 +60,7 @@ use repeats::Repeats;
 use rows::Of;
 
 pub(crate) use measurements::Measurements;
+pub use tally_exec::TallyExec;
 pub use watch::MeasureObserver;
 
 /// Rows of a kind that are told one by one, of each collection.

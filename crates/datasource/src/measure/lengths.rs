@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 /// Buckets of lengths whose ends are one the double of the other.
 const AN_OCTAVE: i32 = 16;
 /// The number of the first bucket. No vector but zero is shorter than the smallest
@@ -22,15 +24,17 @@ static BOUNDS: LazyLock<Vec<f64>> = LazyLock::new(|| {
 });
 
 /// What the lengths of some vectors are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Lengths {
     /// Vectors with a component that is NaN or infinite, which count for nothing else.
     pub(super) not_finite: u64,
     pub(super) zero: u64,
     pub(super) unit: u64,
     /// The smallest and the largest length.
+    #[serde(with = "range_bits")]
     pub(super) range: Option<(f64, f64)>,
     finite: u64,
+    #[serde(with = "bits")]
     sum: f64,
     /// Vectors in each bucket; empty without any.
     buckets: Vec<u64>,
@@ -116,6 +120,34 @@ fn bucket(length: f64) -> usize {
     }
 }
 
+/// A number as its bits: what is read is what was written, to the last digit.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so it is called")]
+    pub(super) fn serialize<S: Serializer>(number: &f64, to: S) -> Result<S::Ok, S::Error> {
+        number.to_bits().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
+}
+
+/// The same of a range.
+mod range_bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(range: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
+        range.map(|(least, most)| (least.to_bits(), most.to_bits())).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<(f64, f64)>, D::Error> {
+        let bits = <Option<(u64, u64)>>::deserialize(from)?;
+        Ok(bits.map(|(least, most)| (f64::from_bits(least), f64::from_bits(most))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +185,22 @@ mod tests {
         let buckets: Vec<_> = lengths.buckets().collect();
         assert_eq!(buckets, [(0.0, 0.0, 2), ((-0.5_f64 / 16.0).exp2(), (0.5_f64 / 16.0).exp2(), 2)]);
         assert_eq!(of(&[f64::NAN]).mean(), None);
+    }
+
+    #[test]
+    fn values_are_the_same_to_the_last_bit() {
+        let numbers = [0.1 + 0.2, 1.0 / 3.0, -0.0, f64::MIN_POSITIVE / 3.0, 1e300, f64::MAX, f64::INFINITY];
+        for number in numbers.into_iter().chain([f64::NEG_INFINITY, f64::NAN, -f64::NAN]) {
+            let lengths = Lengths { sum: number, range: Some((number, -number)), ..of(&[0.0, 0.3, 7.5]) };
+            let read: Lengths = serde_json::from_slice(&serde_json::to_vec(&lengths).unwrap()).unwrap();
+            let bits = |of: &Lengths| (of.sum.to_bits(), of.range.map(|(a, b)| (a.to_bits(), b.to_bits())));
+            assert_eq!(bits(&read), bits(&lengths), "{number}");
+            assert_eq!(read.buckets, lengths.buckets);
+            assert_eq!((read.finite, read.zero, read.unit, read.not_finite), (3, 1, 0, 0));
+        }
+        let none: Lengths =
+            serde_json::from_slice(&serde_json::to_vec(&Lengths::default()).unwrap()).unwrap();
+        assert_eq!(none, Lengths::default());
     }
 
     #[test]

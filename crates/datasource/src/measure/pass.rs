@@ -2,7 +2,8 @@
 //! Reading the rows of all segments of a collection, piece by piece.
 //!
 //! Each piece is a plan of one partition, so that a piece that cannot be read ends no
-//! other: its segment has a problem, and the others have their values.
+//! other: its segment has a problem, and the others have their values. Where the session's
+//! plans run elsewhere, rows are counted there, and what they are comes back.
 
 use std::sync::Arc;
 
@@ -17,7 +18,9 @@ use m2m_segment::ids::ID_BYTES;
 use super::SAMPLE;
 use super::lengths::Lengths;
 use super::tally::Tally;
+use super::tally_exec::count_on;
 use super::watch::Watch;
+use crate::engine::RemoteEngine;
 use crate::meta::segments::chain;
 use crate::piece::Piece;
 use crate::schema::{ID, SEGMENT_OFFSET, VECTOR};
@@ -26,6 +29,8 @@ use crate::table::CollectionTable;
 
 /// Bytes of a piece, so that workers share large segments.
 const PIECE_BYTES: u64 = 128 << 20;
+/// Pieces that are at work at once elsewhere, by how many is not known here.
+const PIECES_AWAY: usize = 32;
 
 /// What is read of each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,11 @@ impl Unread {
         Self { text: problem(&error), is_damage, error: Arc::new(error) }
     }
 
+    /// Of what is known by its words alone.
+    pub(super) fn told(text: String, is_damage: bool) -> Self {
+        Self { error: Arc::new(DataFusionError::External(text.clone().into())), text, is_damage }
+    }
+
     pub(super) fn error(&self) -> DataFusionError {
         DataFusionError::Shared(Arc::clone(&self.error))
     }
@@ -87,8 +97,8 @@ impl Reading {
     }
 }
 
-/// Reads all segments once, as many pieces at a time as the session has workers, and
-/// says what their rows are. Of a table that was read before, it reads the segments
+/// Reads all segments once, as many pieces at a time as there are workers, and says what
+/// their rows are. Of a table that was read before, it reads the segments
 /// that could not be read although they are not damaged.
 pub(super) async fn read(
     table: &Arc<CollectionTable>,
@@ -105,27 +115,19 @@ pub(super) async fn read(
         let (table, context, watch) = (Arc::clone(table), Arc::clone(context), watch.clone());
         reads.push(async move {
             let segment = piece.segment;
-            let read = SpawnedTask::spawn(async move {
-                let mut tally = Tally::default();
-                let each = |batch: &RecordBatch| {
-                    let rows = batch.num_rows() as u64;
-                    watch.rows(rows, rows.saturating_mul(row_bytes));
-                    tally.add(batch)
-                };
-                read_piece(&table, piece, reading.columns(&table), context, each).await?;
-                Ok(tally)
-            });
+            let read =
+                SpawnedTask::spawn(async move { count_piece(&table, piece, reading, &watch, context).await });
             (segment, read.join_unwind().await)
         });
     }
     let (mut passed, mut outcome) = (Passed::default(), None);
-    let mut reads = stream::iter(reads).buffered(context.session_config().target_partitions().max(1));
+    let mut reads = stream::iter(reads).buffered(at_once(context));
     while let Some((segment, read)) = reads.next().await {
-        let read = read.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+        let read = read.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
         passed.close(&segments, before, segment, &mut outcome);
         match (read, outcome.get_or_insert_with(|| Ok(Tally::default()))) {
             (Ok(next), Ok(tally)) => tally.then(next),
-            (Err(error), Ok(_)) => outcome = Some(Err(Unread::new(error))),
+            (Err(unread), Ok(_)) => outcome = Some(Err(unread)),
             // The first problem is told.
             (_, Err(_)) => {}
         }
@@ -135,6 +137,39 @@ pub(super) async fn read(
         passed.lengths.merge(&before.lengths);
     }
     Ok(passed)
+}
+
+/// Pieces that are at work at once.
+fn at_once(context: &TaskContext) -> usize {
+    let config = context.session_config();
+    let least = if RemoteEngine::of(config).is_some() { PIECES_AWAY } else { 1 };
+    config.target_partitions().max(least)
+}
+
+/// Says what the rows of a piece are. Of rows that are counted elsewhere, who watches is told when
+/// the piece came to its end. An error is no problem of the piece, but one of who should count.
+async fn count_piece(
+    table: &CollectionTable,
+    piece: Piece,
+    reading: Reading,
+    watch: &Watch,
+    context: Arc<TaskContext>,
+) -> DFResult<Outcome> {
+    let (columns, row_bytes) = (reading.columns(table), reading.row_bytes(table));
+    let see = |rows: u64| watch.rows(rows, rows.saturating_mul(row_bytes));
+    if let Some(engine) = RemoteEngine::of(context.session_config()) {
+        let scan = table.scan_pieces(vec![vec![piece]], columns)?;
+        let outcome = count_on(&engine, scan, context).await?;
+        outcome.iter().for_each(|tally| see(tally.rows));
+        return Ok(outcome);
+    }
+    let mut tally = Tally::default();
+    let each = |batch: &RecordBatch| {
+        see(batch.num_rows() as u64);
+        tally.add(batch)
+    };
+    let read = read_piece(table, piece, columns, context, each).await;
+    Ok(read.map(|()| tally).map_err(Unread::new))
 }
 
 impl Passed {
@@ -218,8 +253,7 @@ fn complete(segment: &SegmentStats, outcome: Outcome) -> Outcome {
         live if live == tally.rows => Ok(tally),
         live => {
             let text = format!("expected {live} live rows in the segment, found {}", tally.rows);
-            let error = Arc::new(DataFusionError::External(text.clone().into()));
-            Err(Unread { error, text, is_damage: false })
+            Err(Unread::told(text, false))
         }
     }
 }

@@ -6,24 +6,28 @@
 //! * The ids of suspects are sorted, without vectors: 12 bytes a row, which spill to disk.
 //! * Vectors are read of the rows whose ids repeat, or, where these are many, of all
 //!   suspects, and sorted as digests of 16 bytes.
+//!
+//! Where the session's plans run elsewhere, ids and vectors are read and sorted there: what
+//! comes back is 12 bytes a row, and 24 of the rows whose vectors are compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::datatypes::{DataType, Int64Type, UInt32Type};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Int64Type, UInt32Type};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::{SessionContext, col, lit};
+use datafusion::logical_expr::conditional_expressions::CaseBuilder;
+use datafusion::prelude::{Expr, SessionContext, col, lit};
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use m2m_catalog::Collection;
 
 use super::SAMPLE;
 use super::tally::{Ids, Tally};
-use crate::digests::vector_digests;
-use crate::schema::ID;
+use crate::digests::vector_digest;
+use crate::engine::RemoteEngine;
+use crate::schema::{ID, PARTITION_TAG, VECTOR};
 use crate::table::CollectionTable;
 
 const PARTITIONS_BY_ID: &str = include_str!("../../../../sql/measure/partitions_by_id.sql");
@@ -116,7 +120,8 @@ pub(super) fn suspects<'a>(tallies: impl Iterator<Item = Option<&'a Tally>>) -> 
     suspects.into_iter().collect()
 }
 
-/// A session with the memory of another, and the suspects as its only table.
+/// A session with the memory of another, whose plans run where those of the other do, and the
+/// suspects as its only table, with the numbers of their partitions.
 async fn session(
     table: &CollectionTable,
     suspects: &[usize],
@@ -133,33 +138,23 @@ async fn session(
         // Several sorts at once can leave no memory to merge what they sorted.
         .with_target_partitions(1);
     let ctx = SessionContext::new_with_config_rt(config, context.runtime_env());
-    ctx.register_udf(partition_numbers(table.collection()));
-    ctx.register_udf(vector_digests(table.collection().layout));
-    ctx.register_table("suspects", Arc::new(suspects))?;
+    let ctx = match RemoteEngine::of(context.session_config()) {
+        Some(engine) => engine.session(&ctx),
+        None => ctx,
+    };
+    ctx.register_udf(vector_digest());
+    let numbers = partition_numbers(table.collection())?.alias("partition");
+    let suspects = ctx.read_table(Arc::new(suspects))?.select(vec![col(ID), col(VECTOR), numbers])?;
+    ctx.register_table("suspects", suspects.into_view())?;
     Ok(ctx)
 }
 
-/// A function of a partition's tag, which answers its number.
-fn partition_numbers(collection: &Collection) -> ScalarUDF {
-    let tags = collection.partitions.iter().map(|partition| partition.tag.clone());
-    let numbers: BTreeMap<String, u32> = tags.zip(0..).collect();
-    let number = move |tag: Option<&str>| {
-        let number = tag.and_then(|tag| numbers.get(tag).copied());
-        number.ok_or_else(|| DataFusionError::Internal(format!("partition {tag:?} is not known")))
-    };
-    let of_tags = move |arguments: &[ColumnarValue]| match arguments {
-        [ColumnarValue::Scalar(tag)] => {
-            let number = number(tag.try_as_str().flatten())?;
-            Ok(ColumnarValue::Scalar(ScalarValue::UInt32(Some(number))))
-        }
-        [ColumnarValue::Array(tags)] => {
-            let numbers = tags.as_string_view().iter().map(&number).collect::<DFResult<Vec<_>>>()?;
-            Ok(ColumnarValue::Array(Arc::new(UInt32Array::from(numbers)) as ArrayRef))
-        }
-        _ => Err(DataFusionError::Internal("a partition has one tag".into())),
-    };
-    let (from, to) = (vec![DataType::Utf8View], DataType::UInt32);
-    create_udf("partition_number", from, to, Volatility::Immutable, Arc::new(of_tags))
+/// The number of a row's partition. Every session knows how to tell it.
+fn partition_numbers(collection: &Collection) -> DFResult<Expr> {
+    let tags =
+        collection.partitions.iter().map(|partition| lit(ScalarValue::Utf8View(Some(partition.tag.clone()))));
+    let (tags, numbers) = tags.zip((0_u32..).map(lit)).unzip();
+    CaseBuilder::new(Some(Box::new(col(PARTITION_TAG))), tags, numbers, None).end()
 }
 
 /// Goes through ids and partitions in order of ids.
@@ -184,6 +179,9 @@ impl IdWalk {
         let [ids, partitions] = batch.columns() else { return Err(unexpected(batch)) };
         let ids = ids.as_primitive_opt::<Int64Type>().ok_or_else(|| unexpected(batch))?;
         let partitions = partitions.as_primitive_opt::<UInt32Type>().ok_or_else(|| unexpected(batch))?;
+        if partitions.null_count() > 0 {
+            return Err(DataFusionError::Internal("a partition is not known".into()));
+        }
         for (&id, &partition) in ids.values().iter().zip(partitions.values()) {
             match &mut self.current {
                 Some(current) if current.id == id => {

@@ -5,13 +5,14 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Float32Type, Int64Type};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use m2m_segment::distance;
+use serde::{Deserialize, Serialize};
 
 use super::SAMPLE;
 use super::lengths::Lengths;
 use crate::schema::{ID, SEGMENT_OFFSET, VECTOR};
 
 /// What some rows of a segment are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) rows: u64,
     pub(super) ids: Option<Ids>,
@@ -22,7 +23,7 @@ pub(super) struct Tally {
 }
 
 /// The ids of some rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ids {
     pub(super) least: i64,
     pub(super) most: i64,
@@ -33,7 +34,7 @@ pub(super) struct Ids {
 }
 
 /// A row with a component that is NaN or infinite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct InvalidRow {
     pub(super) offset: i64,
     pub(super) id: i64,

@@ -18,7 +18,7 @@ use m2m_segment::VectorLayout;
 
 use super::choices::Choices;
 use super::table::{Found, Table};
-use crate::digests::{DIGEST_BYTES, vector_digests};
+use crate::digests::{DIGEST_BYTES, vector_digest};
 use crate::error::{Error, Result};
 use crate::roots::Roots;
 use crate::schema::{DELETED, ID, SEGMENT_ID, VECTOR};
@@ -139,7 +139,7 @@ impl Reading<'_> {
         // Several sorts at once can leave no memory to merge what they sorted.
         state.config_mut().options_mut().execution.target_partitions = 1;
         let ctx = SessionContext::new_with_state(state);
-        let digest = if vectors { vector_digests(self.layout).call(vec![col(VECTOR)]) } else { no_digest() };
+        let digest = if vectors { vector_digest().call(vec![col(VECTOR)]) } else { no_digest() };
         let numbers = numbers(self.table).call(vec![col(SEGMENT_ID)]);
         let columns = vec![col(ID), digest.alias("digest"), numbers.alias("segment"), col(DELETED)];
         let order = [ID, "digest", "segment"].map(|name| col(name).sort(true, true));
