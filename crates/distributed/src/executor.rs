@@ -2,14 +2,16 @@
 //! The process that runs tasks.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use m2m_sink::OutputStorages;
+use tempfile::TempDir;
 
 use crate::client::Address;
 use crate::codec::{PlanCodec, WritesBelow};
@@ -38,7 +40,8 @@ pub struct ExecutorOptions {
     pub workers: usize,
     /// Memory of all tasks together for sorting, grouping and joining, in bytes.
     pub memory_bytes: usize,
-    /// Folder for the rows that tasks hand over; one of its own for temporary files without it.
+    /// Where the executor makes a folder of its own, for the rows that tasks hand over; where
+    /// temporary files are without it.
     pub work_folder: Option<PathBuf>,
     /// Finds the object stores that plans read from and write to.
     pub stores: Arc<dyn ObjectStoreRegistry>,
@@ -57,9 +60,8 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let address: SocketAddr =
         options.listen.parse().map_err(|_| Error::Listen { found: options.listen.clone() })?;
     let scheduler = Address::parse(&options.scheduler)?;
-    let own_folder = tempfile::tempdir().map_err(Error::WorkFolder)?;
-    let folder = options.work_folder.unwrap_or_else(|| own_folder.path().to_owned());
-    let folder = folder.to_string_lossy().into_owned();
+    let own_folder = own_folder(options.work_folder.as_deref()).map_err(Error::WorkFolder)?;
+    let folder = own_folder.path().to_string_lossy().into_owned();
     let stores: Arc<dyn ObjectStoreRegistry> = Arc::new(Stores(options.stores));
     let temporary = folder.clone();
     let outputs = options.outputs;
@@ -95,4 +97,15 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let ended = start_executor_process(Arc::new(config)).await;
     drop(own_folder);
     ended.map_err(|error| Error::Ended { part: "executor", message: error.to_string() })
+}
+
+/// A new folder: all that is in it is removed when the executor ends, so it must be nobody else's.
+fn own_folder(within: Option<&Path>) -> io::Result<TempDir> {
+    match within {
+        Some(folder) => {
+            fs::create_dir_all(folder)?;
+            tempfile::tempdir_in(folder)
+        }
+        None => tempfile::tempdir(),
+    }
 }

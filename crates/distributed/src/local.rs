@@ -12,7 +12,6 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -38,12 +37,15 @@ pub(crate) fn reads_files(leaf: &dyn ExecutionPlan) -> bool {
 }
 
 /// Whether a leaf can be sent as it is.
+///
+/// A leaf without files, such as `EmptyExec`, is not: the scheduler replaces it by another node in
+/// the tasks that do not run it, and then never ends a job whose tasks report different nodes.
 fn can_travel(leaf: &dyn ExecutionPlan) -> bool {
     let is_memory = || {
         let source = leaf.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
         source.is_some_and(|source| source.is::<MemorySourceConfig>())
     };
-    leaf.is::<EmptyExec>() || leaf.is::<PlaceholderRowExec>() || reads_files(leaf) || is_memory()
+    reads_files(leaf) || is_memory()
 }
 
 /// Returns the plan with the rows of all leaves that cannot be sent, which are read now.
@@ -62,6 +64,17 @@ pub(crate) fn with_local_rows(
         }
         replace_children_if_necessary(plan, here)
     })
+}
+
+/// Returns the plan as it will be sent, without the rows that travel with it.
+pub(crate) fn without_local_rows(plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn ExecutionPlan>> {
+    let children: Vec<_> = plan.children().into_iter().cloned().collect();
+    if children.is_empty() && !can_travel(plan.as_ref()) {
+        let partitions = plan.output_partitioning().partition_count();
+        return Ok(Arc::new(EmptyExec::new(plan.schema()).with_partitions(partitions)));
+    }
+    let children = children.into_iter().map(without_local_rows).collect::<DFResult<_>>()?;
+    replace_children_if_necessary(plan, children)
 }
 
 /// The rows of a leaf, partition by partition.
