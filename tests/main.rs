@@ -7,6 +7,7 @@ mod audit_page;
 mod check;
 mod cli;
 mod clouds;
+mod cluster;
 mod config;
 mod copy;
 mod damage;

@@ -3,32 +3,43 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{error, iter};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::SessionContext;
 use m2m_catalog::Install;
 use m2m_datasource::{SessionOptions, Source, session};
+use m2m_distributed::Cluster;
 use m2m_migration::{DumpSettings, MappingServer, Selection, register_mapping};
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, MakeConnection, Runner};
+use sqllogictest::{
+    AsyncDB, DBOutput, DefaultColumnType, MakeConnection, Normalizer, QueryExpect, Record, Runner, Validator,
+    default_validator, parse_file,
+};
 
 use crate::support::fixtures;
 
 /// When this variable is set, the files are completed with today's answers first.
 const COMPLETE: &str = "M2M_SLT_COMPLETE";
+/// How long a cluster may take for a record; none of them needs a second.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// A session over the fixture `install-1.1.1`.
-struct Session {
+pub(crate) struct Session {
     ctx: SessionContext,
     folder: String,
+    sent: Arc<AtomicUsize>,
 }
 
 /// An error as its text, so that records can match it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Failed(String);
+pub(crate) struct Failed(String);
 
 #[async_trait]
 impl AsyncDB for Session {
@@ -39,7 +50,12 @@ impl AsyncDB for Session {
         let frame = self.ctx.sql(sql).await.map_err(failed)?;
         let schema = Arc::clone(frame.schema().inner());
         let types = schema.fields().iter().map(|field| column_type(field.data_type())).collect::<Vec<_>>();
-        let batches = frame.collect().await.map_err(failed)?;
+        let context = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(failed)?;
+        if displayable(plan.as_ref()).indent(false).to_string().contains("ClusterExec") {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        let batches = collect(plan, context).await.map_err(failed)?;
         if types.is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
@@ -54,8 +70,11 @@ impl AsyncDB for Session {
     }
 }
 
+/// An error and its causes.
 fn failed(error: datafusion::error::DataFusionError) -> Failed {
-    Failed(m2m_migration::Error::from(error).to_string())
+    let error = m2m_migration::Error::from(error);
+    let causes = iter::successors(Some(&error as &dyn error::Error), |error| error.source());
+    Failed(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
 fn column_type(data_type: &DataType) -> DefaultColumnType {
@@ -93,6 +112,11 @@ fn split_lines(row: Vec<String>) -> Vec<Vec<String>> {
 }
 
 async fn open() -> Result<Session, Failed> {
+    open_on(None, Arc::default()).await
+}
+
+/// Opens a session whose plans run on a cluster, and which counts those that are sent there.
+async fn open_on(cluster: Option<Cluster>, sent: Arc<AtomicUsize>) -> Result<Session, Failed> {
     let install = fixtures::install("install-1.1.1");
     let folder = install.to_string_lossy().trim_start_matches('/').to_owned();
     let source = Source::open(&Install::locate(&install).unwrap()).await.unwrap();
@@ -101,7 +125,8 @@ async fn open() -> Result<Session, Failed> {
     let dumping = DumpSettings { workers: 2, ..DumpSettings::default() };
     let selection = Selection::default();
     register_mapping(&ctx, &source, MappingServer::Assumed, &selection, &dumping).unwrap();
-    Ok(Session { ctx, folder })
+    let ctx = cluster.map_or_else(|| ctx.clone(), |cluster| cluster.session(&ctx));
+    Ok(Session { ctx, folder, sent })
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -117,7 +142,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Writes what the queries of a file answer today into the file, to be reviewed.
 async fn complete<M: MakeConnection<Conn = Session>>(runner: &mut Runner<Session, M>, file: &Path) {
     let column = sqllogictest::strict_column_validator;
-    let (validate, normalize) = (sqllogictest::default_validator, sqllogictest::default_normalizer);
+    let (validate, normalize) = (default_validator, sqllogictest::default_normalizer);
     runner.update_test_file(file, " ", validate, normalize, column).await.unwrap();
 }
 
@@ -136,4 +161,87 @@ async fn every_slt_file_passes() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// What became of the records of all files on a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Ran {
+    /// Records that ran.
+    pub(crate) ran: usize,
+    /// Of these, plans that were sent to the cluster.
+    pub(crate) sent: usize,
+    /// Of those that ran, queries whose rows have no order, which are compared in any.
+    pub(crate) unordered: usize,
+    /// EXPLAIN, which tells of a cluster.
+    pub(crate) skipped: usize,
+    /// What was answered otherwise.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Runs the records of all files on a cluster.
+pub(crate) async fn run_on(cluster: &Cluster) -> Ran {
+    let (mut ran, sent) = (Ran::default(), Arc::<AtomicUsize>::default());
+    for file in files(&fixtures::project().join("tests/slt")) {
+        let mut runner = Runner::new(|| open_on(Some(cluster.clone()), Arc::clone(&sent)));
+        for record in parse_file::<DefaultColumnType>(&file).unwrap() {
+            let Some(sql) = statement(&record) else { continue };
+            if sql.to_uppercase().starts_with("EXPLAIN") {
+                ran.skipped += 1;
+                continue;
+            }
+            ran.ran += 1;
+            let validator: Validator = match is_unordered(&record) {
+                true => in_any_order,
+                false => default_validator,
+            };
+            ran.unordered += usize::from(is_unordered(&record));
+            runner.with_validator(validator);
+            let text = format!("{record}");
+            match tokio::time::timeout(LIMIT, runner.run_async(record)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => ran.failures.push(format!("{}", error.display(false))),
+                Err(_) => ran.failures.push(format!("no answer within {LIMIT:?} to\n{text}")),
+            }
+        }
+        runner.shutdown_async().await;
+    }
+    ran.sent = sent.load(Ordering::Relaxed);
+    ran
+}
+
+fn statement(record: &Record<DefaultColumnType>) -> Option<&str> {
+    match record {
+        Record::Statement { sql, .. } | Record::Query { sql, .. } => Some(sql.trim()),
+        _ => None,
+    }
+}
+
+/// Whether a query has several rows, and says nothing of their order at its top.
+fn is_unordered(record: &Record<DefaultColumnType>) -> bool {
+    let Record::Query { sql, expected: QueryExpect::Results { results, .. }, .. } = record else {
+        return false;
+    };
+    results.len() > 1 && !at_the_top(sql).to_uppercase().contains("ORDER BY")
+}
+
+/// A statement without what stands in brackets.
+fn at_the_top(sql: &str) -> String {
+    let mut depth = 0_usize;
+    let outside = |letter: &char| {
+        depth = match letter {
+            '(' => depth + 1,
+            ')' => depth - 1,
+            _ => depth,
+        };
+        depth == 0
+    };
+    sql.chars().filter(outside).collect()
+}
+
+fn in_any_order(normalize: Normalizer, actual: &[Vec<String>], expected: &[String]) -> bool {
+    let mut actual: Vec<_> = actual.iter().map(|row| normalize(&row.join(" "))).collect();
+    let mut expected: Vec<_> = expected.iter().map(normalize).collect();
+    actual.sort();
+    expected.sort();
+    actual == expected
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the tests share.
 
+pub(crate) mod cluster;
 pub(crate) mod command;
 pub(crate) mod fixtures;
 pub(crate) mod hex;
