@@ -20,7 +20,7 @@ use crate::codec::PlanCodec;
 use crate::error::Result;
 use crate::job::Answer;
 use crate::place::place;
-use crate::session::for_plans;
+use crate::session::{default_config, for_plans, state};
 
 /// Jobs that are on their way at once: enough for any number of executors to have work, and
 /// few enough for a journal of what they wrote.
@@ -37,6 +37,8 @@ struct Inner {
     session: String,
     client: OnceCell<Client>,
     codec: PlanCodec,
+    /// What a scheduler knows when it reads a plan.
+    context: Arc<TaskContext>,
     jobs: Arc<Semaphore>,
     /// Jobs that were begun and have not ended.
     running: Mutex<BTreeSet<String>>,
@@ -60,6 +62,7 @@ impl Cluster {
             session: Uuid::new_v4().to_string(),
             client: OnceCell::new(),
             codec: PlanCodec::default(),
+            context: Arc::new(TaskContext::from(&state(default_config())?)),
             jobs: Arc::new(Semaphore::new(JOBS)),
             running: Mutex::default(),
         }));
@@ -118,6 +121,11 @@ impl Cluster {
 
     pub(crate) fn codec(&self) -> &PlanCodec {
         &self.0.codec
+    }
+
+    /// What a scheduler knows when it reads a plan.
+    pub(crate) fn context(&self) -> &TaskContext {
+        &self.0.context
     }
 
     /// Leave to begin a job.

@@ -14,7 +14,6 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use datafusion_proto::physical_plan::AsExecutionPlan;
-use datafusion_proto::protobuf::PhysicalPlanNode;
 use futures::TryStreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,6 +22,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::local::with_local_rows;
 use crate::session::{MESSAGE_BYTES, for_plans};
+use crate::subquery::Answered;
 use crate::told::Told;
 
 /// How soon a job is asked for again, and how long it may take to be asked again.
@@ -114,11 +114,12 @@ impl Answer {
 
     async fn run(&mut self) -> Result<Ended> {
         self.attempts = self.attempts.saturating_add(1);
+        // What is read here may need jobs of its own.
+        let plan = with_local_rows(Arc::clone(&self.plan), &self.context).await?;
         if self.leave.is_none() {
             self.leave = self.cluster.leave().await;
         }
-        let plan = with_local_rows(Arc::clone(&self.plan), &self.context).await?;
-        let plan = PhysicalPlanNode::try_from_physical_plan(plan, self.cluster.codec())?;
+        let plan = Answered::send(&plan, self.cluster.codec())?;
         let mut bytes = Vec::new();
         plan.try_encode(&mut bytes)?;
         let job = Job::begin(&self.cluster, bytes, &self.context).await?;

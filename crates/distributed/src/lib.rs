@@ -43,7 +43,9 @@ mod scheduler;
 mod session;
 mod stages;
 mod stores;
+mod subquery;
 mod told;
+mod watched;
 
 pub use cluster::Cluster;
 pub use codec::{PlanCodec, WritesBelow};

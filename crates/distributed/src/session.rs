@@ -20,7 +20,9 @@ pub(crate) const MESSAGE_BYTES: u32 = 512 << 20;
 /// The settings of a session whose plans are cut into stages.
 pub(crate) fn for_plans(config: SessionConfig) -> SessionConfig {
     // A task is one partition: what writes for minutes is spread over all executors.
-    config.upgrade_for_ballista().set_usize(BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK, 1)
+    let config = config.upgrade_for_ballista().set_usize(BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK, 1);
+    // Subqueries are answered before their statement is sent; as joins they cannot stand everywhere.
+    config.set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", true)
 }
 
 /// The settings of a session, as another process takes them.

@@ -11,20 +11,38 @@ use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 
+use m2m_sink::{NpyWriteExec, StreamWriteExec};
+use tokio::sync::watch;
+
 use crate::told::Told;
+use crate::watched::WatchedExec;
 
 /// Runs stages as Ballista does, and has the words of our errors survive.
 #[derive(Default)]
 pub(crate) struct Stages(DefaultExecutionEngine);
 
 #[derive(Debug)]
-struct Stage(Arc<dyn QueryStageExecutor>);
+struct Stage {
+    stage: Arc<dyn QueryStageExecutor>,
+    /// Tells what writes that nobody waits for it any more.
+    stop: watch::Sender<bool>,
+}
+
+/// Stops what writes when a task ends, however it does.
+struct Ending<'a>(&'a watch::Sender<bool>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
 
 impl ExecutionEngine for Stages {
     fn create_query_stage_exec(
@@ -37,15 +55,22 @@ impl ExecutionEngine for Stages {
         work_dir: &str,
         config: &SessionConfig,
     ) -> DFResult<Arc<dyn QueryStageExecutor>> {
+        let (stop, stopped) = watch::channel(false);
+        let plan =
+            plan.transform_up(|node| match node.is::<NpyWriteExec>() || node.is::<StreamWriteExec>() {
+                true => Ok(Transformed::yes(Arc::new(WatchedExec::new(node, stopped.clone())) as _)),
+                false => Ok(Transformed::no(node)),
+            })?;
+        let plan = plan.data;
         let stage =
             self.0.create_query_stage_exec(job_id, stage_id, task_id, partitions, plan, work_dir, config)?;
-        Ok(Arc::new(Stage(stage)))
+        Ok(Arc::new(Stage { stage, stop }))
     }
 }
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.stage.fmt(f)
     }
 }
 
@@ -56,23 +81,24 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> DFResult<Vec<ShuffleWritePartition>> {
-        self.0.execute_query_stage(task_id, context).await.map_err(readable)
+        let _ending = Ending(&self.stop);
+        self.stage.execute_query_stage(task_id, context).await.map_err(readable)
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
-        self.0.collect_plan_metrics()
+        self.stage.collect_plan_metrics()
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
-        self.0.collect_runtime_stats_reports()
+        self.stage.collect_runtime_stats_reports()
     }
 
     fn collect_window_state_reports(&self) -> DFResult<Vec<WindowStateReport>> {
-        self.0.collect_window_state_reports()
+        self.stage.collect_window_state_reports()
     }
 
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
-        self.0.collect_column_stats()
+        self.stage.collect_column_stats()
     }
 }
 
