@@ -262,3 +262,6 @@ impl PhysicalExtensionCodec for PlanCodec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,7 @@ impl Ended {
                 let executor = || self.partitions.front().map_or_else(String::new, host);
                 let next = rows.try_next().await;
                 match next.map_err(|error| self.job.lost(executor(), error))? {
-                    Some(batch) => return Ok(Some(same_columns(batch, schema)?)),
+                    Some(batch) => return Ok(Some(same_columns(&batch, schema)?)),
                     None => {
                         self.rows = None;
                         self.partitions.pop_front();
@@ -149,7 +149,7 @@ impl Ended {
 }
 
 /// The batch with the very schema that was promised: metadata of fields does not travel.
-fn same_columns(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+fn same_columns(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().to_vec();
     let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
