@@ -38,7 +38,10 @@ impl Settings {
 
     /// Has the statements of a session run on the cluster, when there is one.
     pub(super) fn on_cluster(&self, ctx: SessionContext) -> SessionContext {
-        self.cluster.get().map_or_else(|| ctx.clone(), |cluster| cluster.session(&ctx))
+        match self.cluster.get() {
+            Some(cluster) => cluster.session(&ctx),
+            None => ctx,
+        }
     }
 
     /// What an executor is: what it reads and writes is named as for a dump.

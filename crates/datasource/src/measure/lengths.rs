@@ -138,6 +138,7 @@ mod bits {
 mod range_bits {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "the form that is called")]
     pub(super) fn serialize<S: Serializer>(range: &Option<(f64, f64)>, to: S) -> Result<S::Ok, S::Error> {
         range.map(|(least, most)| (least.to_bits(), most.to_bits())).serialize(to)
     }
