@@ -37,8 +37,14 @@ impl Address {
         let bad = || Error::Address { found: text.to_owned() };
         let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&with_scheme).map_err(|_| bad())?;
-        let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
-        match (url.host_str(), url.port_or_known_default(), url.scheme()) {
+        let is_bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none();
+        // A URL does not tell the usual port from none.
+        let port = with_scheme.trim_end_matches('/').rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        match (url.host_str(), port, url.scheme()) {
             (Some(host), Some(port), "http") if is_bare => Ok(Self { host: host.to_owned(), port }),
             _ => Err(bad()),
         }
@@ -173,8 +179,20 @@ mod tests {
             let address = Address::parse(text).unwrap();
             assert_eq!((address.host.as_str(), address.port), ("localhost", 50050), "{text}");
         }
+        assert_eq!(Address::parse("h:80").unwrap().port, 80);
         assert_eq!(Address::parse("http://[::1]:50050").unwrap().url(), "http://[::1]:50050");
-        for text in ["", "https://h:1", "http://u:p@h:1", "h:1/path", "h:99999", "df://h:1"] {
+        for text in [
+            "",
+            "https://h:1",
+            "http://u:p@h:1",
+            "h:1/path",
+            "h:99999",
+            "df://h:1",
+            "h",
+            "http://h",
+            "h:1?a",
+            "h:1#a",
+        ] {
             assert!(matches!(Address::parse(text), Err(Error::Address { .. })), "{text}");
         }
     }

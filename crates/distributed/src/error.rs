@@ -64,6 +64,16 @@ pub enum Error {
         /// Why.
         source: Told,
     },
+    /// The scheduler does not know a job that it took.
+    #[error(
+        "the scheduler at {url} knows nothing of job {job} any more: was it started again? Give the same command again"
+    )]
+    Forgotten {
+        /// The job's id on the scheduler.
+        job: String,
+        /// The scheduler.
+        url: String,
+    },
     /// A job was cancelled, by another one than this process.
     #[error("job {job} was cancelled on the cluster")]
     Cancelled {
@@ -103,6 +113,9 @@ pub enum Error {
         "this executor reads other segments: start it with the same `--tables` (or `--install`) as the command, in the same words"
     )]
     OtherSegments,
+    /// A plan writes other files than ours.
+    #[error("this executor writes import files, and no others")]
+    OtherFiles,
     /// A plan asks for writing where this executor must not.
     #[error("this executor does not write to `{wanted}`: {may}")]
     Forbidden {

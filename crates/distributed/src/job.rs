@@ -22,7 +22,7 @@ use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::local::with_local_rows;
 use crate::session::{MESSAGE_BYTES, for_plans};
-use crate::subquery::Answered;
+use crate::subquery::Answers;
 use crate::told::Told;
 
 /// How soon a job is asked for again, and how long it may take to be asked again.
@@ -30,6 +30,8 @@ const SOON: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_millis(200);
 /// How often a job that takes long is asked whether anyone is there to do it.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often a scheduler may know nothing of a job: it is begun after it was taken.
+const UNKNOWN: u32 = 50;
 /// How long nobody may be there.
 const ALONE: Duration = Duration::from_secs(15);
 /// How often a plan is run when an executor is lost with the rows that it had.
@@ -119,7 +121,7 @@ impl Answer {
         if self.leave.is_none() {
             self.leave = self.cluster.leave().await;
         }
-        let plan = Answered::send(&plan, self.cluster.codec())?;
+        let plan = Answers::Known.send(&plan, self.cluster.codec())?;
         let mut bytes = Vec::new();
         plan.try_encode(&mut bytes)?;
         let job = Job::begin(&self.cluster, bytes, &self.context).await?;
@@ -177,6 +179,7 @@ impl Job {
         let mut pause = SOON;
         let mut looked = Instant::now();
         let mut alone_since = None;
+        let mut unknown = 0_u32;
         loop {
             let status = client.status(&self.id).await?.status.and_then(|status| status.status);
             match status {
@@ -196,7 +199,11 @@ impl Job {
                         message => Error::Failed { job: self.id.clone(), source: Told::find(message) },
                     });
                 }
-                None | Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) => {}
+                Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) => unknown = 0,
+                None => unknown = unknown.saturating_add(1),
+            }
+            if unknown > UNKNOWN {
+                return Err(Error::Forgotten { job: self.id.clone(), url: self.cluster.url() });
             }
             if looked.elapsed() > LOOK {
                 looked = Instant::now();
@@ -245,16 +252,17 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if !self.cluster.running().remove(&self.id) {
+        // It stays among those that run until it is known to be cancelled.
+        if !self.cluster.running().contains(&self.id) {
             return;
         }
         let (cluster, id) = (self.cluster.clone(), std::mem::take(&mut self.id));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         drop(runtime.spawn(async move {
-            if let Ok(client) = cluster.client().await
-                && let Err(error) = client.cancel(&id).await
-            {
-                tracing::warn!(%error, job = %id, "it was left running");
+            let Ok(client) = cluster.client().await else { return };
+            match client.cancel(&id).await {
+                Ok(()) => drop(cluster.running().remove(&id)),
+                Err(error) => tracing::debug!(%error, job = %id, "it is cancelled at the end"),
             }
         }));
     }

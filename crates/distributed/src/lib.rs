@@ -19,9 +19,10 @@
 //! * [`PlanCodec`] turns our plan nodes into bytes and back. They are values: no credentials are
 //!   among them. Executors find object stores by their own configuration, and write only below the
 //!   place that it names.
-//! * A task that fails because its executor is gone is run again elsewhere. Files are named after
-//!   the rows that are in them and appear when they are complete, so that a task that is run twice
-//!   leaves one and the same file; what was written is told by the run that came to its end.
+//! * A task that fails because its executor is gone is run again elsewhere. Files are written where
+//!   they are named after the rows that are in them, and appear when they are complete: a task that
+//!   is run twice leaves one and the same file. Rows of a query that come in any order are written
+//!   by the client. What was written is told by the run that came to its end.
 //! * Results are handed over when a job has ended. A dump is therefore one job for each file set:
 //!   its progress and its journal are as exact as without a cluster.
 //!
@@ -35,6 +36,7 @@ mod error;
 mod executor;
 mod job;
 mod local;
+mod matched;
 mod node;
 mod order;
 mod place;

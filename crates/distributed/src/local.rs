@@ -41,11 +41,7 @@ pub(crate) fn reads_files(leaf: &dyn ExecutionPlan) -> bool {
 /// A leaf without files, such as `EmptyExec`, is not: the scheduler replaces it by another node in
 /// the tasks that do not run it, and then never ends a job whose tasks report different nodes.
 fn can_travel(leaf: &dyn ExecutionPlan) -> bool {
-    let is_memory = || {
-        let source = leaf.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-        source.is_some_and(|source| source.is::<MemorySourceConfig>())
-    };
-    reads_files(leaf) || is_memory()
+    reads_files(leaf)
 }
 
 /// Returns the plan with the rows of all leaves that cannot be sent, which are read now.

@@ -10,12 +10,14 @@ use datafusion::physical_plan::explain::ExplainExec;
 use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use datafusion_proto::physical_plan::AsExecutionPlan;
+use m2m_sink::{NpyWriteExec, StreamWriteExec};
 
 use crate::cluster::Cluster;
 use crate::local::{reads_files, without_local_rows};
+use crate::matched::matched_once;
 use crate::node::ClusterExec;
 use crate::order::sorted_again;
-use crate::subquery::{Answered, subqueries_first};
+use crate::subquery::{Answers, subqueries_first};
 
 /// Sends away what reads files, but for the node that writes to files of this process.
 pub(crate) fn place(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn ExecutionPlan>> {
@@ -35,8 +37,11 @@ fn place_parts(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<
         let placed = children.map(|child| place(cluster, child)).collect::<DFResult<_>>()?;
         return replace_children_if_necessary(plan, placed);
     }
-    let sorted = sorted_again(Arc::clone(&plan))?;
+    let sorted = matched_once(sorted_again(Arc::clone(&plan))?)?;
     if let Err(error) = try_to_send(cluster, &sorted) {
+        if plan.is::<NpyWriteExec>() || plan.is::<StreamWriteExec>() {
+            return Err(error);
+        }
         tracing::warn!(%error, "a plan runs here: it has parts that cannot be sent");
         return Ok(plan);
     }
@@ -46,7 +51,7 @@ fn place_parts(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<
 /// Does what a client and a scheduler do with a plan, but for running it.
 fn try_to_send(cluster: &Cluster, plan: &Arc<dyn ExecutionPlan>) -> DFResult<()> {
     let plan = without_local_rows(Arc::clone(plan))?;
-    let sent = Answered::send(&plan, cluster.codec())?;
+    let sent = Answers::Pending.send(&plan, cluster.codec())?;
     sent.try_into_physical_plan(cluster.context(), cluster.codec())?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use ballista_core::serde::protobuf::{
 };
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
@@ -21,6 +22,8 @@ use datafusion::prelude::SessionConfig;
 use m2m_sink::{NpyWriteExec, StreamWriteExec};
 use tokio::sync::watch;
 
+use crate::error::Error;
+use crate::refused::RefusedExec;
 use crate::told::Told;
 use crate::watched::WatchedExec;
 
@@ -56,15 +59,24 @@ impl ExecutionEngine for Stages {
         config: &SessionConfig,
     ) -> DFResult<Arc<dyn QueryStageExecutor>> {
         let (stop, stopped) = watch::channel(false);
-        let plan =
-            plan.transform_up(|node| match node.is::<NpyWriteExec>() || node.is::<StreamWriteExec>() {
-                true => Ok(Transformed::yes(Arc::new(WatchedExec::new(node, stopped.clone())) as _)),
-                false => Ok(Transformed::no(node)),
-            })?;
-        let plan = plan.data;
+        let plan = plan.transform_up(|node| Ok(watched(node, &stopped)))?.data;
         let stage =
             self.0.create_query_stage_exec(job_id, stage_id, task_id, partitions, plan, work_dir, config)?;
         Ok(Arc::new(Stage { stage, stop }))
+    }
+}
+
+/// Has a node that writes import files stop with its task, and refuses those that write others.
+fn watched(
+    node: Arc<dyn ExecutionPlan>,
+    stopped: &watch::Receiver<bool>,
+) -> Transformed<Arc<dyn ExecutionPlan>> {
+    if node.is::<NpyWriteExec>() || node.is::<StreamWriteExec>() {
+        Transformed::yes(Arc::new(WatchedExec::new(node, stopped.clone())))
+    } else if node.is::<DataSinkExec>() {
+        Transformed::yes(Arc::new(RefusedExec::new(node, Error::OtherFiles)))
+    } else {
+        Transformed::no(node)
     }
 }
 

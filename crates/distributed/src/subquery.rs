@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
+use datafusion::common::internal_err;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DFResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -41,32 +42,40 @@ pub(crate) fn subqueries_first(plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn
 }
 
 /// Turns plans into messages, and the answers of subqueries into values.
-#[derive(Debug)]
-pub(crate) struct Answered;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Subqueries were run: one without an answer is an error.
+    Known,
+    /// It is only tried whether the plan can be sent.
+    Pending,
+}
 
-impl Answered {
+impl Answers {
     /// Turns a plan into a message.
     pub(crate) fn send(
+        self,
         plan: &Arc<dyn ExecutionPlan>,
         codec: &dyn PhysicalExtensionCodec,
     ) -> DFResult<PhysicalPlanNode> {
-        Self.execution_plan_to_proto(plan, codec)
+        self.execution_plan_to_proto(plan, codec)
+    }
+
+    /// The answer that an expression reads, if it reads one.
+    fn of(self, expression: &Arc<dyn PhysicalExpr>) -> DFResult<Option<ScalarValue>> {
+        if !expression.is::<ScalarSubqueryExpr>() {
+            return Ok(None);
+        }
+        if self == Self::Pending {
+            return ScalarValue::try_new_null(&expression.data_type(&Schema::empty())?).map(Some);
+        }
+        match expression.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty())))? {
+            ColumnarValue::Scalar(value) => Ok(Some(value)),
+            ColumnarValue::Array(_) => internal_err!("a scalar subquery has one answer"),
+        }
     }
 }
 
-/// The answer that an expression reads; NULL while there is none, which is asked when it is planned.
-fn answer(expression: &Arc<dyn PhysicalExpr>) -> DFResult<Option<ScalarValue>> {
-    if !expression.is::<ScalarSubqueryExpr>() {
-        return Ok(None);
-    }
-    let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
-    match expression.evaluate(&nothing) {
-        Ok(ColumnarValue::Scalar(value)) => Ok(Some(value)),
-        _ => ScalarValue::try_new_null(&expression.data_type(&Schema::empty())?).map(Some),
-    }
-}
-
-impl PhysicalProtoConverterExtension for Answered {
+impl PhysicalProtoConverterExtension for Answers {
     fn proto_to_execution_plan(
         &self,
         proto: &PhysicalPlanNode,
@@ -97,7 +106,7 @@ impl PhysicalProtoConverterExtension for Answered {
         expression: &Arc<dyn PhysicalExpr>,
         codec: &dyn PhysicalExtensionCodec,
     ) -> DFResult<PhysicalExprNode> {
-        match answer(expression)? {
+        match self.of(expression)? {
             Some(value) => {
                 let value: Arc<dyn PhysicalExpr> = Arc::new(Literal::new(value));
                 serialize_physical_expr_with_converter(&value, codec, self)
