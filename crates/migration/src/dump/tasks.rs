@@ -220,7 +220,9 @@ impl Writing<'_> {
                 let parts = split_by_partition(&input)?.into_iter();
                 together(parts.map(|part| engine.place(write(part, &options)?)).collect::<DFResult<_>>()?)?
             }
-            Some(engine) => engine.place(write(input, &options)?)?,
+            // Rows that come in any order would be other files whenever they are written: only
+            // one process writes them, and once.
+            Some(engine) => write(engine.place(input)?, &options)?,
         };
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_fields(gather, fields, format)?);
