@@ -85,6 +85,7 @@ const FORMS: &[(&str, &str, &str, &str, &str)] = &[
     ("m2m.serverPath", "/data", "/data", "[a]", "a single value"),
     ("m2m.workers", "4", "4", "0", "from 1 to 1024, found `0`"),
     ("m2m.memory", "512", "512", "8", "from 16 to"),
+    ("m2m.cluster", "h:50050", "h:50050", "[a]", "a single value"),
     ("m2m.fileSize", "1024", "1024", "16384", "from 1 to 12288, found `16384`"),
     ("m2m.idField", "id", "id", "[a]", "a single value"),
     ("m2m.vectorField", "v", "v", "[a]", "a single value"),
