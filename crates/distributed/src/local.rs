@@ -22,7 +22,10 @@ use crate::error::Error;
 /// MiB that may travel for each table.
 const MOST_MIB: usize = 64;
 
-/// Whether a leaf reads files that executors reach as well.
+/// Whether a leaf reads files that executors reach as well, and can be sent as it is.
+///
+/// A leaf without files, such as `EmptyExec`, is not sent: the scheduler replaces it by another
+/// node in the tasks that do not run it, and then never ends a job whose tasks report different nodes.
 pub(crate) fn reads_files(leaf: &dyn ExecutionPlan) -> bool {
     let Some(source) = leaf.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source) else {
         return false;
@@ -36,14 +39,6 @@ pub(crate) fn reads_files(leaf: &dyn ExecutionPlan) -> bool {
         || source.is::<ArrowSource>()
 }
 
-/// Whether a leaf can be sent as it is.
-///
-/// A leaf without files, such as `EmptyExec`, is not: the scheduler replaces it by another node in
-/// the tasks that do not run it, and then never ends a job whose tasks report different nodes.
-fn can_travel(leaf: &dyn ExecutionPlan) -> bool {
-    reads_files(leaf)
-}
-
 /// Returns the plan with the rows of all leaves that cannot be sent, which are read now.
 pub(crate) fn with_local_rows(
     plan: Arc<dyn ExecutionPlan>,
@@ -52,7 +47,7 @@ pub(crate) fn with_local_rows(
     Box::pin(async move {
         let children: Vec<_> = plan.children().into_iter().cloned().collect();
         if children.is_empty() {
-            return if can_travel(plan.as_ref()) { Ok(plan) } else { gather(&plan, context).await };
+            return if reads_files(plan.as_ref()) { Ok(plan) } else { gather(&plan, context).await };
         }
         let mut here = Vec::with_capacity(children.len());
         for child in children {
@@ -65,7 +60,7 @@ pub(crate) fn with_local_rows(
 /// Returns the plan as it will be sent, without the rows that travel with it.
 pub(crate) fn without_local_rows(plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<dyn ExecutionPlan>> {
     let children: Vec<_> = plan.children().into_iter().cloned().collect();
-    if children.is_empty() && !can_travel(plan.as_ref()) {
+    if children.is_empty() && !reads_files(plan.as_ref()) {
         let partitions = plan.output_partitioning().partition_count();
         return Ok(Arc::new(EmptyExec::new(plan.schema()).with_partitions(partitions)));
     }

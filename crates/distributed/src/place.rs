@@ -38,10 +38,9 @@ fn place_parts(cluster: &Cluster, plan: Arc<dyn ExecutionPlan>) -> DFResult<Arc<
         return replace_children_if_necessary(plan, placed);
     }
     let sorted = matched_once(sorted_again(Arc::clone(&plan))?)?;
-    if let Err(error) = try_to_send(cluster, &sorted) {
-        if plan.is::<NpyWriteExec>() || plan.is::<StreamWriteExec>() {
-            return Err(error);
-        }
+    // What writes runs there or nowhere: that it cannot be sent is told when it is.
+    let is_write = plan.is::<NpyWriteExec>() || plan.is::<StreamWriteExec>();
+    if !is_write && let Err(error) = try_to_send(cluster, &sorted) {
         tracing::warn!(%error, "a plan runs here: it has parts that cannot be sent");
         return Ok(plan);
     }

@@ -16,7 +16,7 @@ use crate::session::{MESSAGE_BYTES, default_config, state};
 
 /// An executor that has not been heard of for so many seconds is taken for dead, and its tasks
 /// are given to others.
-pub(crate) const DEAD_AFTER_SECONDS: u64 = 20;
+const DEAD_AFTER_SECONDS: u64 = 20;
 /// How often the dead are looked for, in seconds.
 const LOOK_SECONDS: u64 = 5;
 /// How often a task is begun again before its job fails.

@@ -18,7 +18,6 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
-
 use m2m_sink::{NpyWriteExec, StreamWriteExec};
 use tokio::sync::watch;
 

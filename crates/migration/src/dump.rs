@@ -151,7 +151,7 @@ impl Begun {
         let is_ready = |ready: &Ready| !matches!(ready, Ready::Set { place, .. } if again(*place));
         tell(sets, complete.into_iter().filter(is_ready).collect());
         write_files(&tasks, &journal, settings, observer, sets).await?;
-        if tasks.iter().any(Task::is_remote) {
+        if tasks.iter().any(|task| task.is_remote) {
             // Of who was lost while it wrote; another has written the same files since.
             leftovers::abort_uploads(&journal.manifest(), target).await?;
         }
@@ -217,14 +217,16 @@ async fn write_files(
     sets: &UnboundedSender<Ready>,
 ) -> Result<()> {
     let writes: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.write)).collect();
-    let is_remote = tasks.first().is_some_and(Task::is_remote);
+    let has_remote = tasks.iter().any(|task| task.is_remote);
     let before = journal.written();
     // What runs elsewhere is told file by file.
-    let progress = || match is_remote {
+    let progress = || match has_remote {
         true => progress(journal.written(), &[]),
         false => progress(before, &writes),
     };
-    let workers = if is_remote { TASKS_ELSEWHERE } else { settings.workers.max(1) };
+    // One that writes here holds as much memory as ever.
+    let is_idle = has_remote && tasks.iter().all(|task| task.is_remote);
+    let workers = if is_idle { TASKS_ELSEWHERE } else { settings.workers.max(1) };
     let permits = Semaphore::new(workers);
     let run = stream::iter(tasks)
         .map(|task| run_task(task, journal, &permits, workers))
@@ -254,7 +256,7 @@ async fn write_files(
 /// Runs one partition; at most `workers` scan partitions are at work at once,
 /// whatever number of partitions they belong to.
 async fn run_task(task: &Task<'_>, journal: &Journal<'_>, permits: &Semaphore, workers: usize) -> Result<()> {
-    let groups = if task.is_remote() { 1 } else { task.groups };
+    let groups = if task.is_remote { 1 } else { task.groups };
     let wanted = u32::try_from(groups.clamp(1, workers.max(1))).unwrap_or(u32::MAX);
     // The semaphore is never closed; were it, running unthrottled is still right.
     let _permit = permits.acquire_many(wanted).await.ok();

@@ -44,13 +44,8 @@ pub(super) struct Task<'a> {
     /// Whether a file set that is complete is the same whenever it is written, and so need not
     /// wait for the others of its partition.
     pub(super) is_known_by_name: bool,
-}
-
-impl Task<'_> {
-    /// Whether it is done by others than this process.
-    pub(super) fn is_remote(&self) -> bool {
-        RemoteEngine::of(self.ctx.state_ref().read().config()).is_some()
-    }
+    /// Whether its files are written by others than this process.
+    pub(super) is_remote: bool,
 }
 
 /// The tasks of all partitions of which something is still to be written.
@@ -80,7 +75,7 @@ pub(super) async fn tasks<'a>(
             if !nodes.is_known_by_name {
                 journal.forget(place);
             }
-            let Nodes { ctx, groups, write, commit, is_known_by_name } = nodes;
+            let Nodes { ctx, groups, write, commit, is_known_by_name, is_remote } = nodes;
             tasks.push(Task {
                 place,
                 groups,
@@ -90,6 +85,7 @@ pub(super) async fn tasks<'a>(
                 plan: collection,
                 partition,
                 is_known_by_name,
+                is_remote,
             });
         }
     }
@@ -112,6 +108,7 @@ struct Nodes {
     write: Arc<dyn ExecutionPlan>,
     commit: Arc<dyn ExecutionPlan>,
     is_known_by_name: bool,
+    is_remote: bool,
 }
 
 /// A partition that is to be written.
@@ -133,7 +130,9 @@ impl Writing<'_> {
         let ctx = self.collection.rows.ctx.clone();
         let groups = self.missing(groups, complete)?;
         let sets: Vec<_> = groups.iter().flatten().map(|planned| planned.set.clone()).collect();
-        let write = match RemoteEngine::of(ctx.state_ref().read().config()) {
+        let engine = RemoteEngine::of(ctx.state_ref().read().config());
+        let is_remote = engine.is_some();
+        let write = match engine {
             None => self.scan_and_write(&groups, segments)?,
             // The files of a plan that runs elsewhere are known when it has ended.
             Some(engine) => together(
@@ -146,7 +145,7 @@ impl Writing<'_> {
         };
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_sets(gather, sets)?);
-        Ok(Nodes { ctx, groups: groups.len(), write, commit, is_known_by_name: true })
+        Ok(Nodes { ctx, groups: groups.len(), write, commit, is_known_by_name: true, is_remote })
     }
 
     /// The rows of some file sets, and the node that writes them.
@@ -214,7 +213,9 @@ impl Writing<'_> {
         let write = |input, options: &StreamWriteOptions| -> DFResult<Arc<dyn ExecutionPlan>> {
             Ok(Arc::new(StreamWriteExec::try_new(input, options.clone())?))
         };
-        let write = match RemoteEngine::of(ctx.state_ref().read().config()) {
+        let engine = RemoteEngine::of(ctx.state_ref().read().config());
+        let is_remote = engine.is_some() && is_known_by_name;
+        let write = match engine {
             None => write(input, &options)?,
             Some(engine) if is_known_by_name => {
                 let parts = split_by_partition(&input)?.into_iter();
@@ -226,7 +227,7 @@ impl Writing<'_> {
         };
         let gather = Arc::new(CoalescePartitionsExec::new(Arc::clone(&write)));
         let commit = Arc::new(CommitExec::of_fields(gather, fields, format)?);
-        Ok(Nodes { ctx, groups: partitions, write, commit, is_known_by_name })
+        Ok(Nodes { ctx, groups: partitions, write, commit, is_known_by_name, is_remote })
     }
 
     /// A session with as many writers as have enough to do.
