@@ -143,6 +143,8 @@ mod environment;
 mod error;
 mod google;
 mod local;
+mod local_store;
+mod local_upload;
 mod location;
 mod one_by_one;
 mod options;

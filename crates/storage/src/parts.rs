@@ -28,9 +28,31 @@ pub(crate) struct LocalParts {
 }
 
 /// Where a file is made, and where it goes.
-struct Places {
+#[derive(Debug)]
+pub(crate) struct Places {
     making: PathBuf,
     place: PathBuf,
+}
+
+impl Places {
+    /// Lets a file of so many bytes take its name.
+    pub(crate) fn complete(&self, expected: u64) -> Result<PutResult> {
+        let found = self.making.metadata().map_err(failure)?.len();
+        if found != expected {
+            return Err(fault(format!("the parts have {expected} bytes, the file has {found}")));
+        }
+        keep_permissions(self).map_err(failure)?;
+        fs::rename(&self.making, &self.place).map_err(failure)?;
+        Ok(PutResult { e_tag: None, version: None })
+    }
+
+    /// Removes the file in the making, if it is there.
+    pub(crate) fn remove(&self) -> Result<()> {
+        match fs::remove_file(&self.making) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure(error)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl LocalParts {
@@ -47,15 +69,16 @@ impl LocalParts {
         Ok(Places { making: making.into(), place })
     }
 
-    fn begin(&self, path: &Path) -> Result<MultipartId> {
+    /// Makes a file beside the place of a path.
+    pub(crate) fn begin(&self, path: &Path) -> Result<(MultipartId, File, Places)> {
         for number in 1_u64.. {
             let id = number.to_string();
-            let making = self.places(path, &id)?.making;
-            if let Some(folder) = making.parent() {
+            let places = self.places(path, &id)?;
+            if let Some(folder) = places.making.parent() {
                 fs::create_dir_all(folder).map_err(failure)?;
             }
-            match File::options().write(true).create_new(true).open(making) {
-                Ok(_) => return Ok(id),
+            match File::options().write(true).create_new(true).open(&places.making) {
+                Ok(file) => return Ok((id, file, places)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failure(error)),
             }
@@ -72,7 +95,7 @@ impl MultipartStore for LocalParts {
         Self: 'a,
     {
         // At once: whoever stops waiting half-way would not know the file's name.
-        Box::pin(async move { self.begin(path) })
+        Box::pin(async move { self.begin(path).map(|(id, ..)| id) })
     }
 
     fn put_part<'s, 'p, 'i, 'a>(
@@ -89,7 +112,8 @@ impl MultipartStore for LocalParts {
         Self: 'a,
     {
         let (part_bytes, places) = (self.part_bytes, self.places(path, id));
-        Box::pin(blocking(move || write_part(places?.making, part_bytes, part_idx, &data)))
+        // By this thread, in whose core's cache the bytes are.
+        Box::pin(async move { write_part(places?.making, part_bytes, part_idx, &data) })
     }
 
     fn complete_multipart<'s, 'p, 'i, 'a>(
@@ -105,7 +129,7 @@ impl MultipartStore for LocalParts {
         Self: 'a,
     {
         let (part_bytes, places) = (self.part_bytes, self.places(path, id));
-        Box::pin(blocking(move || complete(&places?, part_bytes, &parts)))
+        Box::pin(blocking(move || places?.complete(whole_length(&parts, part_bytes)?)))
     }
 
     fn abort_multipart<'s, 'p, 'i, 'a>(&'s self, path: &'p Path, id: &'i MultipartId) -> Answer<'a, ()>
@@ -116,10 +140,7 @@ impl MultipartStore for LocalParts {
         Self: 'a,
     {
         let places = self.places(path, id);
-        Box::pin(blocking(move || match fs::remove_file(places?.making) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure(error)),
-            _ => Ok(()),
-        }))
+        Box::pin(blocking(move || places?.remove()))
     }
 }
 
@@ -134,10 +155,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 /// Writes a whole file, which takes its name when it stands on the disk.
 pub(crate) async fn write_whole(path: &Path, bytes: Bytes) -> Result<()> {
     let parts = LocalParts::new(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    let id = parts.begin(path)?;
-    let places = parts.places(path, &id)?;
+    let (_, file, places) = parts.begin(path)?;
     blocking(move || {
-        let written = fill(&places, &bytes);
+        let written = fill(file, &places, &bytes);
         if written.is_err() {
             // What is wrong with the file matters more than that a half of it stays.
             drop(fs::remove_file(&places.making));
@@ -147,8 +167,7 @@ pub(crate) async fn write_whole(path: &Path, bytes: Bytes) -> Result<()> {
     .await
 }
 
-fn fill(places: &Places, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).open(&places.making)?;
+fn fill(mut file: File, places: &Places, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
@@ -186,17 +205,6 @@ fn write_part(making: PathBuf, part_bytes: u64, part: usize, data: &PutPayload) 
     Ok(PartId { content_id: bytes.to_string() })
 }
 
-fn complete(places: &Places, part_bytes: u64, parts: &[PartId]) -> Result<PutResult> {
-    let expected = whole_length(parts, part_bytes)?;
-    let found = places.making.metadata().map_err(failure)?.len();
-    if found != expected {
-        return Err(fault(format!("the parts have {expected} bytes, the file has {found}")));
-    }
-    keep_permissions(places).map_err(failure)?;
-    fs::rename(&places.making, &places.place).map_err(failure)?;
-    Ok(PutResult { e_tag: None, version: None })
-}
-
 /// Adds up the parts, of which all but the last must be whole.
 fn whole_length(parts: &[PartId], part_bytes: u64) -> Result<u64> {
     let mut whole: u64 = 0;
@@ -213,11 +221,11 @@ fn whole_length(parts: &[PartId], part_bytes: u64) -> Result<u64> {
     Ok(whole)
 }
 
-fn fault(reason: String) -> Error {
+pub(crate) fn fault(reason: String) -> Error {
     failure(io::Error::other(reason))
 }
 
-fn failure(source: io::Error) -> Error {
+pub(crate) fn failure(source: io::Error) -> Error {
     Error::Generic { store: STORE, source: source.into() }
 }
 

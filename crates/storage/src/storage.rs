@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::list::PaginatedListStore;
-use object_store::local::LocalFileSystem;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -15,6 +14,7 @@ use url::Url;
 use crate::bucket::Bucket;
 use crate::clients::Clients;
 use crate::environment::Environment;
+use crate::local_store::LocalStore;
 use crate::location::Location;
 use crate::options::BucketOptions;
 use crate::parts::{self, LocalParts};
@@ -62,7 +62,7 @@ impl Storage {
         let invalid = |reason: String| Error::InvalidLocation { location: dir.display().to_string(), reason };
         let prefix = Path::from_absolute_path(&absolute).map_err(|e| invalid(e.to_string()))?;
         let base_url = Url::parse("file:///").map_err(|e| invalid(e.to_string()))?;
-        let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new());
         Ok(Self { data: Arc::clone(&store), control: store, base_url, prefix, remote: None })
     }
 
