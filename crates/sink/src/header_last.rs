@@ -16,7 +16,7 @@ use crate::standing::{Standing, has_come, standing};
 use crate::upload::IN_FLIGHT_MAX;
 use crate::{Error, Result};
 
-/// Object stores refuse more parts in a file.
+/// Object stores refuse more parts in a file; a disk takes any number.
 pub(crate) const PARTS_MAX: usize = 10_000;
 
 /// Where a file goes, and how.
@@ -29,8 +29,9 @@ pub(crate) struct FilePlace {
     pub(crate) location: String,
     /// Parts are of this length, other than the last.
     pub(crate) part_bytes: usize,
-    /// Whether a file that fills no two parts is sent in one request.
-    pub(crate) is_short_put: bool,
+    /// Whether it is a disk, which takes parts as they come. A bucket takes a file that fills no
+    /// two parts in one request, and several parts at once.
+    pub(crate) is_local: bool,
 }
 
 impl FilePlace {
@@ -42,8 +43,7 @@ impl FilePlace {
             location: storage.display(&path),
             path,
             part_bytes,
-            // The local store would go on with it when nobody waits any more.
-            is_short_put: !storage.is_local(),
+            is_local: storage.is_local(),
         }
     }
 }
@@ -115,7 +115,8 @@ impl HeaderLast {
         }
         self.header = Bytes::copy_from_slice(header);
         self.count(header.len());
-        if self.upload.is_some() || !self.place.is_short_put {
+        // One request to the local store would go on when nobody waits any more.
+        if self.upload.is_some() || self.place.is_local {
             let first = self.take_first();
             self.send(0, first).await?;
         }
@@ -203,7 +204,7 @@ impl HeaderLast {
     }
 
     async fn send(&mut self, number: usize, part: PutPayload) -> Result<()> {
-        if number >= PARTS_MAX {
+        if number >= PARTS_MAX && !self.place.is_local {
             let (location, part_bytes) = (self.place.location.clone(), self.place.part_bytes);
             return Err(Error::CopyTooLong { location, parts: PARTS_MAX, part_bytes });
         }
@@ -216,6 +217,13 @@ impl HeaderLast {
             }
         };
         let (parts, path) = (Arc::clone(&self.place.parts), self.place.path.clone());
+        if self.place.is_local {
+            // Others get their turn, the signal that ends the program among them.
+            tokio::task::consume_budget().await;
+            let id = parts.put_part(&path, &upload, number, part).await;
+            self.arrived.insert(number, id.map_err(|error| self.failure(error))?);
+            return Ok(());
+        }
         // Spawned, so that it goes on while the next rows are read.
         self.in_flight.spawn(async move {
             let id = parts.put_part(&path, &upload, number, part).await?;

@@ -37,6 +37,11 @@ impl PartBuffer {
         if self.buffer.content_length() < full { None } else { self.take_rest() }
     }
 
+    /// Bytes that wait for their part.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.content_length()
+    }
+
     /// Returns what is left as the last part.
     pub(crate) fn take_rest(&mut self) -> Option<PutPayload> {
         if self.buffer.is_empty() {

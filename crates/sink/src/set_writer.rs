@@ -130,7 +130,7 @@ impl SetWriter {
             let path = job.options.child(&relative);
             let upload =
                 self.store.put_multipart(&path).await.map_err(|e| write_error(&job.options, &path, e))?;
-            let upload = Upload::new(upload, job.options.part_bytes);
+            let upload = Upload::new(upload, job.options.part_bytes, job.options.is_local());
             let sums = Sums::new(job.options.checksum);
             self.files.push(File { stage: Stage::Sending, upload, path, relative, sums });
             let start: [u8; HEADER_LEN] = header(column.dtype, self.set.rows, column.width)?;

@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 use crate::plan::{CollectionPlan, DumpPlan, PartitionPlan, Work, pieces};
 use crate::settings::DumpSettings;
 
-/// Parts of a local file: a disk gains nothing by larger ones.
-const LOCAL_PART_BYTES: usize = 4 << 20;
+/// Parts of a local file: they are written while the processor's cache still holds them.
+const LOCAL_PART_BYTES: usize = 1 << 20;
 /// Another writer is worth a file of its own when it has so much to do.
 const WORTH_A_WRITER_BYTES: u64 = 64 << 20;
 

@@ -19,8 +19,8 @@ use crate::OutputStorages;
 use crate::header_last::PARTS_MAX;
 
 const MIB: u64 = 1 << 20;
-/// Parts of local files.
-const LOCAL_PART_BYTES: u64 = 4 * MIB;
+/// Parts of local files: they are written while the processor's cache still holds them.
+const LOCAL_PART_BYTES: u64 = MIB;
 /// Parts of numbers in buckets, which are short files.
 const NUMBERS_PART_BYTES: u64 = 8 * MIB;
 /// Parts of vectors in buckets: 160 GB of an unknown number of rows.

@@ -110,7 +110,7 @@ fn with_header(recorder: &Arc<Recorder>, header_len: usize) -> HeaderLast {
         path: Path::from("out/x.npy"),
         location: "s3://bucket/out/x.npy".into(),
         part_bytes: PART,
-        is_short_put: true,
+        is_local: false,
     };
     HeaderLast::new(place, header_len)
 }
@@ -184,7 +184,7 @@ async fn file_without_a_header_is_its_bytes() {
 async fn few_bytes_go_through_parts_where_one_request_cannot_be_stopped() {
     let recorder = recorder(None);
     let mut file = file(&recorder);
-    file.place.is_short_put = false;
+    file.place.is_local = true;
     write(&mut file, &body(3), 64).await.unwrap();
     assert_eq!(recorder.calls(), [Call::Create, Call::Part(0, HEADER_LEN + 3), Call::Complete(1)]);
 }
@@ -240,10 +240,29 @@ async fn complete_file_that_is_given_up_is_removed() {
 }
 
 #[tokio::test]
-async fn file_of_too_many_parts_is_refused() {
+async fn parts_are_written_in_turn_to_a_disk() {
     let recorder = recorder(None);
     let mut file = file(&recorder);
+    file.place.is_local = true;
+    let body = body(FIRST + 3 * PART + 5);
+    write(&mut file, &body, 100).await.unwrap();
+    assert_eq!(stored(&recorder).await.unwrap(), [&HEADER[..], &body].concat());
+    let parts = [(1, PART), (2, PART), (3, PART), (4, 5), (0, PART)];
+    let parts = parts.map(|(number, bytes)| Call::Part(number, bytes));
+    assert_eq!(recorder.calls(), [&[Call::Create][..], &parts, &[Call::Complete(5)]].concat());
+}
+
+#[tokio::test]
+async fn file_of_too_many_parts_is_refused_by_a_bucket_alone() {
     let most = FIRST + (PARTS_MAX - 1) * PART;
+    let on_disk = recorder(None);
+    let mut file = file(&on_disk);
+    file.place.is_local = true;
+    write(&mut file, &body(most + 1), most + 1).await.unwrap();
+    assert_eq!(stored(&on_disk).await.unwrap().len(), HEADER_LEN + most + 1);
+
+    let recorder = recorder(None);
+    let mut file = self::file(&recorder);
     file.put(body(most)).await.unwrap();
     file.put(body(1)).await.unwrap();
     let error = file.settle(&HEADER).await.unwrap_err();

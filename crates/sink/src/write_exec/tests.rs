@@ -120,19 +120,17 @@ async fn one_batch_can_fill_many_sets() {
 }
 
 #[tokio::test]
-async fn parts_are_equal_and_few_are_on_their_way() {
+async fn rows_are_written_to_a_disk_as_they_come() {
     let target = Target::new();
-    let mut options = target.options(vec![set("7", 5000, "7", 0)]);
-    options.part_bytes = 10_000;
-    let whole = rows("7", 0..5000);
-    let batches = (0..5).map(|at| whole.slice(at * 1000, 1000)).collect();
+    let whole = rows("7", 0..30_000);
+    let batches = (0..5).map(|at| whole.slice(at * 6000, 6000)).collect();
+    let options = target.options(vec![set("7", 30_000, "7", 0)]);
     target.write(input(vec![batches], Then::End), options).await.unwrap();
-    let total = 128 + 5000 * 12;
-    assert_eq!(target.store.parts("embedding.npy"), [[10_000; 6].as_slice(), &[total - 60_000]].concat());
-    assert_eq!(target.store.parts("key.npy"), [10_000, 10_000, 10_000, 10_000, 128]);
-    // Two for each of two files.
-    assert!(target.store.in_flight_max() <= 4, "{}", target.store.in_flight_max());
-    assert_eq!(vectors(&target, "c/p/7/embedding.npy")[14_997..], [4999., 4999.5, -4999.]);
+    assert_eq!(target.store.parts("embedding.npy"), [72_128, 72_000, 72_000, 72_000, 72_000]);
+    // Fewer bytes are gathered.
+    assert_eq!(target.store.parts("key.npy"), [96_128, 96_000, 48_000]);
+    assert_eq!(target.store.in_flight_max(), 1);
+    assert_eq!(vectors(&target, "c/p/7/embedding.npy")[89_997..], [29_999., 29_999.5, -29_999.]);
 }
 
 #[tokio::test]
@@ -315,9 +313,9 @@ async fn failing_store_leaves_nothing_of_the_set() {
     ];
     for fault in faults {
         let target = Target::with_fault(Some(fault));
-        let mut options = target.options(vec![set("7", 100, "7", 0)]);
-        options.part_bytes = 400;
-        let scan = input(vec![vec![rows("7", 0..50), rows("7", 50..100)]], Then::End);
+        let options = target.options(vec![set("7", 24_000, "7", 0)]);
+        let whole = rows("7", 0..24_000);
+        let scan = input(vec![(0..4).map(|at| whole.slice(at * 6000, 6000)).collect()], Then::End);
         let error = target.write(scan, options).await.unwrap_err();
         let DataFusionError::External(error) = error else { panic!("{error}") };
         let error = error.downcast::<Error>().unwrap();
@@ -329,9 +327,9 @@ async fn failing_store_leaves_nothing_of_the_set() {
 
 async fn dropped_stream_leaves_nothing(fault: Option<Fault>) {
     let target = Target::with_fault(fault);
-    let mut options = target.options(vec![set("7", 1000, "7", 0)]);
-    options.part_bytes = 1000;
-    let scan = input(vec![vec![rows("7", 0..500)]], Then::Hang);
+    let options = target.options(vec![set("7", 60_000, "7", 0)]);
+    let whole = rows("7", 0..30_000);
+    let scan = input(vec![(0..5).map(|at| whole.slice(at * 6000, 6000)).collect()], Then::Hang);
     let write = Arc::new(NpyWriteExec::try_new(scan, options).unwrap());
     let mut stream = execute_stream(write, target.ctx.task_ctx()).unwrap();
     let waited = timeout(Duration::from_millis(50), futures::StreamExt::next(&mut stream)).await;
