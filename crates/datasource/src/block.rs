@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -25,7 +25,8 @@ impl BlockMemory {
         let mut free = self.free();
         // What is far longer would be held by a few bytes.
         let fits = |bytes: &Vec<u8>| bytes.len() >= length && bytes.len() / 2 <= length;
-        let found = free.iter().position(fits).and_then(|at| free.swap_remove_back(at));
+        // What was used last is still in the cache.
+        let found = free.iter().rposition(fits).and_then(|at| free.remove(at));
         drop(free);
         Lent { bytes: found.unwrap_or_else(|| vec![0; length]), length, home: self.clone() }
     }
@@ -80,13 +81,13 @@ enum Memory {
 
 impl Block {
     /// Reads a range of a local file, which may be shorter.
-    pub(crate) fn read(mut file: File, range: &Range<u64>, memory: &BlockMemory) -> std::io::Result<Self> {
+    pub(crate) fn read(file: &File, range: &Range<u64>, memory: &BlockMemory) -> std::io::Result<Self> {
         let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-        file.seek(SeekFrom::Start(range.start))?;
         let mut lent = memory.lend(length);
         let mut filled = 0;
         while filled < length {
-            match file.read(lent.used().get_mut(filled..).unwrap_or_default()) {
+            let at = range.start.saturating_add(filled as u64);
+            match file.read_at(lent.used().get_mut(filled..).unwrap_or_default(), at) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -159,7 +160,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8], range: Range<u64>, memory: &BlockMemory) -> Block {
-        Block::read(file(bytes), &range, memory).unwrap()
+        Block::read(&file(bytes), &range, memory).unwrap()
     }
 
     #[test]

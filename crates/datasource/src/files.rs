@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The files of one segment, wherever they are stored.
 
+use std::fs::File;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use m2m_segment::deleted_docs::{Decoder, DeletedDocs};
@@ -23,6 +24,22 @@ const BLOOM_FILTER: &str = "bloom filter";
 const DELETED_DOCS_START: u64 = 64 << 10;
 /// Bytes of the rest that are read at once: a damaged file can be of any length.
 const DELETED_DOCS_PART: u64 = 1 << 20;
+
+/// What the blocks of one local file have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Reused {
+    /// What they are read into.
+    memory: BlockMemory,
+    /// The file, once it was opened.
+    file: OnceLock<File>,
+}
+
+impl Reused {
+    /// Reads the blocks of a file into memory that those of others are read into too.
+    pub(crate) fn of_memory(memory: BlockMemory) -> Self {
+        Self { memory, file: OnceLock::new() }
+    }
+}
 
 /// The files of one segment.
 #[derive(Clone, Debug)]
@@ -163,20 +180,23 @@ impl SegmentFiles {
 
     /// Reads exactly the bytes of `range`.
     pub(crate) async fn read(&self, what: &'static str, path: &Path, range: Range<u64>) -> Result<Bytes> {
-        Ok(self.read_block(what, path, range, &BlockMemory::default()).await?.into())
+        Ok(self.read_block(what, path, range, &Reused::default()).await?.into())
     }
 
-    /// Reads exactly the bytes of `range`, into `memory` where they are on this machine.
+    /// Reads exactly the bytes of `range`, with what is used again where they are on this machine.
     pub(crate) async fn read_block(
         &self,
         what: &'static str,
         path: &Path,
         range: Range<u64>,
-        memory: &BlockMemory,
+        reused: &Reused,
     ) -> Result<Block> {
         let (offset, expected) = (range.start, range.end.saturating_sub(range.start));
-        let read = self.range(path, range, memory).await;
-        let (block, _) = read.map_err(|source| self.unreadable(what, path, source))?;
+        let read = match reused.file.get() {
+            Some(file) => read_open(file, &range, &reused.memory),
+            None => self.range(path, range, reused).await.map(|(block, _)| block),
+        };
+        let block = read.map_err(|source| self.unreadable(what, path, source))?;
         let found = block.len() as u64;
         if found == expected {
             Ok(block)
@@ -209,7 +229,7 @@ impl SegmentFiles {
     /// The first `length` bytes of a file, or all if it has less, and the file
     /// as the store knows it.
     async fn start(&self, path: &Path, length: u64) -> object_store::Result<(Bytes, ObjectMeta)> {
-        let error = match self.range(path, 0..length, &BlockMemory::default()).await {
+        let error = match self.range(path, 0..length, &Reused::default()).await {
             Ok((block, meta)) if block.len() as u64 == length.min(meta.size) => {
                 return Ok((block.into(), meta));
             }
@@ -234,10 +254,10 @@ impl SegmentFiles {
         &self,
         path: &Path,
         range: Range<u64>,
-        memory: &BlockMemory,
+        reused: &Reused,
     ) -> object_store::Result<(Block, ObjectMeta)> {
         self.refuse_special(path)?;
-        get_range(self.store.as_ref(), path, range, memory).await
+        get_range(self.store.as_ref(), path, range, reused).await
     }
 
     /// Makes sure that a file of this machine is none that keeps whoever opens it
@@ -300,19 +320,23 @@ async fn get_range(
     store: &dyn ObjectStore,
     path: &Path,
     range: Range<u64>,
-    memory: &BlockMemory,
+    reused: &Reused,
 ) -> object_store::Result<(Block, ObjectMeta)> {
     let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
     let found = store.get_opts(path, options).await?;
     let (range, meta) = (found.range.clone(), found.meta.clone());
     let block = match found.payload {
         GetResultPayload::File(file, _) => {
-            let read = Block::read(file, &range, memory);
-            read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })?
+            read_open(reused.file.get_or_init(|| file), &range, &reused.memory)?
         }
         GetResultPayload::Stream(_) => found.bytes().await?.into(),
     };
     Ok((block, meta))
+}
+
+fn read_open(file: &File, range: &Range<u64>, memory: &BlockMemory) -> object_store::Result<Block> {
+    let read = Block::read(file, range, memory);
+    read.map_err(|source| object_store::Error::Generic { store: "file", source: source.into() })
 }
 
 #[cfg(test)]

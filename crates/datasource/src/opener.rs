@@ -28,10 +28,10 @@ use m2m_segment::{HEADER_LEN, VectorElement, VectorLayout, rows};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::block::BlockMemory;
+use crate::block::{Block, BlockMemory};
 use crate::error::{Error, Result};
 use crate::excluded::Hidden;
-use crate::files::{IDS, SegmentFiles, VECTORS};
+use crate::files::{IDS, Reused, SegmentFiles, VECTORS};
 use crate::piece::rows_of_range;
 use crate::read_options::ReadAhead;
 use crate::schema::{FILE_DELETED, FILE_ID, FILE_OFFSET, FILE_VECTOR, Shown, vector_item};
@@ -134,6 +134,8 @@ struct Reading {
 #[derive(Debug)]
 struct OpenPiece {
     files: SegmentFiles,
+    ids: Reused,
+    vectors: Reused,
     reading: Reading,
     rows: Range<u64>,
     /// Rows that are left out.
@@ -167,7 +169,9 @@ impl OpenPiece {
             Shown::Live => (deleted, DeletedDocs::none()),
             Shown::Stored => (DeletedDocs::none(), deleted),
         };
-        Ok(Self { files, reading, rows, hidden, marked })
+        let (ids, vectors) =
+            (Reused::of_memory(reading.memory.clone()), Reused::of_memory(reading.memory.clone()));
+        Ok(Self { files, ids, vectors, reading, rows, hidden, marked })
     }
 
     fn has(&self, column: usize) -> bool {
@@ -213,10 +217,9 @@ impl OpenPiece {
     /// Reads the columns of one block at once and leaves the deleted rows out.
     async fn batches(&self, block: Range<u64>) -> DFResult<Vec<RecordBatch>> {
         let live = usize::try_from(self.live(&block)).unwrap_or(usize::MAX);
-        let width = self.reading.layout.row_bytes();
         let (ids, vectors) = futures::try_join!(
-            self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()),
-            self.column(FILE_VECTOR, VECTORS, self.files.vectors_path(), width as u64, block.clone()),
+            self.column(FILE_ID, block.clone()),
+            self.column(FILE_VECTOR, block.clone()),
         )?;
         let offsets = if self.has(FILE_OFFSET) { self.offsets(&block) } else { Vec::new() };
         let deleted = if self.has(FILE_DELETED) { self.marks(&block) } else { Vec::new() };
@@ -253,27 +256,36 @@ impl OpenPiece {
     }
 
     /// The live bytes of one column, or nothing when the column is not asked for.
-    async fn column(
-        &self,
-        column: usize,
-        what: &'static str,
-        path: Path,
-        width: u64,
-        block: Range<u64>,
-    ) -> Result<Bytes> {
+    async fn column(&self, column: usize, block: Range<u64>) -> Result<Bytes> {
         if !self.needs(column) {
             return Ok(Bytes::new());
         }
-        let range = HEADER_LEN + block.start * width..HEADER_LEN + block.end * width;
-        let read = self.files.read_block(what, &path, range, &self.reading.memory).await?;
-        self.reading.bytes_scanned.add(read.len());
+        let file = if column == FILE_VECTOR { self.vectors_file() } else { self.ids_file() };
+        let read = self.read(&file, block.clone()).await?;
         if self.hidden.count_in(block.clone()) == 0 {
             return Ok(read.into());
         }
-        let width = usize::try_from(width).unwrap_or(usize::MAX);
-        let live = read.changed(|bytes| rows::retain_live(bytes, width, block.start, &self.hidden));
-        let path = self.files.display(&path);
-        live.map_err(|source| Error::Damaged { what, path, source })
+        let live = read.changed(|bytes| rows::retain_live(bytes, file.width, block.start, &self.hidden));
+        let path = self.files.display(&file.path);
+        live.map_err(|source| Error::Damaged { what: file.what, path, source })
+    }
+
+    fn ids_file(&self) -> ColumnFile<'_> {
+        ColumnFile { what: IDS, path: self.files.ids_path(), width: size_of::<i64>(), reused: &self.ids }
+    }
+
+    fn vectors_file(&self) -> ColumnFile<'_> {
+        let width = self.reading.layout.row_bytes();
+        ColumnFile { what: VECTORS, path: self.files.vectors_path(), width, reused: &self.vectors }
+    }
+
+    /// Reads the values of a range of rows.
+    async fn read(&self, file: &ColumnFile<'_>, rows: Range<u64>) -> Result<Block> {
+        let at = |row: u64| HEADER_LEN + row * file.width as u64;
+        let bytes = at(rows.start)..at(rows.end);
+        let block = self.files.read_block(file.what, &file.path, bytes, file.reused).await?;
+        self.reading.bytes_scanned.add(block.len());
+        Ok(block)
     }
 
     fn vectors(&self, bytes: &Bytes, live: usize) -> DFResult<ArrayRef> {
@@ -310,6 +322,15 @@ impl OpenPiece {
         }
         marks
     }
+}
+
+/// A file with a value for each row.
+struct ColumnFile<'a> {
+    what: &'static str,
+    path: Path,
+    /// Bytes of a value.
+    width: usize,
+    reused: &'a Reused,
 }
 
 /// What was read of a block: its live rows, one column after the other.

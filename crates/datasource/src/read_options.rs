@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much of a segment is read at once.
 
-/// Bytes of one block of a file on a disk.
-const BLOCK_OF_DISK: u64 = 2 << 20;
+/// Bytes of one block of a file on a disk: it stays in a core's cache from the moment it is
+/// read until it is written. Longer ones go by way of the memory, twice.
+const BLOCK_OF_DISK: u64 = 1 << 20;
 /// Bytes of one block of a file in a bucket, where each request costs time.
 const BLOCK_OF_BUCKET: u64 = 8 << 20;
 const MIN_BLOCK: u64 = 64 << 10;
@@ -28,7 +29,7 @@ const GAP_OF_BUCKET: u64 = 256 << 10;
 ///
 /// | segments | `block_bytes` | blocks ahead | bytes held |
 /// |---|---|---|---|
-/// | on this machine | 2 MiB | 1 | 2 × `block_bytes`: 4 MiB |
+/// | on this machine | 1 MiB | 1 | 2 × `block_bytes`: 2 MiB |
 /// | in a bucket | 8 MiB | 24 MiB / `block_bytes`, from 2 to 16 | `block_bytes` + 24 MiB, or 3 × `block_bytes` if that is more: 32 MiB |
 ///
 /// Of a disk, the memory of up to 8 blocks that were used is kept for the next ones.
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn blocks_are_bounded_in_size_and_number() {
-        assert_eq!(ahead(None, false), (2 << 20, 1));
+        assert_eq!(ahead(None, false), (1 << 20, 1));
         assert_eq!(ahead(None, true), (8 << 20, 3));
         assert_eq!(ahead(Some(4 << 20), true), (4 << 20, 6));
         assert_eq!(ahead(Some(0), true), (64 << 10, 16));

@@ -10,13 +10,11 @@ use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::filter;
 use datafusion::error::{DataFusionError, Result as DFResult};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
-use m2m_segment::HEADER_LEN;
 use m2m_segment::ids::ID_BYTES;
 
 use super::reads::{Merging, Part, close_over, first, parts, pick};
 use super::{BATCH_BYTES, OpenPiece, ids, rows_of_width};
 use crate::error::{Error, Result};
-use crate::files::{IDS, VECTORS};
 use crate::schema::{FILE_DELETED, FILE_ID, FILE_OFFSET, FILE_VECTOR};
 
 /// Ranges of one part that are read at once.
@@ -101,7 +99,7 @@ impl OpenPiece {
         let Some(filter_of_rows) = &self.reading.filter else {
             return Err(DataFusionError::Internal("rows are matched without a filter".into()));
         };
-        let bytes = self.column(FILE_ID, IDS, self.files.ids_path(), ID_BYTES, block.clone()).await?;
+        let bytes = self.column(FILE_ID, block.clone()).await?;
         let rows = usize::try_from(self.live(&block)).unwrap_or(usize::MAX);
         let mut columns: Vec<(usize, ArrayRef)> = Vec::new();
         if self.needs(FILE_ID) {
@@ -179,16 +177,11 @@ impl OpenPiece {
 
     /// The vectors of a part, one behind the other.
     async fn rows_of_part(&self, part: &Part) -> Result<Bytes> {
-        let width = self.reading.layout.row_bytes();
-        let path = self.files.vectors_path();
-        let read = |range: Range<u64>| {
-            let at = |row: u64| HEADER_LEN + row * width as u64;
-            let (bytes, path) = (at(range.start)..at(range.end), &path);
-            async move {
-                let block = self.files.read_block(VECTORS, path, bytes, &self.reading.memory).await?;
-                self.reading.bytes_scanned.add(block.len());
-                Ok::<_, Error>((block, range))
-            }
+        let file = &self.vectors_file();
+        let width = file.width;
+        let read = |range: Range<u64>| async move {
+            let block = self.read(file, range.clone()).await?;
+            Ok::<_, Error>((block, range))
         };
         if let [one] = part.reads.as_slice() {
             let (block, range) = read(one.clone()).await?;
