@@ -101,6 +101,7 @@ mod schema;
 mod schema_provider;
 mod search;
 mod session;
+mod sort_keys;
 mod source;
 mod stats;
 mod table;

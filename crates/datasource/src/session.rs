@@ -10,6 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::{Error, Result};
 use crate::functions;
+use crate::sort_keys::SortKeysOnce;
 
 /// Name of the catalog with the installation's tables.
 pub const CATALOG: &str = "milvus";
@@ -88,6 +89,7 @@ pub fn session_with(options: SessionOptions, stores: Arc<dyn ObjectStoreRegistry
         .build_arc()
         .map_err(Error::Session)?;
     let ctx = SessionContext::new_with_config_rt(config, runtime);
+    ctx.add_optimizer_rule(Arc::new(SortKeysOnce));
     functions::register(&ctx);
     Ok(ctx)
 }
