@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A pause is this part of the time that was waited: an end is seen so much late at most.
+const SHARE: u32 = 16;
 
 /// Waits between questions; gives up when nothing moved for `limit`.
 #[derive(Debug)]
@@ -16,13 +18,14 @@ pub(crate) struct Patience {
     limit: Duration,
     reached: u64,
     since: Instant,
-    pause: Duration,
+    began: Instant,
 }
 
 impl Patience {
     /// Patience that ends after `limit` without progress.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, reached: 0, since: Instant::now(), pause: FIRST_PAUSE }
+        let now = Instant::now();
+        Self { limit, reached: 0, since: now, began: now }
     }
 
     /// Pauses before the next question. `reached` says how far things are; the
@@ -39,10 +42,13 @@ impl Patience {
         if self.since.elapsed() > self.limit {
             return Err(Error::TimedOut { what: what(), seconds: self.limit.as_secs(), last: last() });
         }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(pause(self.began.elapsed())).await;
         Ok(())
     }
+}
+
+fn pause(waited: Duration) -> Duration {
+    (waited / SHARE).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -63,6 +69,14 @@ mod tests {
     async fn it_ends_when_nothing_moves() {
         let ended = waits(Duration::from_millis(50), 9, |_| 7).await;
         assert_eq!(ended.unwrap_err().to_string(), "the index did not end within 0 s; last seen: 7 rows");
+    }
+
+    #[test]
+    fn an_end_is_seen_soon_and_questions_are_few() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause(Duration::ZERO), Duration::from_millis(100));
+        assert_eq!(pause(seconds(8)), Duration::from_millis(500));
+        assert_eq!(pause(seconds(900)), seconds(2));
     }
 
     #[tokio::test]
