@@ -28,6 +28,8 @@ use crate::settings::DumpSettings;
 
 /// Parts of a local file: they are written while the processor's cache still holds them.
 const LOCAL_PART_BYTES: usize = 1 << 20;
+/// No batch of a scan has more rows.
+const UNCUT_ROWS: usize = 1 << 16;
 /// Another writer is worth a file of its own when it has so much to do.
 const WORTH_A_WRITER_BYTES: u64 = 64 << 20;
 
@@ -111,6 +113,14 @@ struct Nodes {
     is_remote: bool,
 }
 
+/// A session whose scans hand out their batches uncut: rows that are written as they come need
+/// not be few, as those that are sorted.
+fn with_whole_batches(ctx: &SessionContext) -> SessionContext {
+    let mut state = ctx.state();
+    *state.config_mut() = state.config().clone().with_batch_size(UNCUT_ROWS);
+    SessionContext::new_with_state(state)
+}
+
 /// A partition that is to be written.
 struct Writing<'a> {
     collection: &'a CollectionPlan,
@@ -127,11 +137,11 @@ impl Writing<'_> {
         segments: &[usize],
         complete: &[SetEntry],
     ) -> Result<Nodes> {
-        let ctx = self.collection.rows.ctx.clone();
         let groups = self.missing(groups, complete)?;
         let sets: Vec<_> = groups.iter().flatten().map(|planned| planned.set.clone()).collect();
+        let ctx = &self.collection.rows.ctx;
         let engine = RemoteEngine::of(ctx.state_ref().read().config());
-        let is_remote = engine.is_some();
+        let (is_remote, ctx) = (engine.is_some(), with_whole_batches(ctx));
         let write = match engine {
             None => self.scan_and_write(&groups, segments)?,
             // The files of a plan that runs elsewhere are known when it has ended.
