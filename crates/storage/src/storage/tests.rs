@@ -580,10 +580,10 @@ async fn folder_is_locked_by_one_at_a_time() {
         let storage = storage.clone();
         async move { storage.lock().await.is_some() }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!waiting.is_finished());
     drop(first);
     assert!(waiting.await.unwrap());
-    std::fs::write(folder.path().join("file"), "").unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
     assert!(Storage::local(&folder.path().join("file/new")).unwrap().lock().await.is_none());
 }
