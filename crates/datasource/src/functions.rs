@@ -41,6 +41,11 @@ pub(crate) fn register(ctx: &SessionContext) {
     }
 }
 
+/// Whether it is one of the functions that [`register`] makes known.
+pub(crate) fn is_of_vectors(function: &ScalarUDF) -> bool {
+    function.inner().is::<FloatFunction>() || function.inner().is::<BinaryFunction>()
+}
+
 /// Returns the functions that plans of this crate have besides, and statements do not: who runs
 /// such plans for another process has to know them.
 #[must_use]

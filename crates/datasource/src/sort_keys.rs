@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Keys of a search for the first rows that are computed once.
+//! Distances of a search for the first rows, computed once.
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as DFResult;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SortExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Projection, Sort, SortExpr};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// Has what `ORDER BY … LIMIT` computes become a column below the sort.
+use crate::functions::is_of_vectors;
+
+/// Has the distances of `ORDER BY … LIMIT` become a column below the sort.
 ///
 /// The engine's sort computes its keys for each batch, and once more for every time that
 /// they stand in the filter which it makes of the rows found so far: `ORDER BY l2_distance(…), id`
 /// is three distances for each row. And it keeps batches with all columns that the keys are
 /// made of; a column of distances lets it go without the vectors.
+///
+/// The engine may move such a column below a filter, to rows that the filter would have kept from
+/// it. So only what has a value for every row becomes one: our functions of vectors whose
+/// lengths are a matter of types.
 #[derive(Debug, Default)]
 pub(crate) struct SortKeysOnce;
 
@@ -37,12 +44,36 @@ impl OptimizerRule for SortKeysOnce {
 
 /// Without a limit there is no filter, and a wider row to sort.
 fn is_worth_it(sort: &Sort) -> bool {
-    sort.fetch.is_some() && sort.expr.iter().any(is_computed) && !has_name_of_key(sort.input.schema())
+    let schema = sort.input.schema();
+    sort.fetch.is_some() && sort.expr.iter().any(|key| is_distance(key, schema)) && !has_name_of_key(schema)
 }
 
-fn is_computed(key: &SortExpr) -> bool {
-    let calls = key.expr.exists(|part| Ok(matches!(part, Expr::ScalarFunction(_))));
-    calls.unwrap_or(false) && !key.expr.is_volatile()
+fn is_distance(key: &SortExpr, schema: &DFSchema) -> bool {
+    match without_alias(&key.expr) {
+        Expr::ScalarFunction(call) => {
+            is_of_vectors(&call.func) && call.args.iter().all(|part| never_fails(part, schema))
+        }
+        _ => false,
+    }
+}
+
+fn without_alias(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Alias(alias) => without_alias(&alias.expr),
+        other => other,
+    }
+}
+
+fn never_fails(argument: &Expr, schema: &DFSchema) -> bool {
+    match argument {
+        // A subquery has run before.
+        Expr::Literal(..) | Expr::ScalarSubquery(_) => true,
+        Expr::Column(_) => matches!(
+            argument.get_type(schema),
+            Ok(DataType::FixedSizeList(..) | DataType::FixedSizeBinary(_))
+        ),
+        _ => false,
+    }
 }
 
 fn has_name_of_key(schema: &DFSchema) -> bool {
@@ -56,7 +87,7 @@ fn rewritten(sort: Sort) -> DFResult<LogicalPlan> {
     let mut with_keys = columns.clone();
     let mut keys = Vec::with_capacity(sort.expr.len());
     for (at, key) in sort.expr.into_iter().enumerate() {
-        if !is_computed(&key) {
+        if !is_distance(&key, sort.input.schema()) {
             keys.push(key);
             continue;
         }
@@ -126,13 +157,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_changed_without_a_limit_or_with_a_key_that_is_other_each_time() {
+    async fn nothing_is_changed_without_a_limit_or_with_a_key_that_may_fail() {
         let install = install();
         let ctx = install.session().await;
         for sql in [
             "SELECT id FROM c ORDER BY l2_norm(vector)",
             "SELECT id FROM c ORDER BY random() LIMIT 3",
-            "SELECT id FROM c ORDER BY id + 1 LIMIT 3",
+            "SELECT id FROM c ORDER BY abs(id) LIMIT 3",
+            "SELECT id FROM c ORDER BY l2_norm(vector) / id LIMIT 3",
+            "SELECT id FROM c ORDER BY l2_norm([id, 2]) LIMIT 3",
             "SELECT id FROM (SELECT id, vector, 1 AS __sort_key_0 FROM c) ORDER BY l2_norm(vector), __sort_key_0 LIMIT 3",
         ] {
             let plan = plan(&ctx, sql).await;

@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use m2m_milvus::{CollectionInfo, TaskId};
 use m2m_sink::manifest::SetEntry;
-use m2m_storage::{FolderLock, Storage};
+use m2m_storage::Storage;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -37,8 +37,9 @@ use holder::{Holder, Presence, SILENCE};
 pub(crate) const LEDGER_FILE: &str = "ledger.json";
 /// The version that is written and read.
 const VERSION: u32 = 1;
-/// Time for another who begins in the same moment to be seen, where nothing can be locked.
+/// Time for another who begins in the same moment to be seen.
 const SETTLING: Duration = Duration::from_millis(300);
+const SETTLING_LOCALLY: Duration = Duration::from_millis(30);
 /// Pause between two looks at another who may be at work.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -211,20 +212,19 @@ impl Ledger {
         let me = Holder::new();
         let mut silent: Option<(Holder, Instant)> = None;
         loop {
-            let lock = target.lock().await;
             let ledger = Self::open(target).await?;
             let other = ledger.book().holder.clone();
-            let Some(other) = other else { return ledger.take(me, lock).await };
+            let Some(other) = other else { return ledger.take(me).await };
             match other.presence() {
                 Presence::AtWork => return Err(ledger.is_held(&other)),
-                Presence::Gone => return ledger.take(me, lock).await,
+                Presence::Gone => return ledger.take(me).await,
                 Presence::Silent => {}
             }
             // What his clock says is not believed: he is gone when nothing was heard for long by ours.
             match &silent {
                 Some((known, since)) if *known == other => {
                     if since.elapsed() >= silence {
-                        return ledger.take(me, lock).await;
+                        return ledger.take(me).await;
                     }
                 }
                 Some(_) => return Err(ledger.is_held(&other)),
@@ -237,20 +237,15 @@ impl Ledger {
                     silent = Some((other, Instant::now()));
                 }
             }
-            drop(lock);
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Makes this process the holder, unless another becomes it in the same moment: with the
-    /// lock, nobody can have done so since the ledger was read.
-    async fn take(self, me: Holder, lock: Option<FolderLock>) -> Result<Self> {
+    /// Makes this process the holder, unless another becomes it in the same moment.
+    async fn take(self, me: Holder) -> Result<Self> {
         self.book().holder = Some(me.clone());
         self.put().await?;
-        if lock.is_some() {
-            return Ok(self);
-        }
-        tokio::time::sleep(SETTLING).await;
+        tokio::time::sleep(if self.storage.is_local() { SETTLING_LOCALLY } else { SETTLING }).await;
         let seen = Self::open(&self.storage).await?;
         let holder = seen.book().holder.clone();
         match holder {

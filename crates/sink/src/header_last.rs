@@ -218,10 +218,10 @@ impl HeaderLast {
         };
         let (parts, path) = (Arc::clone(&self.place.parts), self.place.path.clone());
         if self.place.is_local {
-            // Others get their turn, the signal that ends the program among them.
-            tokio::task::consume_budget().await;
             let id = parts.put_part(&path, &upload, number, part).await;
             self.arrived.insert(number, id.map_err(|error| self.failure(error))?);
+            // Others get their turn: who shows how far it is, and who ends it.
+            tokio::task::yield_now().await;
             return Ok(());
         }
         // Spawned, so that it goes on while the next rows are read.

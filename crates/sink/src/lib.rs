@@ -167,7 +167,7 @@
 //!
 //! How many rows there are is known last, and stands first. So the first part of a
 //! file is held back until all others are sent, and goes when its header is known:
-//! nothing is spooled, and four parts of a column at most are in memory (4 MiB each
+//! nothing is spooled, and four parts of a column at most are in memory (1 MiB each
 //! locally, 8 to 64 MiB in a bucket). A short file in a bucket is one request.
 //! All files are complete before the first takes its name.
 //!

@@ -76,9 +76,10 @@ impl Upload {
 
     async fn send(&mut self, part: PutPayload) -> Result<()> {
         if self.is_local {
-            // Others get their turn, the signal that ends the program among them.
-            tokio::task::consume_budget().await;
-            return self.upload.put_part(part).await;
+            self.upload.put_part(part).await?;
+            // Others get their turn: who shows how far it is, and who ends it.
+            tokio::task::yield_now().await;
+            return Ok(());
         }
         self.wait_below(IN_FLIGHT_MAX).await?;
         // Spawned, so that it goes on while the next rows are read.

@@ -160,5 +160,5 @@ pub use cause::Cause;
 pub use error::{Error, Result};
 pub use options::{BucketOptions, Cloud};
 pub use secret::Secret;
-pub use storage::{FolderLock, Storage};
+pub use storage::Storage;
 pub use uploads::UnfinishedUpload;

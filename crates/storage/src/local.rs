@@ -43,18 +43,6 @@ pub(crate) fn check_writable(dir: &Path, name: &str) -> Result<()> {
         .map_err(|source| Error::FolderNotWritable { folder: nearest.display().to_string(), source })
 }
 
-/// Waits until no other process has the folder locked, and locks it; it is made if need be.
-/// None where that cannot be, as on file systems of a network.
-pub(crate) fn lock(dir: &Path) -> Option<File> {
-    let locked = || {
-        fs::create_dir_all(dir)?;
-        let folder = File::open(dir)?;
-        folder.lock()?;
-        Ok::<_, io::Error>(folder)
-    };
-    locked().inspect_err(|error| tracing::debug!(folder = %dir.display(), %error, "folder not locked")).ok()
-}
-
 /// Proves that a folder exists and can be listed.
 pub(crate) fn check_readable(dir: &Path) -> Result<()> {
     let listed = fs::read_dir(dir).map(drop);

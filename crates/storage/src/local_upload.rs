@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use object_store::path::Path;
@@ -14,7 +15,7 @@ use crate::parts::{LocalParts, Places, failure, fault};
 ///
 /// A part is written where its future is polled, without a task: the thread that made the
 /// bytes has them in its core's cache. It stands behind those that were handed over before
-/// it, whichever is written first.
+/// it, whichever is written first; a file that lacks one is never complete.
 #[derive(Debug)]
 pub(crate) struct LocalUpload {
     file: Arc<File>,
@@ -22,13 +23,15 @@ pub(crate) struct LocalUpload {
     places: Option<Places>,
     /// Of the parts that were handed over.
     bytes: u64,
+    /// Of those that were written.
+    written: Arc<AtomicU64>,
 }
 
 impl LocalUpload {
     /// Makes the file, with its folder.
     pub(crate) fn begin(path: &Path) -> Result<Self> {
         let (_, file, places) = LocalParts::new(0).begin(path)?;
-        Ok(Self { file: Arc::new(file), places: Some(places), bytes: 0 })
+        Ok(Self { file: Arc::new(file), places: Some(places), bytes: 0, written: Arc::default() })
     }
 
     fn take_places(&mut self) -> Result<Places> {
@@ -39,20 +42,24 @@ impl LocalUpload {
 #[async_trait]
 impl MultipartUpload for LocalUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (file, mut at) = (Arc::clone(&self.file), self.bytes);
+        let (file, written, mut at) = (Arc::clone(&self.file), Arc::clone(&self.written), self.bytes);
         self.bytes = at.saturating_add(length(data.content_length()));
         Box::pin(async move {
             for piece in &data {
                 file.write_all_at(piece, at).map_err(failure)?;
                 at = at.saturating_add(length(piece.len()));
             }
+            written.fetch_add(length(data.content_length()), Ordering::Relaxed);
             Ok(())
         })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
         let places = self.take_places()?;
-        let done = places.complete(self.bytes);
+        let done = match self.written.load(Ordering::Relaxed) {
+            written if written == self.bytes => places.complete(self.bytes),
+            written => Err(fault(format!("of {} bytes {written} were written", self.bytes))),
+        };
         if done.is_err() {
             // What is wrong matters more than that a file which nobody can name any more stays.
             drop(places.remove());
@@ -156,8 +163,9 @@ mod tests {
         let mut upload = folder.upload("a.npy").await;
         upload.put_part(part(&["abc"])).await.unwrap();
         drop(upload.put_part(part(&["d"])));
+        upload.put_part(part(&["e"])).await.unwrap();
         let error = upload.complete().await.unwrap_err();
-        assert!(error.to_string().contains("4 bytes, the file has 3"), "{error}");
+        assert!(error.to_string().contains("of 5 bytes 4 were written"), "{error}");
         assert!(folder.names().is_empty());
     }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::fmt;
-use std::fs::File;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,12 +38,6 @@ pub struct Storage {
     base_url: Url,
     prefix: Path,
     remote: Option<Arc<Remote>>,
-}
-
-/// A folder that is locked until this is dropped.
-#[derive(Debug)]
-pub struct FolderLock {
-    _folder: File,
 }
 
 /// What a bucket has and a folder has not.
@@ -235,19 +228,6 @@ impl Storage {
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(e) => Err(self.failure("read", path, e)),
         }
-    }
-
-    /// Keeps everybody out who asks for the same, until what is returned is dropped. None for a
-    /// bucket, for a folder that cannot be made, and where the file system knows no locks.
-    ///
-    /// The folder is made if it is not there.
-    pub async fn lock(&self) -> Option<FolderLock> {
-        if !self.is_local() {
-            return None;
-        }
-        let folder = PathBuf::from(self.display(&self.prefix));
-        let locked = tokio::task::spawn_blocking(move || local::lock(&folder)).await;
-        locked.ok().flatten().map(|folder| FolderLock { _folder: folder })
     }
 
     /// Removes a file, if there is one.

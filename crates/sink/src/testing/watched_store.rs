@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::fmt;
+use std::path::Path as FsPath;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use object_store::local::LocalFileSystem;
+use m2m_storage::Storage;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -38,14 +39,18 @@ struct Watch {
 /// The local file system, watched, and failing on demand.
 #[derive(Debug)]
 pub(crate) struct WatchedStore {
-    inner: LocalFileSystem,
+    inner: Arc<dyn ObjectStore>,
     fault: Option<Fault>,
     watch: Arc<Watch>,
 }
 
 impl WatchedStore {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { inner: LocalFileSystem::new(), fault, watch: Arc::default() }
+        Self {
+            inner: Arc::clone(Storage::local(FsPath::new("/")).unwrap().store()),
+            fault,
+            watch: Arc::default(),
+        }
     }
 
     /// Lengths of the parts of files whose name ends like this, in order.

@@ -570,20 +570,3 @@ async fn server_that_hands_out_no_credentials_is_told_from_the_bucket() {
     }
     assert!(requests.lock().unwrap().is_empty());
 }
-
-#[tokio::test]
-async fn folder_is_locked_by_one_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = Storage::local(&folder.path().join("new")).unwrap();
-    let first = storage.lock().await.unwrap();
-    let waiting = tokio::spawn({
-        let storage = storage.clone();
-        async move { storage.lock().await.is_some() }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!waiting.is_finished());
-    drop(first);
-    assert!(waiting.await.unwrap());
-    fs::write(folder.path().join("file"), "").unwrap();
-    assert!(Storage::local(&folder.path().join("file/new")).unwrap().lock().await.is_none());
-}
