@@ -37,6 +37,8 @@ pub use crate::error::Exit;
 
 /// Time that aborted uploads have to be removed after a signal.
 const GRACE: Duration = Duration::from_secs(1);
+/// Time that the probe of a check has to be removed, which waits for the end of its import.
+const PROBE_END: Duration = Duration::from_secs(10);
 
 /// Runs the command line `args`, the program's name first, and says how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -80,6 +82,7 @@ fn run_to_end(args: Args) -> Result<Exit> {
             }
         };
         m2m_milvus::let_calls_end(GRACE).await;
+        m2m_migration::check::let_probes_end(PROBE_END).await;
         #[cfg(feature = "ballista")]
         settings.leave_cluster().await;
         ended

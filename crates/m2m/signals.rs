@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::PROBE_END;
 use crate::error::{Error, Exit, Result};
 
 /// Time for an orderly end after a signal. Then the program ends, whoever keeps
@@ -50,7 +51,10 @@ fn run(is_shell: bool, ready: &mpsc::Sender<io::Result<()>>, heard: oneshot::Sen
         heard.send(()).ok();
         tokio::select! {
             () = signals.next() => {}
-            () = tokio::time::sleep(PATIENCE) => {}
+            () = async {
+                tokio::time::sleep(PATIENCE).await;
+                m2m_migration::check::let_probes_end(PROBE_END).await;
+            } => {}
         }
         end();
     });

@@ -24,6 +24,7 @@ mod step;
 
 pub use files::check_files;
 pub use probe::probe;
+pub use scratch::let_probes_end;
 pub use server::check_server;
 pub use source::SourceCheck;
 pub use step::{Look, Problem, State, Step};
