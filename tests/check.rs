@@ -195,17 +195,26 @@ fn a_probe_that_is_interrupted_leaves_nothing() {
         "--if-exists",
         "skip",
     ];
-    let mut command = place.target.m2m(&args);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let begun = said.map(Result::unwrap).find(|line| line.starts_with("note: probe: the import"));
-    assert!(begun.is_some(), "no probe was seen");
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // Seldom the import is over before anybody has seen it in this state.
+    let interrupted = (0..5).any(|_| {
+        let mut command = place.target.m2m(&args);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let is_written = said.any(|line| line.contains("written and not yet visible"));
+        if is_written {
+            let pid = child.id().to_string();
+            assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(if is_written { 130 } else { 0 }));
+        is_written
+    });
+    assert!(interrupted, "no probe was seen in the middle");
     assert_eq!(place.list(), held, "the collection of a probe is dropped");
-    let again = check(&place.target, &out, &["--milvus-database", &place.database, "--no-probe"], &[]);
+    // A server that keeps its data node for a collection that is gone would not come to this one.
+    let database = ["--milvus-database", &place.database, "--if-exists", "skip"];
+    let again = check(&place.target, &out, &database, &[]).ends_with(0);
     ends(&again, "earlier dump", "ok", &["nothing lies there"]);
+    ends(&again, "probe", "ok", &["imported one row"]);
 }
 
 #[test]

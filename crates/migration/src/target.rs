@@ -5,6 +5,7 @@
 
 mod count;
 mod fields;
+mod imports;
 mod limit;
 mod limits;
 mod mapping;
@@ -17,6 +18,7 @@ use m2m_sink::manifest::CollectionEntry;
 use crate::error::Result;
 
 pub(crate) use count::{count, count_each};
+pub(crate) use imports::imports_end;
 pub use limit::Limit;
 pub(crate) use limit::said;
 pub use mapping::{Mapping, map};

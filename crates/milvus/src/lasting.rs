@@ -7,29 +7,54 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How many of them are on their way, of all clients: a program ends as a whole.
-static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Those of all clients: a program ends as a whole.
+static OPEN: Underway = Underway::new();
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts a call as long as it lives.
-struct Open;
+/// Counts work that goes on when nobody waits for it any more, so that the end of a program can.
+#[derive(Debug)]
+pub struct Underway(AtomicUsize);
 
-impl Open {
-    fn new() -> Self {
-        OPEN.fetch_add(1, Ordering::SeqCst);
-        Self
+impl Underway {
+    /// Counts from none.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Counts work until what is returned is dropped.
+    pub fn begin(&'static self) -> impl Send + use<> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        One(&self.0)
+    }
+
+    /// Waits until all of it has ended, and no longer than `limit`.
+    pub async fn ended(&self, limit: Duration) {
+        let end = Instant::now() + limit;
+        while self.0.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
-impl Drop for Open {
+impl Default for Underway {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Counted as long as it lives.
+struct One(&'static AtomicUsize);
+
+impl Drop for One {
     fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Begins a call that ends by its answer.
 pub(crate) fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    let open = Open::new();
+    let open = OPEN.begin();
     tokio::spawn(async move {
         let _open = open;
         call.await
@@ -39,10 +64,7 @@ pub(crate) fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 's
 /// Waits until no call is on its way that a server does not survive to be broken off: a
 /// program that is about to end waits for that, and no longer than `limit`.
 pub async fn let_calls_end(limit: Duration) {
-    let end = Instant::now() + limit;
-    while OPEN.load(Ordering::SeqCst) > 0 && Instant::now() < end {
-        tokio::time::sleep(PAUSE).await;
-    }
+    OPEN.ended(limit).await;
 }
 
 #[cfg(test)]
@@ -54,7 +76,7 @@ mod tests {
         drop(spawn(tokio::time::sleep(Duration::from_millis(200))));
         let began = Instant::now();
         let_calls_end(Duration::from_millis(20)).await;
-        assert!(OPEN.load(Ordering::SeqCst) > 0 && began.elapsed() < Duration::from_millis(150));
+        assert!(OPEN.0.load(Ordering::SeqCst) > 0 && began.elapsed() < Duration::from_millis(150));
         let_calls_end(Duration::from_secs(10)).await;
         assert!(began.elapsed() >= Duration::from_millis(200));
     }

@@ -127,7 +127,7 @@ pub use error::{Error, Result};
 pub use fields::{Field, FieldInfo, FieldType, VectorType};
 pub use import::{ImportJob, ImportPhase, ImportStatus, TaskId};
 pub use index::{IndexInfo, IndexProgress, IndexSpec};
-pub use lasting::let_calls_end;
+pub use lasting::{Underway, let_calls_end};
 pub use options::{ConnectOptions, Credentials};
 pub use overview::IndexOverview;
 pub use retry::RetryPolicy;

@@ -78,7 +78,6 @@ async fn run(
     scratch.own_collection(&name);
     client.create_collection(&collection(&name)).await?;
     let task = client.import(&name, mapping::DEFAULT_PARTITION, &files).await?;
-    scratch.own_import(task);
     let status = follow(client, task, observer).await?;
     match status.phase {
         ImportPhase::Completed => {}

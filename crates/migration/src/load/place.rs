@@ -2,6 +2,7 @@
 //! Making the collections that files are imported into.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use m2m_milvus::{Client, NewCollection, mapping};
 use uuid::Uuid;
@@ -9,8 +10,10 @@ use uuid::Uuid;
 use super::prepare::CollectionLoad;
 use crate::error::Result;
 use crate::ledger::{Claim, Entry, Ledger};
-use crate::target::{Appended, TargetState, Wanted};
+use crate::target::{Appended, TargetState, Wanted, imports_end};
 
+/// How long imports into a collection that is to be dropped are waited for.
+const IMPORTS_END: Duration = Duration::from_secs(20);
 /// What stands in the description of every collection that a load created.
 pub(crate) const MARK: &str = "(m2m load ";
 
@@ -47,7 +50,7 @@ pub(super) async fn make(
     };
     ledger.claim(entry.clone()).await?;
     if load.state == TargetState::Replace {
-        client.drop_collection(&wanted.name).await?;
+        drop_collection(client, &wanted.name).await?;
     }
     match (&entry.claim, &load.state) {
         (Claim::Created { token, .. }, _) => {
@@ -60,6 +63,14 @@ pub(super) async fn make(
         _ => {}
     }
     Ok(entry)
+}
+
+/// Drops a collection, as a rule when no import into it is at work any more.
+pub(super) async fn drop_collection(client: &Client, name: &str) -> Result<()> {
+    if !imports_end(client, name, IMPORTS_END).await {
+        tracing::warn!(collection = name, "imports into it are still at work while it is dropped");
+    }
+    Ok(client.drop_collection(name).await?)
 }
 
 /// The number of a collection tells it from another that would take its name.

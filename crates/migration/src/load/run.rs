@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
                 let text = "what an earlier run imported cannot be told: it is dropped, and created anew";
                 self.observer.on_event(&Event::Note { subject, text: text.into() });
                 load.taken_up = None;
-                client.drop_collection(&load.wanted.name).await?;
+                place::drop_collection(client, &load.wanted.name).await?;
                 place::make(client, ledger, self.dump, load, self.settings.shards).await
             }
         }
