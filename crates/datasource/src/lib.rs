@@ -114,6 +114,7 @@ pub use error::{Error, Result};
 pub use excluded::ExcludedRows;
 pub use file_source::SegmentSource;
 pub use fixed_schema::FixedSchema;
+pub use opener::SCAN_BATCH_ROWS;
 pub use piece::Piece;
 pub use read_options::ReadOptions;
 pub use roots::{SEGMENTS_SCHEME, stores_of_segments};

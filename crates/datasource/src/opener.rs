@@ -43,8 +43,8 @@ compile_error!("segment files are little-endian and are read without conversion"
 
 /// Bytes of vectors in one batch.
 const BATCH_BYTES: u64 = 2 << 20;
-/// Rows in one batch, however narrow they are.
-const BATCH_ROWS: u64 = 1 << 16;
+/// Rows in one batch of a scan, at most, however narrow they are.
+pub const SCAN_BATCH_ROWS: usize = 1 << 16;
 
 /// Opens pieces of segments: a file is a segment's file of ids, its byte range
 /// the piece's rows. Everything else follows from the path, and of rows that are
@@ -344,7 +344,7 @@ struct LiveBlock {
 /// The rows, one at least, that have so many bytes.
 fn rows_of_width(bytes: u64, width: u64) -> u64 {
     // Narrow rows have as many to a block as batches of them have.
-    let most = BATCH_ROWS.saturating_mul(bytes.div_ceil(BATCH_BYTES));
+    let most = (SCAN_BATCH_ROWS as u64).saturating_mul(bytes.div_ceil(BATCH_BYTES));
     (bytes / width.max(1)).clamp(1, most)
 }
 

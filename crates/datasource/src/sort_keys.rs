@@ -68,10 +68,12 @@ fn never_fails(argument: &Expr, schema: &DFSchema) -> bool {
     match argument {
         // A subquery has run before.
         Expr::Literal(..) | Expr::ScalarSubquery(_) => true,
-        Expr::Column(_) => matches!(
-            argument.get_type(schema),
-            Ok(DataType::FixedSizeList(..) | DataType::FixedSizeBinary(_))
-        ),
+        Expr::Column(_) => match argument.get_type(schema) {
+            // A vector with a NULL in it is an error.
+            Ok(DataType::FixedSizeList(component, _)) => !component.is_nullable(),
+            Ok(DataType::FixedSizeBinary(_)) => true,
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -42,7 +42,8 @@ pub struct NpyWriteOptions {
     pub check_finite: bool,
     /// Which checksums the files get.
     pub checksum: Checksum,
-    /// Length of an upload's parts. A file in the making holds three at most.
+    /// Length of an upload's parts to a bucket. A file in the making holds three at most; to a
+    /// disk, rows are written as they come.
     pub part_bytes: usize,
 }
 

@@ -10,7 +10,9 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{DataFrame, SessionContext, lit};
-use m2m_datasource::{ID, PARTITION_TAG, RemoteEngine, SEGMENT_ID, SEGMENT_OFFSET, planning_here};
+use m2m_datasource::{
+    ID, PARTITION_TAG, RemoteEngine, SCAN_BATCH_ROWS, SEGMENT_ID, SEGMENT_OFFSET, planning_here,
+};
 use m2m_sink::manifest::SetEntry;
 use m2m_sink::{
     CommitExec, ImportField, NpyWriteExec, NpyWriteOptions, PlannedSet, SetNaming, StreamWriteExec,
@@ -28,8 +30,6 @@ use crate::settings::DumpSettings;
 
 /// Parts of a local file: they are written while the processor's cache still holds them.
 const LOCAL_PART_BYTES: usize = 1 << 20;
-/// No batch of a scan has more rows.
-const UNCUT_ROWS: usize = 1 << 16;
 /// Another writer is worth a file of its own when it has so much to do.
 const WORTH_A_WRITER_BYTES: u64 = 64 << 20;
 
@@ -117,7 +117,7 @@ struct Nodes {
 /// not be few, as those that are sorted.
 fn with_whole_batches(ctx: &SessionContext) -> SessionContext {
     let mut state = ctx.state();
-    *state.config_mut() = state.config().clone().with_batch_size(UNCUT_ROWS);
+    *state.config_mut() = state.config().clone().with_batch_size(SCAN_BATCH_ROWS);
     SessionContext::new_with_state(state)
 }
 
